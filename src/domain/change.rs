@@ -1,0 +1,373 @@
+//! A [`Change`]: everything that one decision does to what is stored, and what it was decided on.
+
+use super::{
+    Actor, ApiKey, Customer, CustomerId, Domain, DomainId, Error, EventType, Line, LogId, Organization, RequestId,
+    Result, words,
+};
+use uuid::Uuid;
+
+words! {
+    /// Where the rows of a kind of resource are kept.
+    Table {
+        /// Organizations.
+        Organizations = "organizations",
+        /// Domains.
+        Domains = "domains",
+        /// API keys.
+        ApiKeys = "api_keys",
+        /// Customers.
+        Customers = "customers",
+    }
+}
+
+words! {
+    /// A kind of name that has one owner.
+    KeyKind {
+        /// A payment alias's identifier, in a domain.
+        Alias = "alias",
+        /// An email, in a domain.
+        Email = "email",
+        /// A caller's own id, in a domain.
+        ExternalId = "external_id",
+        /// A domain's name, everywhere.
+        DomainName = "domain_name",
+    }
+}
+
+impl KeyKind {
+    /// What a caller calls it.
+    #[must_use]
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Alias => "the payment address",
+            Self::Email => "the email",
+            Self::ExternalId => "the external id",
+            Self::DomainName => "the domain name",
+        }
+    }
+}
+
+/// A name that has one owner within its scope.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UniqueKey {
+    /// Within what it is unique: a domain, or nil for everywhere.
+    pub scope: Uuid,
+    /// Which kind of name.
+    pub kind: KeyKind,
+    /// The name in its one spelling.
+    pub text: String,
+}
+
+/// What happens to a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyChange {
+    /// The resource takes it; lost if another has it.
+    Take(UniqueKey),
+    /// The resource gives it up.
+    Release(UniqueKey),
+    /// The resource gives it up, and until then only that resource may take it again.
+    Hold {
+        /// The name.
+        key: UniqueKey,
+        /// Until when, in microseconds since 1970.
+        until_us: i64,
+    },
+}
+
+impl KeyChange {
+    /// The name it happens to.
+    #[must_use]
+    pub const fn key(&self) -> &UniqueKey {
+        match self {
+            Self::Take(key) | Self::Release(key) | Self::Hold { key, .. } => key,
+        }
+    }
+}
+
+/// A change to many rows of a domain at once. It is committed alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// Every live customer's email becomes a key; lost if two share one.
+    TakeEmails(DomainId),
+    /// No email is a key any more.
+    ReleaseEmails(DomainId),
+}
+
+/// Anything that has a row, an id, and events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// An organization.
+    Organization(Organization),
+    /// A domain.
+    Domain(Domain),
+    /// An API key.
+    ApiKey(ApiKey),
+    /// A customer.
+    Customer(Customer),
+}
+
+/// Evaluates an expression with `$it` bound to whichever resource it is.
+macro_rules! each {
+    ($resource:expr, $it:ident => $body:expr) => {
+        match $resource {
+            Resource::Organization($it) => $body,
+            Resource::Domain($it) => $body,
+            Resource::ApiKey($it) => $body,
+            Resource::Customer($it) => $body,
+        }
+    };
+}
+
+impl Resource {
+    /// Where its row is.
+    #[must_use]
+    pub const fn table(&self) -> Table {
+        match self {
+            Self::Organization(_) => Table::Organizations,
+            Self::Domain(_) => Table::Domains,
+            Self::ApiKey(_) => Table::ApiKeys,
+            Self::Customer(_) => Table::Customers,
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        each!(self, it => it.id.as_uuid())
+    }
+
+    /// The sequence, in its home log, of the last event about it; 0 if it is new.
+    #[must_use]
+    pub fn sequence(&self) -> i64 {
+        each!(self, it => it.sequence)
+    }
+
+    /// The same as of another event.
+    #[must_use]
+    pub fn at(mut self, sequence: i64) -> Self {
+        each!(&mut self, it => it.sequence = sequence);
+        self
+    }
+
+    /// The log that its changes are kept in, under whose lock they are made.
+    #[must_use]
+    pub fn home(&self) -> LogId {
+        match self {
+            Self::Organization(it) => it.id.into(),
+            Self::Domain(it) => it.id.into(),
+            Self::ApiKey(it) => it.home(),
+            Self::Customer(it) => it.domain_id.into(),
+        }
+    }
+
+    /// Whom it is about, if it is about a customer.
+    #[must_use]
+    pub const fn customer_id(&self) -> Option<CustomerId> {
+        match self {
+            Self::Customer(it) => Some(it.id),
+            Self::Organization(_) | Self::Domain(_) | Self::ApiKey(_) => None,
+        }
+    }
+
+    /// Its state as JSON: what its row and the payload of its last event both hold.
+    ///
+    /// # Errors
+    ///
+    /// None that can happen: every part of a resource has a JSON form.
+    pub fn to_json(&self) -> Result<String> {
+        each!(self, it => serde_json::to_string(it)).map_err(Error::internal)
+    }
+
+    /// What a row or an event of `table` holds. It was valid when it was written and is parsed again all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] where it is valid no more.
+    pub fn from_json(table: Table, json: &str, sequence: i64) -> Result<Self> {
+        match table {
+            Table::Organizations => serde_json::from_str(json).map(Self::Organization),
+            Table::Domains => serde_json::from_str(json).map(Self::Domain),
+            Table::ApiKeys => serde_json::from_str(json).map(Self::ApiKey),
+            Table::Customers => serde_json::from_str(json).map(Self::Customer),
+        }
+        .map(|it| it.at(sequence))
+        // The parser's own message may quote what is stored: only where it stumbled is told.
+        .map_err(|it| Error::internal(format!("a row of {table} does not parse at column {}", it.column())))
+    }
+}
+
+/// Declares that a type is one of the resources.
+macro_rules! resources {
+    ($($type:ident),+) => {
+        $(impl From<$type> for Resource {
+            fn from(it: $type) -> Self {
+                Self::$type(it)
+            }
+        }
+
+        impl TryFrom<Resource> for $type {
+            type Error = Error;
+
+            fn try_from(resource: Resource) -> Result<Self> {
+                match resource {
+                    Resource::$type(it) => Ok(it),
+                    other => Err(Error::internal(format!("expected {}, found {}", stringify!($type), other.table()))),
+                }
+            }
+        })+
+    };
+}
+resources!(Organization, Domain, ApiKey, Customer);
+
+/// A row that was read, and the version it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expect {
+    /// Its table.
+    pub table: Table,
+    /// Its id.
+    pub id: Uuid,
+    /// Its sequence when it was read.
+    pub sequence: i64,
+}
+
+/// A resource as it becomes, and the event that says so. Without an event it stays as it is.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The resource; its sequence is that of the row it replaces.
+    pub resource: Resource,
+    /// What happened, and which fields changed.
+    pub event: Option<(EventType, Vec<&'static str>)>,
+}
+
+/// A request that must not take effect twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestMark {
+    /// Within what its id is unique.
+    pub scope: LogId,
+    /// The caller's id of it.
+    pub id: RequestId,
+    /// The method called.
+    pub method: &'static str,
+    /// SHA-256 of what was asked, as parsed.
+    pub digest: [u8; 32],
+}
+
+/// What a decision is made in: the time, who asks, and under which request.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Now, in microseconds since 1970.
+    pub now_us: i64,
+    /// Who asks.
+    pub actor: Actor,
+    /// The request, if it has an id.
+    pub request: Option<RequestMark>,
+}
+
+/// Everything that one decision does. It is committed whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// When, by whom, for which request.
+    pub ctx: Context,
+    /// Rows that were only read, and must still be as they were.
+    pub expects: Vec<Expect>,
+    /// Names taken and released by the first resource written.
+    pub keys: Vec<KeyChange>,
+    /// What is added to the counts of live customers.
+    pub counts: Vec<(DomainId, i64)>,
+    /// A change to many rows.
+    pub sweep: Option<Sweep>,
+    /// Logs beside the resource's own that the event is kept in.
+    pub also_logged: Vec<LogId>,
+    /// Why, where the caller said.
+    pub reason: Line,
+    /// The resources written. The first is the answer.
+    pub writes: Vec<Write>,
+}
+
+impl Change {
+    /// One that does nothing yet.
+    #[must_use]
+    pub fn new(ctx: Context) -> Self {
+        Self {
+            ctx,
+            expects: Vec::new(),
+            keys: Vec::new(),
+            counts: Vec::new(),
+            sweep: None,
+            also_logged: Vec::new(),
+            reason: Line::default(),
+            writes: Vec::new(),
+        }
+    }
+
+    /// Holds only while the domain is as it was read.
+    #[must_use]
+    pub fn expects(mut self, domain: &Domain) -> Self {
+        self.expects.push(Expect { table: Table::Domains, id: domain.id.as_uuid(), sequence: domain.sequence });
+        self
+    }
+
+    /// Takes and releases names.
+    #[must_use]
+    pub fn keys(mut self, keys: Vec<KeyChange>) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Adds to the count of a domain's live customers.
+    #[must_use]
+    pub fn counts(mut self, domain: DomainId, delta: i64) -> Self {
+        self.counts.push((domain, delta));
+        self
+    }
+
+    /// Changes many rows at once.
+    #[must_use]
+    pub const fn sweeps(mut self, sweep: Sweep) -> Self {
+        self.sweep = Some(sweep);
+        self
+    }
+
+    /// Keeps the event in another log too.
+    #[must_use]
+    pub fn also_logged(mut self, log: LogId) -> Self {
+        self.also_logged.push(log);
+        self
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn because(mut self, reason: Line) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// Writes a resource and says what happened to it.
+    #[must_use]
+    pub fn writes(mut self, resource: impl Into<Resource>, event: EventType, changed: &[&'static str]) -> Self {
+        self.writes.push(Write { resource: resource.into(), event: Some((event, changed.to_vec())) });
+        self
+    }
+
+    /// Answers with a resource that stays as it is.
+    #[must_use]
+    pub fn leaves(mut self, resource: impl Into<Resource>) -> Self {
+        self.writes.push(Write { resource: resource.into(), event: None });
+        self
+    }
+
+    /// Every row that it was decided on, read or about to be replaced. New rows are not among them.
+    pub fn decided_on(&self) -> impl Iterator<Item = Expect> + '_ {
+        let replaced = self.writes.iter().map(|it| &it.resource).filter(|it| it.sequence() > 0);
+        let replaced =
+            replaced.map(|it| Expect { table: it.table(), id: it.id(), sequence: it.sequence() });
+        self.expects.iter().copied().chain(replaced)
+    }
+
+    /// Every log it is kept in: of the resources it writes, and of those it touches.
+    pub fn logs(&self) -> impl Iterator<Item = LogId> + '_ {
+        let homes = self.writes.iter().map(|it| it.resource.home());
+        let scope = self.ctx.request.iter().map(|it| it.scope);
+        homes.chain(self.also_logged.iter().copied()).chain(scope)
+    }
+}

@@ -1,0 +1,226 @@
+//! Customers, and every decision about one: pure functions from what is stored and what is asked to a [`Change`].
+
+use serde::{Deserialize, Serialize};
+
+use super::profile::Field;
+use super::{
+    Change, Context, CustomerId, Domain, DomainId, Error, EventType, Faults, Fault, KeyChange, KeyKind, KycStatus,
+    Line, Profile, Result, UniqueKey, words,
+};
+
+words! {
+    /// The life of a customer.
+    CustomerStatus {
+        /// On hold.
+        Disabled = "DISABLED",
+        /// Live.
+        Enabled = "ENABLED",
+        /// Gone, and kept for the record.
+        Deleted = "DELETED",
+    }
+}
+
+/// A person or a firm of a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// Who.
+    pub id: CustomerId,
+    /// Whose customer.
+    pub domain_id: DomainId,
+    /// The sequence of the last event about them; also their version. Not part of the stored state: the row has it.
+    #[serde(skip)]
+    pub sequence: i64,
+    /// What the caller says about them.
+    pub profile: Profile,
+    /// Where they are in life.
+    pub status: CustomerStatus,
+    /// Where they were when they were deleted, for a restore.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_before: Option<CustomerStatus>,
+    /// How far the checks on them have come.
+    pub kyc_status: KycStatus,
+    /// When they were created, in microseconds since 1970.
+    pub create_us: i64,
+    /// When they last changed.
+    pub update_us: i64,
+    /// When they were deleted, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete_us: Option<i64>,
+}
+
+/// What CreateCustomer asks for.
+#[derive(Debug, Serialize)]
+pub struct NewCustomer {
+    /// What the caller says about them.
+    pub profile: Profile,
+    /// ENABLED or DISABLED; the domain's default if it is not said.
+    pub status: Option<CustomerStatus>,
+}
+
+/// What UpdateCustomer asks for.
+#[derive(Debug, Serialize)]
+pub struct CustomerPatch {
+    /// The paths to change.
+    pub paths: Vec<String>,
+    /// Where the new values are.
+    pub profile: Profile,
+    /// The new status, where `status` is among the paths.
+    pub status: Option<CustomerStatus>,
+}
+
+/// Makes a customer.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] where a field that the domain requires is empty, or the alias is of another domain.
+pub fn create(new: NewCustomer, domain: &Domain, id: CustomerId, ctx: Context) -> Result<Change> {
+    let NewCustomer { profile, status } = new;
+    check_profile(&profile, domain)?;
+    let customer = Customer {
+        id,
+        domain_id: domain.id,
+        sequence: 0,
+        profile,
+        status: status.unwrap_or(domain.settings.default_customer_status),
+        status_before: None,
+        kyc_status: KycStatus::first(domain.settings.kyc_required),
+        create_us: ctx.now_us,
+        update_us: ctx.now_us,
+        delete_us: None,
+    };
+    let keys = keys_of(&customer, domain).map(KeyChange::Take).collect();
+    Ok(Change::new(ctx).expects(domain).keys(keys).counts(domain.id, 1).writes(
+        customer,
+        EventType::CustomerCreated,
+        &[],
+    ))
+}
+
+/// Changes what the patch names. A patch that changes nothing makes no event.
+///
+/// # Errors
+///
+/// [`Error::CustomerDeleted`]; [`Error::Invalid`] as [`create`], and where a path means nothing or the alias would change.
+pub fn update(customer: &Customer, patch: &CustomerPatch, domain: &Domain, ctx: Context) -> Result<Change> {
+    refuse_deleted(customer)?;
+    let mut next = customer.clone();
+    let mut faults = Faults::default();
+    for path in &patch.paths {
+        if path == "status" {
+            next.status = patch.status.unwrap_or(next.status);
+        } else if let Err(fault) = next.profile.set(path, &patch.profile) {
+            faults.add("update_mask", Fault::because(format!("`{path}` {fault}")));
+        }
+    }
+    let had_alias = customer.profile.payment_address.is_some();
+    if had_alias && next.profile.payment_address != customer.profile.payment_address {
+        faults.add("customer.payment_address", Fault::new("cannot change once it is set"));
+    }
+    faults.done()?;
+    check_profile(&next.profile, domain)?;
+
+    let mut changed: Vec<&'static str> = customer.profile.changes(&next.profile).collect();
+    if next.status != customer.status {
+        changed.push("status");
+    }
+    if changed.is_empty() {
+        return Ok(Change::new(ctx).leaves(next));
+    }
+    next.update_us = ctx.now_us;
+    let keys = moved(&keys_of(customer, domain).collect::<Vec<_>>(), &keys_of(&next, domain).collect::<Vec<_>>());
+    Ok(Change::new(ctx).expects(domain).keys(keys).writes(next, EventType::CustomerUpdated, &changed))
+}
+
+/// Deletes a customer softly: resolves nowhere, and the alias is on hold for the domain's quarantine.
+///
+/// # Errors
+///
+/// [`Error::CustomerDeleted`] if it is already.
+pub fn soft_delete(customer: &Customer, domain: &Domain, ctx: Context) -> Result<Change> {
+    refuse_deleted(customer)?;
+    let held_until_us = ctx.now_us.saturating_add(domain.settings.alias_quarantine_us);
+    let keys = keys_of(customer, domain)
+        .map(|key| match key.kind {
+            KeyKind::Alias => KeyChange::Hold { key, until_us: held_until_us },
+            _ => KeyChange::Release(key),
+        })
+        .collect();
+    let mut next = customer.clone();
+    next.status = CustomerStatus::Deleted;
+    next.status_before = Some(customer.status);
+    next.update_us = ctx.now_us;
+    next.delete_us = Some(ctx.now_us);
+    let change = Change::new(ctx).expects(domain).keys(keys).counts(domain.id, -1);
+    Ok(change.writes(next, EventType::CustomerDeleted, &["status", "delete_time"]))
+}
+
+/// Brings a deleted customer back to the status before.
+///
+/// # Errors
+///
+/// [`Error::CustomerNotDeleted`]. That the alias, email or external id was given away shows when it is committed.
+pub fn restore(customer: &Customer, domain: &Domain, ctx: Context) -> Result<Change> {
+    if customer.status != CustomerStatus::Deleted {
+        return Err(Error::CustomerNotDeleted(customer.id));
+    }
+    let mut next = customer.clone();
+    next.status = customer.status_before.unwrap_or(CustomerStatus::Enabled);
+    next.status_before = None;
+    next.update_us = ctx.now_us;
+    next.delete_us = None;
+    let keys = keys_of(&next, domain).map(KeyChange::Take).collect();
+    let change = Change::new(ctx).expects(domain).keys(keys).counts(domain.id, 1);
+    Ok(change.writes(next, EventType::CustomerRestored, &["status", "delete_time"]))
+}
+
+/// Sets how far the checks have come. The reason is kept with the event.
+///
+/// # Errors
+///
+/// [`Error::CustomerDeleted`], [`Error::KycTransitionNotAllowed`].
+pub fn set_kyc_status(customer: &Customer, to: KycStatus, reason: Line, ctx: Context) -> Result<Change> {
+    refuse_deleted(customer)?;
+    let mut next = customer.clone();
+    next.kyc_status = customer.kyc_status.go(to)?;
+    next.update_us = ctx.now_us;
+    Ok(Change::new(ctx).because(reason).writes(next, EventType::CustomerKycUpdated, &["kyc_status"]))
+}
+
+fn refuse_deleted(customer: &Customer) -> Result<()> {
+    if customer.status == CustomerStatus::Deleted {
+        return Err(Error::CustomerDeleted(customer.id));
+    }
+    Ok(())
+}
+
+/// What the domain asks of every customer, new or changed.
+fn check_profile(profile: &Profile, domain: &Domain) -> Result<()> {
+    let mut faults = Faults::default();
+    for path in &domain.settings.required_fields {
+        if Field::named(path).is_some_and(|it| !it.is_set(profile)) {
+            faults.add(format!("customer.{path}"), Fault::new("is required by the domain"));
+        }
+    }
+    if profile.payment_address.as_ref().is_some_and(|it| it.domain() != domain.name.as_str()) {
+        faults.add("customer.payment_address", Fault::new("must be at the customer's own domain"));
+    }
+    faults.done()
+}
+
+/// The names that belong to this customer alone while it is not deleted.
+fn keys_of<'a>(customer: &'a Customer, domain: &'a Domain) -> impl Iterator<Item = UniqueKey> + 'a {
+    let key = |kind, text: &str| UniqueKey { kind, scope: domain.id.as_uuid(), text: text.to_owned() };
+    let profile = &customer.profile;
+    let email = profile.email.as_ref().filter(|_| domain.settings.unique_email);
+    let alias = profile.payment_address.as_ref().map(|it| key(KeyKind::Alias, it.identifier()));
+    let email = email.map(|it| key(KeyKind::Email, it.as_str()));
+    let external_id = profile.external_id.as_ref().map(|it| key(KeyKind::ExternalId, it.as_str()));
+    alias.into_iter().chain(email).chain(external_id)
+}
+
+/// What is taken and released when the keys of a row go from `old` to `new`.
+fn moved(old: &[UniqueKey], new: &[UniqueKey]) -> Vec<KeyChange> {
+    let released = old.iter().filter(|it| !new.contains(it)).cloned().map(KeyChange::Release);
+    let taken = new.iter().filter(|it| !old.contains(it)).cloned().map(KeyChange::Take);
+    released.chain(taken).collect()
+}

@@ -1,0 +1,227 @@
+//! Every way a call can fail, in the words of the directory.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::{CustomerId, KeyKind, KycStatus, Scope};
+
+/// The result of anything the directory does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What is wrong with a value, as the end of a sentence that begins with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault(Cow<'static, str>);
+
+impl Fault {
+    /// A fault that needs no more than a fixed sentence.
+    #[must_use]
+    pub const fn new(problem: &'static str) -> Self {
+        Self(Cow::Borrowed(problem))
+    }
+
+    /// A fault that names a limit or a choice. It never repeats the value: that may be personal.
+    #[must_use]
+    pub const fn because(problem: String) -> Self {
+        Self(Cow::Owned(problem))
+    }
+
+    /// The sentence.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A field of a request that does not mean anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldFault {
+    /// The field, by its path in the proto.
+    pub field: Cow<'static, str>,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// Gathers what is wrong with a request, so that all of it is answered at once.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<FieldFault>);
+
+impl Faults {
+    /// Notes that `field` is wrong.
+    pub fn add(&mut self, field: impl Into<Cow<'static, str>>, fault: Fault) {
+        self.0.push(FieldFault { field: field.into(), fault });
+    }
+
+    /// The value, or its default with the fault noted. What is returned then is never used: [`Faults::done`] refuses it.
+    pub fn take<T: Default>(
+        &mut self,
+        field: impl Into<Cow<'static, str>>,
+        parsed: std::result::Result<T, Fault>,
+    ) -> T {
+        parsed.unwrap_or_else(|fault| {
+            self.add(field, fault);
+            T::default()
+        })
+    }
+
+    /// Refuses the request if anything was noted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with every fault.
+    pub fn done(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+    }
+}
+
+/// What can be asked for and not be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noun {
+    /// An organization.
+    Organization,
+    /// A domain.
+    Domain,
+    /// An API key.
+    ApiKey,
+    /// A customer.
+    Customer,
+    /// A payment alias, asked for in order to pay to it.
+    Alias,
+}
+
+impl Noun {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::Domain => "domain",
+            Self::ApiKey => "API key",
+            Self::Customer => "customer",
+            Self::Alias => "payment address",
+        }
+    }
+}
+
+/// Why the directory did not do what was asked: one variant for each thing a caller would do differently about it.
+///
+/// No variant holds a personal value, so that an error may be logged and answered as it stands.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields of the request do not mean anything; all of them.
+    #[error("invalid request: {}", list(.0))]
+    Invalid(Vec<FieldFault>),
+    /// A page token that this listing, with these filters, did not make.
+    #[error("the page token was not made by this method with these filters and this order")]
+    BadPageToken,
+    /// The request id has been used for something else within the last day.
+    #[error("the request id was used before for another request")]
+    RequestIdReused,
+    /// No API key came with the call.
+    #[error("an API key is needed: `authorization: Bearer <key>` or `x-api-key: <key>`")]
+    ApiKeyMissing,
+    /// The API key is not one of ours.
+    #[error("the API key is not valid")]
+    ApiKeyInvalid,
+    /// The API key is past its time.
+    #[error("the API key has expired")]
+    ApiKeyExpired,
+    /// The API key was revoked.
+    #[error("the API key has been revoked")]
+    ApiKeyRevoked,
+    /// The API key lacks a scope.
+    #[error("the API key lacks the scope `{0}`")]
+    ScopeMissing(Scope),
+    /// The method is for operators.
+    #[error("this method needs an operator key")]
+    OperatorOnly,
+    /// The key asked for could do more than the one that asks.
+    #[error("a key cannot make one wider in reach, scopes or lifetime than itself: {0}")]
+    KeyTooWide(&'static str),
+    /// The key has expired or was revoked, so it cannot be rotated.
+    #[error("the API key has ended: make a new one")]
+    ApiKeyEnded,
+    /// There is no such thing, or none that the key covers; the two look alike.
+    #[error("{} not found", .0.as_str())]
+    NotFound(Noun),
+    /// Somebody else has this name of the thing.
+    #[error("{} is already in use", kind.noun())]
+    Taken {
+        /// Which kind of name.
+        kind: KeyKind,
+        /// Who has it, where the caller may know.
+        owner: Option<String>,
+    },
+    /// A deleted customer's alias is on hold.
+    #[error("the payment address is on hold since its customer was deleted")]
+    AliasQuarantined {
+        /// When it can be taken, in microseconds since 1970.
+        until_us: i64,
+    },
+    /// The customer is deleted.
+    #[error("customer {0} is deleted")]
+    CustomerDeleted(CustomerId),
+    /// The customer is not deleted.
+    #[error("customer {0} is not deleted")]
+    CustomerNotDeleted(CustomerId),
+    /// The domain lets customers share an email, so it names nobody.
+    #[error("emails are not unique in this domain, so an email names no customer")]
+    EmailNotUnique,
+    /// `unique_email` cannot be turned on while customers share one.
+    #[error("customers of this domain share emails, so they cannot be made unique")]
+    EmailsShared,
+    /// Not an edge of the KYC graph.
+    #[error("KYC status cannot go from {} to {}", from.as_str(), to.as_str())]
+    KycTransitionNotAllowed {
+        /// The status it has.
+        from: KycStatus,
+        /// The status asked for.
+        to: KycStatus,
+    },
+    /// The domain is suspended: its keys may read only.
+    #[error("the domain is suspended: its keys may read only")]
+    DomainSuspended,
+    /// The etag is not that of what is stored.
+    #[error("the etag does not match: the resource has changed since it was read")]
+    EtagMismatch,
+    /// Lost against other writers too often.
+    #[error("lost a race with other writers")]
+    Contended,
+    /// Too much is waiting.
+    #[error("too busy; try again shortly")]
+    Overloaded,
+    /// The database cannot be reached just now.
+    #[error("the database cannot be reached just now")]
+    DatabaseUnavailable,
+    /// The server is stopping.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// Not in this version.
+    #[error("{0} is not available in this version")]
+    Unimplemented(&'static str),
+    /// Our fault. `Display` says nothing of the cause, so that no caller learns it.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// One field that does not mean anything.
+    #[must_use]
+    pub fn invalid(field: impl Into<Cow<'static, str>>, problem: &'static str) -> Self {
+        Self::Invalid(vec![FieldFault { field: field.into(), fault: Fault::new(problem) }])
+    }
+
+    /// Something that should not have been possible.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+}
+
+fn list(faults: &[FieldFault]) -> String {
+    faults.iter().map(|it| format!("`{}` {}", it.field, it.fault)).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,185 @@
+//! The log: what an event says, and the chain that makes a log of them tamper-evident.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{CustomerId, DomainId, EventId, OrganizationId, words};
+
+words! {
+    /// What happened.
+    EventType {
+        /// An organization was made.
+        OrganizationCreated = "organization.created",
+        /// A domain was made.
+        DomainCreated = "domain.created",
+        /// A domain's settings or status changed.
+        DomainUpdated = "domain.updated",
+        /// A key was made.
+        ApiKeyCreated = "api_key.created",
+        /// A key got a new secret.
+        ApiKeyRotated = "api_key.rotated",
+        /// A key was ended.
+        ApiKeyRevoked = "api_key.revoked",
+        /// A customer was made.
+        CustomerCreated = "customer.created",
+        /// A customer's fields or status changed.
+        CustomerUpdated = "customer.updated",
+        /// A customer was deleted.
+        CustomerDeleted = "customer.deleted",
+        /// A customer was brought back.
+        CustomerRestored = "customer.restored",
+        /// A customer's KYC status changed.
+        CustomerKycUpdated = "customer.kyc_updated",
+    }
+}
+
+/// Names a log: that of a domain, of an organization, or of the operators.
+///
+/// Whoever changes anything that belongs to a log holds the log's lock, so changes of one log come one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogId(Uuid);
+
+impl LogId {
+    /// The log of what belongs to no organization.
+    pub const OPERATOR: Self = Self(Uuid::nil());
+
+    /// One that was stored.
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<DomainId> for LogId {
+    fn from(id: DomainId) -> Self {
+        Self(id.as_uuid())
+    }
+}
+
+impl From<OrganizationId> for LogId {
+    fn from(id: OrganizationId) -> Self {
+        Self(id.as_uuid())
+    }
+}
+
+/// Everything about an event but its payload: what the digest covers beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventHeader {
+    /// Which.
+    pub id: EventId,
+    /// In which log.
+    pub log: LogId,
+    /// Its place there, from 1, without gaps.
+    pub sequence: i64,
+    /// What happened, as a word of [`EventType`].
+    pub kind: String,
+    /// What it happened to.
+    pub resource_id: Uuid,
+    /// Whom it is about, if it is about a customer.
+    pub customer_id: Option<CustomerId>,
+    /// Who did it.
+    pub actor: String,
+    /// The request that asked for it; empty if it had no id.
+    pub request_id: String,
+    /// When, in microseconds since 1970; never before the event before it.
+    pub create_us: i64,
+    /// Which fields changed, comma-separated.
+    pub changed_fields: String,
+    /// Why, where the caller said.
+    pub reason: String,
+}
+
+/// A SHA-256.
+pub type Hash = [u8; 32];
+
+impl EventHeader {
+    /// `SHA-256(salt ‖ header ‖ payload)`: the header's fields in the order above, each with its length before it.
+    ///
+    /// The salt keeps an erased payload from being guessed by its digest.
+    #[must_use]
+    pub fn digest(&self, salt: &Hash, payload: &str) -> Hash {
+        let mut sha = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            sha.update((bytes.len() as u64).to_be_bytes());
+            sha.update(bytes);
+        };
+        field(salt);
+        field(self.id.as_uuid().as_bytes());
+        field(self.log.0.as_bytes());
+        field(&self.sequence.to_be_bytes());
+        field(self.kind.as_bytes());
+        field(self.resource_id.as_bytes());
+        field(self.customer_id.map_or(Uuid::nil(), CustomerId::as_uuid).as_bytes());
+        field(self.actor.as_bytes());
+        field(self.request_id.as_bytes());
+        field(&self.create_us.to_be_bytes());
+        field(self.changed_fields.as_bytes());
+        field(self.reason.as_bytes());
+        field(payload.as_bytes());
+        sha.finalize().into()
+    }
+}
+
+/// `SHA-256(previous chain ‖ digest)`. The chain before the first event is 32 zero bytes.
+#[must_use]
+pub fn chain(previous: &Hash, digest: &Hash) -> Hash {
+    Sha256::new().chain_update(previous).chain_update(digest).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> EventHeader {
+        EventHeader {
+            id: EventId::from_uuid(Uuid::from_u128(1)),
+            log: LogId::from_uuid(Uuid::from_u128(2)),
+            sequence: 3,
+            kind: "customer.created".to_owned(),
+            resource_id: Uuid::from_u128(4),
+            customer_id: Some(CustomerId::from_uuid(Uuid::from_u128(4))),
+            actor: "cli:root".to_owned(),
+            request_id: "r".to_owned(),
+            create_us: 5,
+            changed_fields: "name".to_owned(),
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn every_part_of_an_event_is_in_its_digest() {
+        let whole = header().digest(&[0; 32], "{}");
+        let others = [
+            header().digest(&[1; 32], "{}"),
+            header().digest(&[0; 32], "{ }"),
+            EventHeader { id: EventId::from_uuid(Uuid::from_u128(9)), ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { log: LogId::OPERATOR, ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { sequence: 9, ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { kind: "x".to_owned(), ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { resource_id: Uuid::nil(), ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { customer_id: None, ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { actor: "x".to_owned(), ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { request_id: "x".to_owned(), ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { create_us: 9, ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { changed_fields: "x".to_owned(), ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { reason: "x".to_owned(), ..header() }.digest(&[0; 32], "{}"),
+            // What moves from one field to the next is not the same event.
+            EventHeader { actor: "cli:rootr".to_owned(), request_id: String::new(), ..header() }.digest(&[0; 32], "{}"),
+        ];
+        assert!(others.iter().all(|it| *it != whole));
+    }
+
+    #[test]
+    fn a_chain_depends_on_every_digest_before() {
+        let (a, b) = ([1; 32], [2; 32]);
+        let one = chain(&chain(&[0; 32], &a), &b);
+        assert_ne!(one, chain(&chain(&[0; 32], &b), &a));
+        assert_ne!(one, chain(&[0; 32], &b));
+    }
+}

@@ -1,0 +1,190 @@
+//! Which Changes of a group may go, judged against what is stored before anything is written.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::tenant::DAY_US;
+use super::{Change, DomainId, KeyChange, LogId, RequestId, RequestMark, Sweep, Table, UniqueKey};
+
+/// A request that took effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The method called.
+    pub method: String,
+    /// SHA-256 of what was asked.
+    pub digest: [u8; 32],
+    /// The event, in the log of the request's scope, that holds the outcome.
+    pub sequence: i64,
+    /// When it took effect, in microseconds since 1970.
+    pub create_us: i64,
+}
+
+impl Remembered {
+    /// How long a request is remembered.
+    pub const FOR_US: i64 = DAY_US;
+
+    /// What it means for a request with the same id: nothing once it is too old.
+    #[must_use]
+    pub fn verdict(&self, request: &RequestMark, now_us: i64) -> Option<Verdict> {
+        if self.create_us <= now_us - Self::FOR_US {
+            return None;
+        }
+        let same = self.method == request.method && self.digest == request.digest;
+        Some(if same { Verdict::Replay { sequence: self.sequence } } else { Verdict::Reused })
+    }
+}
+
+/// Whose a name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyState {
+    /// Who has it, or may take it again while it is held; nobody once they are erased.
+    pub owner: Option<Uuid>,
+    /// Until when it is held for that owner; none where it is in use.
+    pub held_until_us: Option<i64>,
+}
+
+/// What is stored that a group was decided on, read under the locks of its logs.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The requests of the group that took effect before.
+    pub requests: HashMap<(LogId, RequestId), Remembered>,
+    /// The names the group touches that somebody has.
+    pub keys: HashMap<UniqueKey, KeyState>,
+    /// The version of each row the group was decided on.
+    pub rows: HashMap<(Table, Uuid), i64>,
+    /// The domains about to make emails unique in which two customers share one.
+    pub shared_emails: HashSet<DomainId>,
+}
+
+/// What becomes of a Change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is committed.
+    Go,
+    /// The request took effect before: the answer is in that event.
+    Replay {
+        /// The event's sequence in the log of the request's scope.
+        sequence: i64,
+    },
+    /// The request id was used for something else.
+    Reused,
+    /// Something it was decided on has changed: decide again.
+    Stale,
+    /// Somebody else has the name.
+    Taken {
+        /// The name.
+        key: UniqueKey,
+        /// Who has it.
+        owner: Option<Uuid>,
+    },
+    /// The name is held for somebody else.
+    Held {
+        /// Until when, in microseconds since 1970.
+        until_us: i64,
+    },
+    /// Emails cannot be made unique.
+    EmailsShared,
+    /// It meets another of its group: judge it again once that is committed.
+    Again,
+}
+
+/// Judges each Change of a group, in order.
+///
+/// A request that took effect outranks every other conflict. Of several that meet in one name or row, the first goes.
+#[must_use]
+pub fn judge(group: &[Change], facts: &Facts) -> Vec<Verdict> {
+    let mut bench = Bench { facts, claimed: Claimed::default() };
+    group
+        .iter()
+        .map(|change| {
+            let verdict = bench.verdict(change);
+            if verdict == Verdict::Go {
+                bench.claimed.add(change);
+            }
+            verdict
+        })
+        .collect()
+}
+
+struct Bench<'a> {
+    facts: &'a Facts,
+    claimed: Claimed<'a>,
+}
+
+/// What the Changes that go have claimed so far.
+#[derive(Default)]
+struct Claimed<'a> {
+    any: bool,
+    swept: bool,
+    requests: HashSet<(LogId, &'a RequestId)>,
+    keys: HashSet<&'a UniqueKey>,
+    rows: HashSet<(Table, Uuid)>,
+}
+
+impl<'a> Bench<'a> {
+    fn verdict(&self, change: &'a Change) -> Verdict {
+        self.by_request(change)
+            .or_else(|| self.by_sweep(change))
+            .or_else(|| self.by_rows(change))
+            .or_else(|| change.keys.iter().find_map(|it| self.by_key(change, it)))
+            .unwrap_or(Verdict::Go)
+    }
+
+    fn by_request(&self, change: &'a Change) -> Option<Verdict> {
+        let request = change.ctx.request.as_ref()?;
+        if self.claimed.requests.contains(&(request.scope, &request.id)) {
+            return Some(Verdict::Again);
+        }
+        let remembered = self.facts.requests.get(&(request.scope, request.id.clone()))?;
+        remembered.verdict(request, change.ctx.now_us)
+    }
+
+    fn by_sweep(&self, change: &Change) -> Option<Verdict> {
+        if self.claimed.swept || (change.sweep.is_some() && self.claimed.any) {
+            return Some(Verdict::Again);
+        }
+        match change.sweep {
+            Some(Sweep::TakeEmails(domain)) if self.facts.shared_emails.contains(&domain) => {
+                Some(Verdict::EmailsShared)
+            }
+            _ => None,
+        }
+    }
+
+    fn by_rows(&self, change: &Change) -> Option<Verdict> {
+        let stale = change.decided_on().any(|it| {
+            let row = (it.table, it.id);
+            self.claimed.rows.contains(&row) || self.facts.rows.get(&row) != Some(&it.sequence)
+        });
+        stale.then_some(Verdict::Stale)
+    }
+
+    fn by_key(&self, change: &Change, key: &KeyChange) -> Option<Verdict> {
+        if self.claimed.keys.contains(key.key()) {
+            return Some(Verdict::Again);
+        }
+        let KeyChange::Take(key) = key else { return None };
+        let state = self.facts.keys.get(key)?;
+        let own = change.writes.first().map(|it| it.resource.id());
+        if state.owner.is_some() && state.owner == own {
+            return None;
+        }
+        match state.held_until_us {
+            None => Some(Verdict::Taken { key: key.clone(), owner: state.owner }),
+            Some(until_us) if until_us > change.ctx.now_us => Some(Verdict::Held { until_us }),
+            Some(_) => None,
+        }
+    }
+}
+
+impl<'a> Claimed<'a> {
+    fn add(&mut self, change: &'a Change) {
+        self.any = true;
+        self.swept |= change.sweep.is_some();
+        self.requests.extend(change.ctx.request.iter().map(|it| (it.scope, &it.id)));
+        self.keys.extend(change.keys.iter().map(KeyChange::key));
+        let written = change.writes.iter().filter(|it| it.event.is_some());
+        self.rows.extend(written.map(|it| (it.resource.table(), it.resource.id())));
+    }
+}
