@@ -219,6 +219,16 @@ impl Caller {
         if suspended && self.reach != Reach::Operator { Err(Error::DomainSuspended) } else { Ok(()) }
     }
 
+    /// Refuses a change to a suspended domain itself, to its own key: it may read only.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DomainSuspended`].
+    pub fn may_administer(&self, domain: &Domain) -> Result<()> {
+        let suspended = domain.status == super::DomainStatus::Suspended;
+        if suspended && matches!(self.reach, Reach::Domain(..)) { Err(Error::DomainSuspended) } else { Ok(()) }
+    }
+
     /// Refuses a key that could do more than this caller.
     ///
     /// # Errors
@@ -247,3 +257,6 @@ pub fn os_user(name: &str) -> Result<String, Fault> {
     let name: String = name.chars().filter(char::is_ascii_graphic).take(64).collect();
     if name.is_empty() { Err(Fault::new("is not a user's name")) } else { Ok(name) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,14 @@ impl ApiKey {
         }
     }
 
+    /// Whether what it names is one of the three reaches: a key that lost half of it must not become an operator's.
+    pub(super) const fn has_a_reach(&self) -> bool {
+        matches!(
+            (self.organization_id, self.environment, self.domain_id),
+            (None, None, None) | (Some(_), Some(_), _)
+        )
+    }
+
     /// The log that changes of it are kept in: that of what it reaches.
     #[must_use]
     pub fn home(&self) -> LogId {
@@ -238,6 +246,18 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::fixtures::{NOW_US, answer, api_key, context, domain_id, event, organization_id};
+    use crate::domain::{Expect, Table};
+
+    /// One of each reach.
+    fn keys() -> [ApiKey; 3] {
+        let (organization, live) = (Some(organization_id(1)), Some(Environment::Live));
+        [
+            api_key(None, None, None),
+            api_key(organization, live, None),
+            api_key(organization, live, Some(domain_id(1))),
+        ]
+    }
 
     fn secret() -> Secret {
         Secret::new(ApiKeyId::from_uuid(Uuid::from_u128(7)), Some(Environment::Sandbox), [0xab; 24])
@@ -269,5 +289,137 @@ mod tests {
     #[test]
     fn nothing_secret_shows_in_debug() {
         assert_eq!(format!("{:?} {:?}", secret(), secret().hash()), "Secret(…) SecretHash(…)");
+    }
+
+    #[test]
+    fn whoever_shows_the_text_of_a_key_calls_with_what_it_reaches() {
+        let reaches = [
+            Reach::Operator,
+            Reach::Organization(organization_id(1), Environment::Live),
+            Reach::Domain(organization_id(1), Environment::Live, domain_id(1)),
+        ];
+        for (key, reach) in keys().into_iter().zip(reaches) {
+            let scopes = [crate::domain::Scope::KycWrite].into_iter().collect();
+            let key = ApiKey { scopes, expire_us: Some(NOW_US + 1), ..key };
+            let caller = key.admit(&key.secret_sha256, NOW_US).unwrap();
+            assert_eq!((caller.actor, caller.reach), (Actor::Key(key.id), reach));
+            assert_eq!((caller.scopes, caller.expire_us), (scopes, Some(NOW_US + 1)));
+        }
+    }
+
+    #[test]
+    fn a_key_ends_at_the_microsecond_at_which_it_expires() {
+        let admitted = |expire_us, now_us| {
+            let [key, ..] = keys();
+            ApiKey { expire_us, ..key }.admit(&SecretHash::from([1; 32]), now_us)
+        };
+        assert!(admitted(Some(NOW_US), NOW_US - 1).is_ok());
+        assert!(matches!(admitted(Some(NOW_US), NOW_US), Err(Error::ApiKeyExpired)));
+        assert!(matches!(admitted(Some(NOW_US), NOW_US + 1), Err(Error::ApiKeyExpired)));
+        assert!(admitted(None, i64::MAX).is_ok());
+    }
+
+    #[test]
+    fn a_revoked_key_admits_nobody() {
+        let [key, ..] = keys();
+        for expire_us in [None, Some(NOW_US - 1), Some(NOW_US + 1)] {
+            let revoked = ApiKey { revoke_us: Some(NOW_US), expire_us, ..key.clone() };
+            assert!(matches!(revoked.admit(&key.secret_sha256, NOW_US), Err(Error::ApiKeyRevoked)));
+        }
+    }
+
+    #[test]
+    fn a_wrong_text_learns_nothing_of_the_key() {
+        let [key, ..] = keys();
+        let ended = ApiKey { revoke_us: Some(1), expire_us: Some(1), ..key.clone() };
+        for key in [key, ended] {
+            let mut wrong = [1; 32];
+            wrong[31] = 2;
+            assert!(matches!(key.admit(&SecretHash::from(wrong), NOW_US), Err(Error::ApiKeyInvalid)));
+        }
+    }
+
+    #[test]
+    fn a_key_is_kept_in_the_log_of_what_it_reaches_and_in_those_it_touches() {
+        let homes = [LogId::OPERATOR, organization_id(1).into(), domain_id(1).into()];
+        let touched = [domain_id(5), domain_id(6)];
+        for (key, home) in keys().into_iter().zip(homes) {
+            let changes = [
+                create(ApiKey { sequence: 0, ..key.clone() }, &touched, context()),
+                rotate(&key, SecretHash::from([2; 32]), &touched, context()).unwrap(),
+                revoke(&key, &touched, context()),
+            ];
+            for change in changes {
+                assert_eq!(
+                    change.logs().collect::<Vec<_>>(),
+                    [home, domain_id(5).into(), domain_id(6).into()],
+                    "{:?}",
+                    event(&change)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_key_is_recorded_as_it_is() {
+        let [key, ..] = keys();
+        let key = ApiKey { sequence: 0, ..key };
+        let change = create(key.clone(), &[], context());
+        assert_eq!(answer::<ApiKey>(&change), key);
+        assert_eq!(event(&change), Some((EventType::ApiKeyCreated, &[][..])));
+    }
+
+    #[test]
+    fn a_rotated_key_changes_its_secret_and_nothing_else() {
+        for key in keys() {
+            let key = ApiKey { expire_us: Some(NOW_US + 1), ..key };
+            let change = rotate(&key, SecretHash::from([2; 32]), &[], context()).unwrap();
+            let next: ApiKey = answer(&change);
+            assert_eq!(next, ApiKey { secret_sha256: SecretHash::from([2; 32]), ..key.clone() });
+            assert_eq!(event(&change), Some((EventType::ApiKeyRotated, &["secret"][..])));
+            assert!(matches!(next.admit(&key.secret_sha256, NOW_US), Err(Error::ApiKeyInvalid)));
+            let row = Expect { table: Table::ApiKeys, id: key.id.as_uuid(), sequence: key.sequence };
+            assert_eq!(change.decided_on().collect::<Vec<_>>(), [row]);
+        }
+    }
+
+    #[test]
+    fn a_key_that_has_ended_cannot_be_rotated() {
+        let [key, ..] = keys();
+        for (expire_us, revoke_us) in [(None, Some(1)), (Some(NOW_US), None), (Some(NOW_US - 1), None)] {
+            let ended = ApiKey { expire_us, revoke_us, ..key.clone() };
+            let result = rotate(&ended, SecretHash::from([2; 32]), &[], context());
+            assert!(matches!(result, Err(Error::ApiKeyEnded)), "{expire_us:?} {revoke_us:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_revoked_once_and_stays_so() {
+        let [key, ..] = keys();
+        let change = revoke(&key, &[], context());
+        let revoked: ApiKey = answer(&change);
+        assert_eq!(revoked, ApiKey { revoke_us: Some(NOW_US), ..key });
+        assert_eq!(event(&change), Some((EventType::ApiKeyRevoked, &["revoke_time"][..])));
+
+        let later = Context { now_us: NOW_US + 1, ..context() };
+        let again = revoke(&revoked, &[domain_id(5)], later);
+        assert_eq!(answer::<ApiKey>(&again), revoked);
+        assert_eq!(event(&again), None);
+    }
+
+    #[test]
+    fn a_key_that_has_expired_can_still_be_revoked() {
+        let [key, ..] = keys();
+        let change = revoke(&ApiKey { expire_us: Some(1), ..key }, &[], context());
+        assert_eq!(answer::<ApiKey>(&change).revoke_us, Some(NOW_US));
+    }
+
+    #[test]
+    fn no_row_and_no_event_holds_the_secret_of_a_key() {
+        for key in keys() {
+            let stored = serde_json::to_value(&key).unwrap();
+            let names: Vec<_> = stored.as_object().unwrap().keys().map(String::as_str).collect();
+            assert!(!names.iter().any(|it| it.contains("secret") || it.contains("last_use")), "{names:?}");
+        }
     }
 }

@@ -58,6 +58,20 @@ pub struct UniqueKey {
     pub text: String,
 }
 
+impl UniqueKey {
+    /// A name of a customer, within their domain.
+    #[must_use]
+    pub fn of_customer(kind: KeyKind, domain: DomainId, text: &str) -> Self {
+        Self { scope: domain.as_uuid(), kind, text: text.to_owned() }
+    }
+
+    /// A domain's name: one space of names for everybody.
+    #[must_use]
+    pub fn domain_name(name: &str) -> Self {
+        Self { scope: Uuid::nil(), kind: KeyKind::DomainName, text: name.to_owned() }
+    }
+}
+
 /// What happens to a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyChange {
@@ -191,8 +205,18 @@ impl Resource {
             Table::Customers => serde_json::from_str(json).map(Self::Customer),
         }
         .map(|it| it.at(sequence))
+        .map_err(|it| it.column())
+        .and_then(|it| if it.is_whole() { Ok(it) } else { Err(0) })
         // The parser's own message may quote what is stored: only where it stumbled is told.
-        .map_err(|it| Error::internal(format!("a row of {table} does not parse at column {}", it.column())))
+        .map_err(|column| Error::internal(format!("a row of {table} does not parse at column {column}")))
+    }
+
+    /// Whether its parts fit each other, beyond what their types say.
+    const fn is_whole(&self) -> bool {
+        match self {
+            Self::ApiKey(key) => key.has_a_reach(),
+            Self::Organization(_) | Self::Domain(_) | Self::Customer(_) => true,
+        }
     }
 }
 

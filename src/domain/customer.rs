@@ -1,11 +1,13 @@
 //! Customers, and every decision about one: pure functions from what is stored and what is asked to a [`Change`].
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::profile::Field;
 use super::{
-    Change, Context, CustomerId, Domain, DomainId, Error, EventType, Faults, Fault, KeyChange, KeyKind, KycStatus,
-    Line, Profile, Result, UniqueKey, words,
+    Alias, Change, Context, CustomerId, Domain, DomainId, Email, Error, EventType, ExternalId, Fault, Faults, KeyChange,
+    KeyKind, KycStatus, Line, Profile, Result, UniqueKey, words,
 };
 
 words! {
@@ -48,8 +50,38 @@ pub struct Customer {
     pub delete_us: Option<i64>,
 }
 
+impl Customer {
+    /// What a caller shows to say which version it has seen. Callers see it as opaque.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        format!("v{}", self.sequence)
+    }
+}
+
+/// What names a customer in a request.
+#[derive(Clone, Debug, Serialize)]
+pub enum CustomerKey {
+    /// Their id.
+    Id(CustomerId),
+    /// Their payment alias, which names the domain too.
+    PaymentAddress(Alias),
+    /// The caller's own id, in a domain.
+    ExternalId(ExternalId),
+    /// Their email, in a domain where emails are unique.
+    Email(Email),
+}
+
+/// A customer, with the domain that issued them.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The customer.
+    pub customer: Customer,
+    /// Their domain.
+    pub domain: Arc<Domain>,
+}
+
 /// What CreateCustomer asks for.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct NewCustomer {
     /// What the caller says about them.
     pub profile: Profile,
@@ -75,7 +107,9 @@ pub struct CustomerPatch {
 /// [`Error::Invalid`] where a field that the domain requires is empty, or the alias is of another domain.
 pub fn create(new: NewCustomer, domain: &Domain, id: CustomerId, ctx: Context) -> Result<Change> {
     let NewCustomer { profile, status } = new;
-    check_profile(&profile, domain)?;
+    let mut faults = Faults::default();
+    check_profile(&mut faults, &profile, domain);
+    faults.done()?;
     let customer = Customer {
         id,
         domain_id: domain.id,
@@ -116,8 +150,8 @@ pub fn update(customer: &Customer, patch: &CustomerPatch, domain: &Domain, ctx: 
     if had_alias && next.profile.payment_address != customer.profile.payment_address {
         faults.add("customer.payment_address", Fault::new("cannot change once it is set"));
     }
+    check_profile(&mut faults, &next.profile, domain);
     faults.done()?;
-    check_profile(&next.profile, domain)?;
 
     let mut changed: Vec<&'static str> = customer.profile.changes(&next.profile).collect();
     if next.status != customer.status {
@@ -194,8 +228,7 @@ fn refuse_deleted(customer: &Customer) -> Result<()> {
 }
 
 /// What the domain asks of every customer, new or changed.
-fn check_profile(profile: &Profile, domain: &Domain) -> Result<()> {
-    let mut faults = Faults::default();
+fn check_profile(faults: &mut Faults, profile: &Profile, domain: &Domain) {
     for path in &domain.settings.required_fields {
         if Field::named(path).is_some_and(|it| !it.is_set(profile)) {
             faults.add(format!("customer.{path}"), Fault::new("is required by the domain"));
@@ -204,12 +237,11 @@ fn check_profile(profile: &Profile, domain: &Domain) -> Result<()> {
     if profile.payment_address.as_ref().is_some_and(|it| it.domain() != domain.name.as_str()) {
         faults.add("customer.payment_address", Fault::new("must be at the customer's own domain"));
     }
-    faults.done()
 }
 
 /// The names that belong to this customer alone while it is not deleted.
 fn keys_of<'a>(customer: &'a Customer, domain: &'a Domain) -> impl Iterator<Item = UniqueKey> + 'a {
-    let key = |kind, text: &str| UniqueKey { kind, scope: domain.id.as_uuid(), text: text.to_owned() };
+    let key = |kind, text| UniqueKey::of_customer(kind, domain.id, text);
     let profile = &customer.profile;
     let email = profile.email.as_ref().filter(|_| domain.settings.unique_email);
     let alias = profile.payment_address.as_ref().map(|it| key(KeyKind::Alias, it.identifier()));
@@ -224,3 +256,6 @@ fn moved(old: &[UniqueKey], new: &[UniqueKey]) -> Vec<KeyChange> {
     let taken = new.iter().filter(|it| !old.contains(it)).cloned().map(KeyChange::Take);
     released.chain(taken).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{CustomerId, KeyKind, KycStatus, Scope};
 
 /// The result of anything the directory does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What lies behind a failure that is not the caller's. It is logged, never answered.
+pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// What is wrong with a value, as the end of a sentence that begins with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,13 +75,39 @@ impl Faults {
         })
     }
 
+    /// The value, or nothing with the fault noted.
+    pub fn keep<T>(
+        &mut self,
+        field: impl Into<Cow<'static, str>>,
+        parsed: std::result::Result<T, Fault>,
+    ) -> Option<T> {
+        parsed.map_err(|fault| self.add(field, fault)).ok()
+    }
+
+    /// Forgets the faults of fields that do not matter.
+    pub fn only(&mut self, matters: impl Fn(&str) -> bool) {
+        self.0.retain(|it| matters(&it.field));
+    }
+
+    /// Whether nothing was noted.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Refuses the request if anything was noted.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] with every fault.
     pub fn done(self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+        if self.is_empty() { Ok(()) } else { Err(self.into()) }
+    }
+}
+
+impl From<Faults> for Error {
+    fn from(faults: Faults) -> Self {
+        Self::Invalid(faults.0)
     }
 }
 
@@ -111,7 +141,7 @@ impl Noun {
 /// Why the directory did not do what was asked: one variant for each thing a caller would do differently about it.
 ///
 /// No variant holds a personal value, so that an error may be logged and answered as it stands.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// Fields of the request do not mean anything; all of them.
     #[error("invalid request: {}", list(.0))]
@@ -197,16 +227,13 @@ pub enum Error {
     Overloaded,
     /// The database cannot be reached just now.
     #[error("the database cannot be reached just now")]
-    DatabaseUnavailable,
-    /// The server is stopping.
-    #[error("the server is shutting down")]
-    ShuttingDown,
+    DatabaseUnavailable(#[source] Cause),
     /// Not in this version.
     #[error("{0} is not available in this version")]
     Unimplemented(&'static str),
     /// Our fault. `Display` says nothing of the cause, so that no caller learns it.
     #[error("internal error")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(#[source] Cause),
 }
 
 impl Error {
@@ -217,8 +244,13 @@ impl Error {
     }
 
     /// Something that should not have been possible.
-    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Internal(source.into())
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into().into())
+    }
+
+    /// The database cannot be reached, and why.
+    pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::DatabaseUnavailable(cause.into().into())
     }
 }
 

@@ -188,3 +188,6 @@ impl<'a> Claimed<'a> {
         self.rows.extend(written.map(|it| (it.resource.table(), it.resource.id())));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ mod change;
 pub mod customer;
 mod error;
 mod event;
+#[cfg(test)]
+mod fixtures;
 mod id;
 mod judge;
 mod kyc;
@@ -26,8 +28,8 @@ pub use api_key::{ApiKey, Secret, SecretHash};
 pub use change::{
     Change, Context, Expect, KeyChange, KeyKind, RequestMark, Resource, Sweep, Table, UniqueKey, Write,
 };
-pub use customer::{Customer, CustomerPatch, CustomerStatus, NewCustomer};
-pub use error::{Error, Fault, Faults, FieldFault, Noun, Result};
+pub use customer::{Customer, CustomerKey, CustomerPatch, CustomerStatus, Member, NewCustomer};
+pub use error::{Cause, Error, Fault, Faults, FieldFault, Noun, Result};
 pub use event::{EventHeader, EventType, Hash, LogId, chain};
 pub use id::{ApiKeyId, CustomerId, DomainId, EventId, OrganizationId};
 pub use judge::{Facts, KeyState, Remembered, Verdict, judge};

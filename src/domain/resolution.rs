@@ -37,10 +37,17 @@ pub fn disclose(customer: Customer, domain: std::sync::Arc<Domain>, own: bool) -
     Resolution { customer: Customer { profile, ..customer }, domain }
 }
 
-/// The first letter of each word, as it is written.
+/// The first letter or digit of each word, as it is written; a word of marks alone has none.
 fn initials(name: &Line) -> Line {
-    let letters: Vec<String> =
-        name.as_str().split_whitespace().filter_map(|word| word.chars().next()).map(String::from).collect();
+    let letters: Vec<String> = name
+        .as_str()
+        .split_whitespace()
+        .filter_map(|word| word.chars().find(|it| it.is_alphanumeric()))
+        .map(String::from)
+        .collect();
     // A part of a valid line is one.
     Line::try_from(letters.join(" ")).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Change, Context, CustomerStatus, DomainId, DomainName, Error, EventType, KeyChange, KeyKind, Line, LogId,
+    Change, Context, CustomerStatus, DomainId, DomainName, Error, EventType, KeyChange, Line, LogId,
     OrganizationId, Result, Sweep, UniqueKey, words,
 };
 
@@ -139,7 +139,7 @@ impl DomainSettings {
 }
 
 /// What CreateDomain asks for.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct NewDomain {
     /// Whose.
     pub organization_id: OrganizationId,
@@ -171,7 +171,7 @@ pub fn create_organization(display_name: Line, id: OrganizationId, ctx: Context)
 #[must_use]
 pub fn create_domain(new: NewDomain, id: DomainId, ctx: Context) -> Change {
     let NewDomain { organization_id, name, environment, settings } = new;
-    let key = UniqueKey::domain_name(&name);
+    let key = UniqueKey::domain_name(name.as_str());
     let domain = Domain {
         id,
         organization_id,
@@ -218,12 +218,4 @@ pub fn set_status(domain: &Domain, status: DomainStatus, reason: Line, ctx: Cont
         return Change::new(ctx).leaves(next);
     }
     Change::new(ctx).because(reason).writes(next, EventType::DomainUpdated, &["status"])
-}
-
-impl UniqueKey {
-    /// The key of a domain's name: one space of names for everybody.
-    #[must_use]
-    pub fn domain_name(name: &DomainName) -> Self {
-        Self { kind: KeyKind::DomainName, scope: uuid::Uuid::nil(), text: name.as_str().to_owned() }
-    }
 }

@@ -1,0 +1,72 @@
+//! Who calls: from the text of an API key to a [`Caller`].
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::App;
+use crate::clock;
+use crate::domain::{ApiKey, ApiKeyId, Caller, Error, Result, Secret};
+use crate::store::Store;
+
+impl App {
+    /// Whoever shows the text of a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiKeyMissing`], [`Error::ApiKeyInvalid`], [`Error::ApiKeyExpired`], [`Error::ApiKeyRevoked`].
+    pub async fn authenticate(&self, shown: Option<&str>) -> Result<Caller> {
+        if !self.0.is_open.load(Ordering::Acquire) {
+            return Err(Error::unavailable("starting"));
+        }
+        let (id, hash) = Secret::read(shown.ok_or(Error::ApiKeyMissing)?)?;
+        let now_us = clock::now_us();
+        if let Some(key) = self.0.fresh_keys.get(&id) {
+            return key.admit(&hash, now_us);
+        }
+        let asked = Instant::now();
+        let key = self.0.api_keys.get(id).await?.ok_or(Error::ApiKeyInvalid)?;
+        let key = self.0.fresh_keys.keep(id, key, asked);
+        let caller = key.admit(&hash, now_us)?;
+        self.0.key_use.note(&key, now_us);
+        Ok(caller)
+    }
+}
+
+/// Notes when keys are used: at most once a minute each, and off the path of the call.
+#[derive(Debug)]
+pub(super) struct KeyUse {
+    queue: mpsc::Sender<(ApiKeyId, i64)>,
+}
+
+impl KeyUse {
+    const EVERY_US: i64 = 60_000_000;
+
+    pub(super) fn start(store: &Store) -> Self {
+        let (queue, waiting) = mpsc::channel(1_024);
+        tokio::spawn(run(store.clone(), waiting));
+        Self { queue }
+    }
+
+    fn note(&self, key: &ApiKey, now_us: i64) {
+        if key.last_use_us.is_none_or(|at| now_us - at >= Self::EVERY_US) {
+            // A full queue loses a note, which the next use makes up for.
+            let _ = self.queue.try_send((key.id, now_us));
+        }
+    }
+}
+
+async fn run(store: Store, mut waiting: mpsc::Receiver<(ApiKeyId, i64)>) {
+    while let Some(first) = waiting.recv().await {
+        let mut uses = std::collections::BTreeMap::from([first]);
+        while let Ok((id, at)) = waiting.try_recv() {
+            uses.insert(id, at);
+        }
+        let uses: Vec<_> = uses.into_iter().collect();
+        if let Err(error) = store.note_key_use(&uses).await {
+            tracing::debug!(%error, "the use of keys was not noted");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,339 @@
+//! What is done with customers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::write::{Answer, Reload, mark};
+use super::App;
+use crate::clock;
+use crate::domain::resolution::disclose;
+use crate::domain::{
+    Alias, Caller, Change, Context, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId, Error, KeyKind, KycStatus, Line,
+    Member, NewCustomer, Noun, Page, PageRequest, PayeeMatch, Reach, RequestId, Resolution, Result, UniqueKey, customer,
+    payee,
+};
+use crate::store::{CustomerFilter, Total};
+
+/// A page of customers, and how many there are if that was asked.
+#[derive(Debug)]
+pub struct CustomerList {
+    /// The page.
+    pub page: Page<Member>,
+    /// How many the filter finds.
+    pub total: Option<Total>,
+}
+
+impl App {
+    /// Makes a customer of a domain.
+    ///
+    /// # Errors
+    ///
+    /// As [`customer::create`]; [`Error::Taken`], [`Error::AliasQuarantined`], [`Error::DomainSuspended`].
+    pub async fn create_customer(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        new: NewCustomer,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Member>> {
+        let domain = self.domain_for(caller, domain).await?;
+        let request = mark(domain.id.into(), "CreateCustomer", request, &new)?;
+        let id = CustomerId::from_uuid(clock::new_uuid(clock::now_us()));
+        let named = domain.id;
+        let reload = || -> Reload<'_, _> { Box::pin(self.own_domain(named)) };
+        let answer = self
+            .write(caller, request, Arc::clone(&domain), reload, |domain, ctx| {
+                caller.may_change(domain)?;
+                customer::create(new.clone(), domain, id, ctx)
+            })
+            .await?;
+        Ok(answer.map(|customer| Member { customer, domain }))
+    }
+
+    /// Finds a customer within what the key covers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::EmailNotUnique`] where an email names nobody.
+    pub async fn get_customer(&self, caller: &Caller, key: &CustomerKey, domain: Option<DomainId>) -> Result<Member> {
+        const MISSING: Error = Error::NotFound(Noun::Customer);
+        let (kind, text, domain) = match key {
+            CustomerKey::Id(id) => {
+                let customer = self.0.customers_by_id.get(id.as_uuid()).await?.ok_or(MISSING)?;
+                let member = self.covered(caller, customer).await?;
+                let elsewhere = domain.is_some_and(|it| it != member.domain.id);
+                return if elsewhere { Err(MISSING) } else { Ok(member) };
+            }
+            CustomerKey::PaymentAddress(alias) => {
+                let named = self.domain_named(alias.domain()).await?.filter(|it| caller.reach.covers(it));
+                let named = named.filter(|it| domain.is_none_or(|domain| domain == it.id));
+                (KeyKind::Alias, alias.identifier(), named.ok_or(MISSING)?)
+            }
+            CustomerKey::ExternalId(id) => (KeyKind::ExternalId, id.as_str(), self.domain_for(caller, domain).await?),
+            CustomerKey::Email(email) => {
+                let domain = self.domain_for(caller, domain).await?;
+                if !domain.settings.unique_email {
+                    return Err(Error::EmailNotUnique);
+                }
+                (KeyKind::Email, email.as_str(), domain)
+            }
+        };
+        let key = UniqueKey::of_customer(kind, domain.id, text);
+        let customer = self.0.customers_by_key.get(key).await?.ok_or(MISSING)?;
+        Ok(Member { customer, domain })
+    }
+
+    /// Finds customers within what the key covers, each in its place.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; for each customer as [`App::get_customer`].
+    pub async fn batch_get_customers(&self, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<Result<Member>>> {
+        let found = self.0.customers_by_id.get_many(ids.iter().map(|it| it.as_uuid()).collect()).await?;
+        let mut members = Vec::with_capacity(found.len());
+        for customer in found {
+            members.push(match customer {
+                Some(customer) => self.covered(caller, customer).await,
+                None => Err(Error::NotFound(Noun::Customer)),
+            });
+        }
+        Ok(members)
+    }
+
+    /// Lists customers of the filter's domains, all of which the key must cover.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a domain that is not covered; [`Error::Overloaded`] where it would take too long.
+    pub async fn list_customers(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        mut filter: CustomerFilter,
+        page: PageRequest,
+        count: bool,
+    ) -> Result<CustomerList> {
+        if filter.domains.is_empty() || domain.is_some() {
+            let domain = self.domain_for(caller, domain).await?;
+            // Both given: the one, as far as it is among the others.
+            filter.domains.retain(|it| *it == domain.id);
+            if filter.domains.is_empty() {
+                filter.domains.push(domain.id);
+            }
+        }
+        let mut domains = HashMap::new();
+        for id in &filter.domains {
+            domains.insert(*id, self.domain_for(caller, Some(*id)).await?);
+        }
+        let (page, total) = self
+            .task(|store| async move {
+                let page = store.list_customers(&filter, &page).await?;
+                let total = if count { Some(store.count_customers(&filter).await?) } else { None };
+                Ok((page, total))
+            })
+            .await?;
+        let items = page.items.into_iter().filter_map(|customer| {
+            let domain = Arc::clone(domains.get(&customer.domain_id)?);
+            Some(Member { customer, domain })
+        });
+        Ok(CustomerList { page: Page { items: items.collect(), next_token: page.next_token }, total })
+    }
+
+    /// Changes a customer.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::get_customer`] and [`customer::update`]; [`Error::EtagMismatch`], [`Error::Taken`].
+    pub async fn update_customer(
+        &self,
+        caller: &Caller,
+        target: CustomerTarget,
+        patch: CustomerPatch,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Member>> {
+        let command = (&target, &patch);
+        self.change_customer(caller, &target, "UpdateCustomer", &command, request, |member, ctx| {
+            customer::update(&member.customer, &patch, &member.domain, ctx)
+        })
+        .await
+    }
+
+    /// Deletes a customer softly.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::get_customer`] and [`customer::soft_delete`]; [`Error::EtagMismatch`].
+    pub async fn soft_delete_customer(
+        &self,
+        caller: &Caller,
+        target: CustomerTarget,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Member>> {
+        self.change_customer(caller, &target, "SoftDeleteCustomer", &target, request, |member, ctx| {
+            customer::soft_delete(&member.customer, &member.domain, ctx)
+        })
+        .await
+    }
+
+    /// Brings a deleted customer back.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::get_customer`] and [`customer::restore`]; [`Error::Taken`], [`Error::AliasQuarantined`].
+    pub async fn restore_customer(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Member>> {
+        let target = CustomerTarget::id(id);
+        self.change_customer(caller, &target, "RestoreCustomer", &id, request, |member, ctx| {
+            customer::restore(&member.customer, &member.domain, ctx)
+        })
+        .await
+    }
+
+    /// Sets how far the checks on a customer have come.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::get_customer`] and [`customer::set_kyc_status`].
+    pub async fn set_kyc_status(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        to: KycStatus,
+        reason: Line,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Member>> {
+        let target = CustomerTarget::id(id);
+        self.change_customer(caller, &target, "SetKycStatus", &(id, to, &reason), request, |member, ctx| {
+            customer::set_kyc_status(&member.customer, to, reason.clone(), ctx)
+        })
+        .await
+    }
+
+    /// The customer behind an alias, in any domain of the caller's environment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for one that is unknown, deleted or of the other environment, alike.
+    pub async fn resolve_customer(&self, caller: &Caller, alias: &Alias) -> Result<Resolution> {
+        const MISSING: Error = Error::NotFound(Noun::Alias);
+        let domain = self.resolvable(caller, alias).await?.ok_or(MISSING)?;
+        let key = UniqueKey::of_customer(KeyKind::Alias, domain.id, alias.identifier());
+        let customer = self.0.customers_by_key.get(key).await?.ok_or(MISSING)?;
+        let own = caller.reach.covers(&domain);
+        Ok(disclose(customer, domain, own))
+    }
+
+    /// The customers behind aliases, each in its place, in one query.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; for each alias as [`App::resolve_customer`].
+    pub async fn batch_resolve_customers(&self, caller: &Caller, aliases: &[Alias]) -> Result<Vec<Result<Resolution>>> {
+        let mut domains = Vec::with_capacity(aliases.len());
+        for alias in aliases {
+            domains.push(self.resolvable(caller, alias).await?);
+        }
+        let keys = aliases.iter().zip(&domains).filter_map(|(alias, domain)| {
+            Some(UniqueKey::of_customer(KeyKind::Alias, domain.as_ref()?.id, alias.identifier()))
+        });
+        let mut found = self.0.customers_by_key.get_many(keys.collect()).await?.into_iter();
+        let resolve = |domain: Option<Arc<Domain>>| {
+            let domain = domain?;
+            let customer = found.next().flatten()?;
+            let own = caller.reach.covers(&domain);
+            Some(disclose(customer, domain, own))
+        };
+        Ok(domains.into_iter().map(resolve).map(|it| it.ok_or(Error::NotFound(Noun::Alias))).collect())
+    }
+
+    /// Whether a name is that of the customer behind an alias.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::resolve_customer`].
+    pub async fn verify_payee(&self, caller: &Caller, alias: &Alias, name: &Line) -> Result<PayeeMatch> {
+        const MISSING: Error = Error::NotFound(Noun::Alias);
+        let domain = self.resolvable(caller, alias).await?.ok_or(MISSING)?;
+        let key = UniqueKey::of_customer(KeyKind::Alias, domain.id, alias.identifier());
+        let customer = self.0.customers_by_key.get(key).await?.ok_or(MISSING)?;
+        Ok(payee::verify(&customer.profile, name.as_str()))
+    }
+
+    /// The alias's domain, if it is of the caller's environment.
+    async fn resolvable(&self, caller: &Caller, alias: &Alias) -> Result<Option<Arc<Domain>>> {
+        let domain = self.domain_named(alias.domain()).await?;
+        Ok(domain.filter(|it| match caller.reach {
+            Reach::Operator => true,
+            Reach::Organization(_, environment) | Reach::Domain(_, environment, _) => environment == it.environment,
+        }))
+    }
+
+    async fn covered(&self, caller: &Caller, customer: Customer) -> Result<Member> {
+        let domain = self.own_domain(customer.domain_id).await?;
+        if caller.reach.covers(&domain) {
+            Ok(Member { customer, domain })
+        } else {
+            Err(Error::NotFound(Noun::Customer))
+        }
+    }
+
+    async fn own_domain(&self, id: DomainId) -> Result<Arc<Domain>> {
+        self.domain(id).await?.ok_or_else(|| Error::internal(format!("domain {id} is not there")))
+    }
+
+    /// The shape of every change to a customer: find, check what the caller may, decide, commit.
+    async fn change_customer(
+        &self,
+        caller: &Caller,
+        target: &CustomerTarget,
+        method: &'static str,
+        command: &(impl serde::Serialize + Sync),
+        request: Option<RequestId>,
+        decide: impl Fn(&Member, Context) -> Result<Change> + Send + Sync,
+    ) -> Result<Answer<Member>> {
+        let member = self.get_customer(caller, &target.key, target.domain).await?;
+        let domain = Arc::clone(&member.domain);
+        let request = mark(domain.id.into(), method, request, command)?;
+        let by_id = CustomerKey::Id(member.customer.id);
+        let reload = || -> Reload<'_, _> {
+            let by_id = by_id.clone();
+            Box::pin(async move { self.get_customer(caller, &by_id, None).await })
+        };
+        let answer = self
+            .write(caller, request, member, reload, |member, ctx| {
+                caller.may_change(&member.domain)?;
+                target.check(&member.customer)?;
+                decide(member, ctx)
+            })
+            .await?;
+        Ok(answer.map(|customer| Member { customer, domain }))
+    }
+}
+
+/// Which customer to change, and which version of them.
+#[derive(Debug, serde::Serialize)]
+pub struct CustomerTarget {
+    /// Who.
+    pub key: CustomerKey,
+    /// In which domain, where the key does not say.
+    pub domain: Option<DomainId>,
+    /// The etag they must still have; any if there is none.
+    pub etag: Option<String>,
+}
+
+impl CustomerTarget {
+    const fn id(id: CustomerId) -> Self {
+        Self { key: CustomerKey::Id(id), domain: None, etag: None }
+    }
+
+    fn check(&self, customer: &Customer) -> Result<()> {
+        match &self.etag {
+            Some(etag) if *etag != customer.etag() => Err(Error::EtagMismatch),
+            _ => Ok(()),
+        }
+    }
+}

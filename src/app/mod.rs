@@ -1,0 +1,122 @@
+//! What the directory does: one file a noun, and beside them how calls travel to the database together.
+//!
+//! An operation loads what it decides on, lets a pure function of [`crate::domain`] decide, and commits the Change.
+
+mod api_keys;
+mod auth;
+mod committer;
+mod customers;
+mod domains;
+mod fresh;
+mod loader;
+mod tenants;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use uuid::Uuid;
+
+pub use api_keys::{Issued, NewApiKey};
+pub use customers::{CustomerList, CustomerTarget};
+pub use write::Answer;
+
+use crate::domain::{ApiKey, ApiKeyId, Customer, DomainId, Result, Table, UniqueKey};
+use crate::domain::{Domain, Error, Resource};
+use crate::store::Store;
+use committer::Committer;
+use fresh::Fresh;
+use loader::Loader;
+
+/// The directory. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    store: Store,
+    committer: Committer,
+    customers_by_id: Loader<Uuid, Customer>,
+    customers_by_key: Loader<UniqueKey, Customer>,
+    domains_by_id: Loader<Uuid, Domain>,
+    domains_by_key: Loader<UniqueKey, Domain>,
+    api_keys: Loader<ApiKeyId, ApiKey>,
+    fresh_domains: Fresh<DomainId, Domain>,
+    fresh_names: Fresh<String, DomainId>,
+    fresh_keys: Fresh<ApiKeyId, ApiKey>,
+    key_use: auth::KeyUse,
+    is_open: AtomicBool,
+}
+
+impl App {
+    /// Starts the directory over a store. It lets nobody in before it is [opened](App::open).
+    #[must_use]
+    pub fn start(store: Store) -> Self {
+        Self(Arc::new(Parts {
+            committer: Committer::start(&store),
+            customers_by_id: by_id("customer_id", &store, Table::Customers),
+            customers_by_key: by_key("customer_key", &store, Table::Customers),
+            domains_by_id: by_id("domain_id", &store, Table::Domains),
+            domains_by_key: by_key("domain_name", &store, Table::Domains),
+            api_keys: {
+                let store = store.clone();
+                Loader::start("api_key", move |ids: Vec<ApiKeyId>| {
+                    let store = store.clone();
+                    async move { store.api_keys(&ids).await }
+                })
+            },
+            fresh_domains: Fresh::new(),
+            fresh_names: Fresh::new(),
+            fresh_keys: Fresh::new(),
+            key_use: auth::KeyUse::start(&store),
+            is_open: AtomicBool::new(false),
+            store,
+        }))
+    }
+
+    /// Lets callers in: the schema is known to be current. Until then every call finds the database unavailable.
+    pub fn open(&self) {
+        self.0.is_open.store(true, Ordering::Release);
+    }
+
+    /// The directory's memory.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Runs a read in a task of its own: a caller that goes away must not leave a connection halfway through a query.
+    async fn task<T, F>(&self, read: impl FnOnce(Store) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        tokio::spawn(read(self.0.store.clone())).await.map_err(Error::internal)?
+    }
+}
+
+fn by_id<T>(kind: &'static str, store: &Store, table: Table) -> Loader<Uuid, T>
+where
+    T: TryFrom<Resource, Error = Error> + Send + 'static,
+{
+    let store = store.clone();
+    Loader::start(kind, move |ids: Vec<Uuid>| {
+        let store = store.clone();
+        async move { typed(store.by_id(table, &ids).await?) }
+    })
+}
+
+fn by_key<T>(kind: &'static str, store: &Store, table: Table) -> Loader<UniqueKey, T>
+where
+    T: TryFrom<Resource, Error = Error> + Send + 'static,
+{
+    let store = store.clone();
+    Loader::start(kind, move |keys: Vec<UniqueKey>| {
+        let store = store.clone();
+        async move { typed(store.by_key(table, &keys).await?) }
+    })
+}
+
+fn typed<T: TryFrom<Resource, Error = Error>>(found: Vec<Option<Resource>>) -> Result<Vec<Option<T>>> {
+    found.into_iter().map(|it| it.map(T::try_from).transpose()).collect()
+}

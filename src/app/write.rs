@@ -1,0 +1,140 @@
+//! The one way in which anything changes.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::App;
+use crate::clock;
+use crate::domain::{
+    Caller, Change, Context, CustomerId, DomainId, Error, KeyKind, LogId, RequestId, RequestMark, Resource, Result,
+    Table, UniqueKey, Verdict,
+};
+use crate::store::Outcome;
+
+/// What a write answers.
+#[derive(Clone, Debug)]
+pub struct Answer<T> {
+    /// The resource as it became.
+    pub value: T,
+    /// Whether it became so by an earlier call with the same request id.
+    pub replayed: bool,
+}
+
+impl<T> Answer<T> {
+    /// The same with another value.
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer { value: with(self.value), replayed: self.replayed }
+    }
+}
+
+/// A future that can be called for again.
+pub(super) type Reload<'a, L> = std::pin::Pin<Box<dyn Future<Output = Result<L>> + Send + 'a>>;
+
+impl App {
+    /// Decides on what was loaded and commits; where that has changed meanwhile, loads and decides again.
+    ///
+    /// A request that took effect before is the answer, before any rule about what is stored now: the commit finds it,
+    /// and a decision that fails is not answered before it has been looked for.
+    pub(super) async fn write<'r, L, T>(
+        &self,
+        caller: &Caller,
+        request: Option<RequestMark>,
+        mut loaded: L,
+        reload: impl Fn() -> Reload<'r, L> + Send + Sync,
+        decide: impl Fn(&L, Context) -> Result<Change> + Send + Sync,
+    ) -> Result<Answer<T>>
+    where
+        L: Send + Sync,
+        T: TryFrom<Resource, Error = Error>,
+    {
+        loop {
+            let ctx = Context { now_us: clock::now_us(), actor: caller.actor.clone(), request: request.clone() };
+            let change = match decide(&loaded, ctx) {
+                Ok(change) => change,
+                Err(error) => return self.replay_or(request.as_ref(), error).await,
+            };
+            let Some(answer) = change.writes.first().map(|it| it.resource.clone()) else {
+                return Err(Error::internal("a decision without an answer"));
+            };
+            let read_only: Vec<_> = change.expects.clone();
+            match self.commit(change).await? {
+                Outcome::Done(sequence) => {
+                    return Ok(Answer { value: answer.at(sequence).try_into()?, replayed: false });
+                }
+                Outcome::Lost(Verdict::Stale) => {
+                    for it in read_only.iter().filter(|it| it.table == Table::Domains) {
+                        self.0.fresh_domains.forget(&DomainId::from_uuid(it.id));
+                    }
+                    loaded = match reload().await {
+                        Ok(loaded) => loaded,
+                        Err(error) => return self.replay_or(request.as_ref(), error).await,
+                    };
+                }
+                Outcome::Lost(verdict) => return self.lost(request.as_ref(), verdict).await,
+            }
+        }
+    }
+
+    async fn commit(&self, change: Change) -> Result<Outcome> {
+        let nothing = change.writes.iter().all(|it| it.event.is_none()) && change.ctx.request.is_none();
+        match change.writes.first() {
+            Some(it) if nothing => Ok(Outcome::Done(it.resource.sequence())),
+            _ => self.0.committer.commit(change).await,
+        }
+    }
+
+    /// The answer of the request's first time, if there was one; else the error.
+    pub(super) async fn replay_or<T>(&self, request: Option<&RequestMark>, error: Error) -> Result<Answer<T>>
+    where
+        T: TryFrom<Resource, Error = Error>,
+    {
+        let Some(request) = request else { return Err(error) };
+        let asked = request.clone();
+        let remembered = self.task(|store| async move { store.request(&asked).await }).await?;
+        match remembered.and_then(|it| it.verdict(request, clock::now_us())) {
+            Some(verdict) => self.lost(Some(request), verdict).await,
+            None => Err(error),
+        }
+    }
+
+    async fn lost<T>(&self, request: Option<&RequestMark>, verdict: Verdict) -> Result<Answer<T>>
+    where
+        T: TryFrom<Resource, Error = Error>,
+    {
+        match (verdict, request) {
+            (Verdict::Replay { sequence }, Some(request)) => {
+                let scope = request.scope;
+                let outcome = self.task(move |store| async move { store.outcome(scope, sequence).await }).await?;
+                Ok(Answer { value: outcome.try_into()?, replayed: true })
+            }
+            (Verdict::Reused, _) => Err(Error::RequestIdReused),
+            (Verdict::Taken { key, owner }, _) => Err(Error::Taken { kind: key.kind, owner: shown(&key, owner) }),
+            (Verdict::Held { until_us }, _) => Err(Error::AliasQuarantined { until_us }),
+            (Verdict::EmailsShared, _) => Err(Error::EmailsShared),
+            (verdict, _) => Err(Error::internal(format!("no answer for {verdict:?}"))),
+        }
+    }
+}
+
+/// Who has the name, as a caller may know it: whoever asks for a name covers the domain it is taken in, and only an
+/// operator asks for a domain's name.
+fn shown(key: &UniqueKey, owner: Option<uuid::Uuid>) -> Option<String> {
+    Some(match key.kind {
+        KeyKind::Alias | KeyKind::Email | KeyKind::ExternalId => CustomerId::from_uuid(owner?).to_string(),
+        KeyKind::DomainName => DomainId::from_uuid(owner?).to_string(),
+    })
+}
+
+/// Marks a request that has an id: what was asked is remembered by its digest.
+pub(super) fn mark(
+    scope: LogId,
+    method: &'static str,
+    id: Option<RequestId>,
+    command: &impl Serialize,
+) -> Result<Option<RequestMark>> {
+    id.map(|id| {
+        let command = serde_json::to_vec(command).map_err(Error::internal)?;
+        Ok(RequestMark { scope, id, method, digest: Sha256::digest(command).into() })
+    })
+    .transpose()
+}

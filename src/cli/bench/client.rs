@@ -1,0 +1,111 @@
+//! A connection to a server, with the key that every call carries.
+
+use anyhow::Context;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+
+use super::population::alias;
+use crate::api::batch_resolve_customers_result::Result as BatchResult;
+use crate::api::customer_service_client::CustomerServiceClient;
+use crate::api::get_customer_request::Key;
+use crate::api::{
+    BatchResolveCustomersRequest, CreateCustomerRequest, Customer, GetCustomerRequest, ListCustomersRequest,
+    Resolution, ResolveCustomerRequest,
+};
+
+/// One HTTP/2 connection. A clone shares it.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    grpc: CustomerServiceClient<Channel>,
+    authorization: MetadataValue<Ascii>,
+}
+
+impl Client {
+    /// Makes `count` connections, each of which is opened by its first call.
+    pub(super) fn connect(address: &str, key: &str, count: usize) -> anyhow::Result<Vec<Self>> {
+        let authorization = format!("Bearer {key}").parse().context("the key is not ASCII")?;
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+        let connect = || CustomerServiceClient::new(endpoint.connect_lazy());
+        Ok((0..count)
+            .map(|_| Self { grpc: connect(), authorization: MetadataValue::clone(&authorization) })
+            .collect())
+    }
+
+    /// How many customers there are that are not deleted.
+    pub(super) async fn total(&mut self) -> anyhow::Result<u64> {
+        let message = ListCustomersRequest {
+            page_size: 1,
+            include_total_size: true,
+            ..ListCustomersRequest::default()
+        };
+        let answer = self.grpc.list_customers(self.request(message)).await.map_err(explain)?;
+        Ok(u64::try_from(answer.into_inner().total_size)?)
+    }
+
+    /// Whether customer number `n` of the prefill is there.
+    pub(super) async fn has(&mut self, n: u64) -> anyhow::Result<bool> {
+        let message = ResolveCustomerRequest { payment_address: alias(n) };
+        match self.grpc.resolve_customer(self.request(message)).await {
+            Ok(_) => Ok(true),
+            Err(status) if status.code() == Code::NotFound => Ok(false),
+            Err(status) => Err(explain(status)),
+        }
+    }
+
+    /// Creates a customer, unless it is already there.
+    pub(super) async fn ensure(&mut self, message: CreateCustomerRequest) -> anyhow::Result<()> {
+        match self.grpc.create_customer(self.request(message)).await {
+            Err(status) if status.code() != Code::AlreadyExists => Err(explain(status)),
+            _ => Ok(()),
+        }
+    }
+
+    /// `CreateCustomer`.
+    pub(super) async fn create(&mut self, message: CreateCustomerRequest) -> anyhow::Result<Customer> {
+        let answer = self.grpc.create_customer(self.request(message)).await.map_err(explain)?;
+        answer.into_inner().customer.context("an answer without a customer")
+    }
+
+    /// `GetCustomer` by id.
+    pub(super) async fn get(&mut self, id: String) -> anyhow::Result<Customer> {
+        let message = GetCustomerRequest { key: Some(Key::Id(id)), ..GetCustomerRequest::default() };
+        let answer = self.grpc.get_customer(self.request(message)).await.map_err(explain)?;
+        answer.into_inner().customer.context("an answer without a customer")
+    }
+
+    /// `ResolveCustomer`.
+    pub(super) async fn resolve(&mut self, payment_address: String) -> anyhow::Result<Resolution> {
+        let message = ResolveCustomerRequest { payment_address };
+        let answer = self.grpc.resolve_customer(self.request(message)).await.map_err(explain)?;
+        answer.into_inner().resolution.context("an answer without a resolution")
+    }
+
+    /// `BatchResolveCustomers`, of aliases that all exist.
+    pub(super) async fn batch_resolve(
+        &mut self,
+        payment_addresses: Vec<String>,
+    ) -> anyhow::Result<Vec<Resolution>> {
+        let message = BatchResolveCustomersRequest { payment_addresses };
+        let answer = self.grpc.batch_resolve_customers(self.request(message)).await.map_err(explain)?;
+        let resolution = |result| match result {
+            Some(BatchResult::Resolution(resolution)) => Ok(resolution),
+            Some(BatchResult::Error(error)) => anyhow::bail!("in a batch: {}", error.message),
+            None => anyhow::bail!("in a batch: neither resolution nor error"),
+        };
+        answer.into_inner().results.into_iter().map(|it| resolution(it.result)).collect()
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        // Parsed once; a clone is a reference count.
+        request.metadata_mut().insert("authorization", self.authorization.clone());
+        request
+    }
+}
+
+/// A status in one line: its own `Display` adds the details' bytes and all metadata.
+#[expect(clippy::needless_pass_by_value, reason = "that is how `map_err` gives it")]
+fn explain(status: Status) -> anyhow::Error {
+    anyhow::anyhow!("{:?}: {}", status.code(), status.message())
+}

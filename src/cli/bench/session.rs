@@ -1,0 +1,140 @@
+//! What is measured on one database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::caller::{Answers, Caller};
+use super::client::Client;
+use super::database::Database;
+use super::latency;
+use super::load::{Slice, Target, peak};
+use super::operation::{BATCH, Operation};
+use super::options::{Options, Phase};
+use super::population::Population;
+use super::prefill;
+use super::process;
+use super::progress::say;
+use super::report::{Report, Row, Served};
+use super::server::Server;
+use super::tally::float;
+
+/// Fills `database`, and measures on it whatever is asked for.
+pub(super) async fn measure(
+    options: &Options,
+    database: &Database,
+    bare: &Server,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    fill(options, database).await?;
+    // A new process: the start is that of a full database, the memory that of the load alone.
+    let server = Server::purser(database).await?;
+    let key = database.key().await?;
+    let clients = Client::connect(&server.address, &key, options.connections())?;
+    clients[0].clone().total().await?;
+    let start = server.started.elapsed();
+
+    let population = Arc::new(Population::learn(&clients, options.customers).await?);
+    let target = |pid, clients: Vec<_>, answers| {
+        let caller = |client| Caller::new(client, Arc::clone(&population), answers);
+        Target { pid, callers: clients.into_iter().map(caller).collect() }
+    };
+    // The same key for both: a call to the bare server is not to be a byte shorter.
+    let others = Client::connect(&bare.address, &key, options.connections())?;
+    let purser = target(server.pid, clients, Answers::Asked);
+    let bare = target(bare.pid, others, Answers::Fixed);
+    Session { options, database, purser, bare, report, peaks: Vec::new() }.run().await?;
+
+    let memory = process::memory(server.pid);
+    report.served.push(Served { database: database.label.clone(), start, memory });
+    server.stop().await
+}
+
+async fn fill(options: &Options, database: &Database) -> anyhow::Result<()> {
+    let server = Server::purser(database).await?;
+    let clients = Client::connect(&server.address, &database.key().await?, options.connections())?;
+    prefill::fill(&database.label, &clients, options.in_flight(), options.customers).await?;
+    server.stop().await
+}
+
+struct Session<'a> {
+    options: &'a Options,
+    database: &'a Database,
+    purser: Target,
+    bare: Target,
+    report: &'a mut Report,
+    /// The rates at peak load that are known.
+    peaks: Vec<(Operation, f64)>,
+}
+
+impl Session<'_> {
+    async fn run(&mut self) -> anyhow::Result<()> {
+        for (phase, operation) in [
+            (Phase::Resolve, Operation::Resolve),
+            (Phase::Get, Operation::Get),
+            (Phase::Create, Operation::Create),
+        ] {
+            if self.options.wants(phase) {
+                self.compare(operation).await?;
+            }
+        }
+        if self.options.wants(Phase::BatchResolve) {
+            self.batches().await?;
+        }
+        if self.options.wants(Phase::Latency) {
+            self.half_load(Operation::Resolve).await?;
+            self.half_load(Operation::Create).await?;
+        }
+        Ok(())
+    }
+
+    /// Purser between two halves of the bare server: what the machine does meanwhile happens to both.
+    async fn compare(&mut self, operation: Operation) -> anyhow::Result<()> {
+        self.say(operation.name());
+        let (time, in_flight) = (self.options.time(), self.options.in_flight());
+        let mut bare = peak(&mut self.bare, operation, in_flight, time / 2).await?;
+        let purser = peak(&mut self.purser, operation, in_flight, time).await?;
+        bare.merge(peak(&mut self.bare, operation, in_flight, time / 2).await?)?;
+
+        self.peaks.push((operation, purser.rate()));
+        let row = self.row(operation.name(), &purser).with_bare(&bare);
+        self.report.rows.push(row.with_aim(operation.aim(self.database.kind)));
+        Ok(())
+    }
+
+    async fn batches(&mut self) -> anyhow::Result<()> {
+        let operation = Operation::BatchResolve;
+        self.say(operation.name());
+        let slice = self.peak(operation, self.options.time()).await?;
+        let row = Row {
+            rate: slice.rate() * float(BATCH.try_into()?),
+            ..self.row("batch-resolve, aliases", &slice)
+        };
+        self.report.rows.push(row.with_aim(operation.aim(self.database.kind)));
+        Ok(())
+    }
+
+    async fn half_load(&mut self, operation: Operation) -> anyhow::Result<()> {
+        let name = format!("{} at half load", operation.name());
+        self.say(&name);
+        let known = self.peaks.iter().find(|(of, _)| *of == operation).map(|&(_, rate)| rate);
+        let peak = match known {
+            Some(rate) => rate,
+            None => self.peak(operation, self.options.time() / 2).await?.rate(),
+        };
+        let slice = latency::steady(&mut self.purser, operation, peak / 2.0, self.options.time()).await?;
+        self.report.rows.push(self.row(&name, &slice).with_aim(operation.aim_at_half_load()));
+        Ok(())
+    }
+
+    async fn peak(&mut self, operation: Operation, time: Duration) -> anyhow::Result<Slice> {
+        peak(&mut self.purser, operation, self.options.in_flight(), time).await
+    }
+
+    fn row(&self, operation: &str, slice: &Slice) -> Row {
+        Row::new(&self.database.label, operation, slice)
+    }
+
+    fn say(&self, operation: &str) {
+        say(&format!("{}: {operation}", self.database.label));
+    }
+}

@@ -1,0 +1,44 @@
+//! The command line: one file a command.
+
+pub mod admin;
+pub mod bench;
+pub mod dev;
+pub mod doctor;
+pub mod migrate;
+pub mod serve;
+
+use clap::{Parser, Subcommand};
+
+/// The customer and wallet directory of a payments platform.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Migrate(migrate::Args),
+    Admin(admin::Args),
+    Doctor(doctor::Args),
+    Bench(bench::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, in one line that names what mends it.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Serve(args) => serve::run(args).await,
+            Command::Migrate(args) => migrate::run(args).await,
+            Command::Admin(args) => admin::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
+            Command::Bench(args) => bench::run(args).await,
+        }
+    }
+}

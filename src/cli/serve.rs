@@ -1,0 +1,200 @@
+//! `purser serve`: the server, from the first look at the database to the last call.
+
+#![expect(clippy::print_stdout, reason = "where it listens is for whoever started it")]
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tonic_health::server::{HealthReporter, HealthService};
+
+use super::{dev, migrate};
+use crate::app::App;
+use crate::config;
+use crate::domain::Error;
+use crate::health::{self, Readiness};
+use crate::store::{Schema, Store};
+use crate::{clock, grpc, http, telemetry};
+
+/// Serves the directory over gRPC.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  purser serve --dev                                   # SQLite in this folder, a domain `dev`, a key, lines to paste
+  purser serve --database-url postgres://purser@db/purser --grpc-listen 0.0.0.0:50051 --http-listen 0.0.0.0:8080")]
+pub struct Args {
+    #[command(flatten)]
+    serve: config::Serve,
+}
+
+/// Runs the command, until it is told to stop.
+///
+/// # Errors
+///
+/// Where the database cannot be reached in time, is not safe or not current, or a port is taken.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let config = args.serve;
+    telemetry::init_logs(config.dev);
+    let metrics = telemetry::install()?;
+    tokio::spawn(telemetry::upkeep(metrics.clone()));
+    let store = config.database.store()?;
+    let _alone = alone_on(&store)?;
+    let app = App::start(store.clone());
+
+    // Whoever tries it out finds the key beside the file before anything listens.
+    let key = if config.dev { Some(dev::prepare(&app, &config).await?) } else { None };
+    let grpc_listener = TcpListener::bind(config.grpc_listen).await.context("--grpc-listen")?;
+    let http_listener = TcpListener::bind(config.http_listen).await.context("--http-listen")?;
+    let addresses = (grpc_listener.local_addr()?, http_listener.local_addr()?);
+
+    let (tell, readiness) = watch::channel(Readiness::Starting);
+    let (stop, stopped) = watch::channel(false);
+    let reporter = HealthReporter::new();
+    let health = tonic_health::pb::health_server::HealthServer::new(HealthService::from_health_reporter(
+        reporter.clone(),
+    ));
+    tokio::spawn(mirror(readiness.clone(), reporter));
+    let serving = tokio::spawn(grpc::server::serve(
+        grpc_listener,
+        grpc::routes(app.clone(), health)?,
+        grpc::methods(),
+        config.limits.clone().into(),
+        told(stopped.clone()),
+    ));
+    let router = http::router(readiness, metrics);
+    let http_serving = tokio::spawn(http::serve(http_listener, router, Duration::from_secs(2), told(stopped)));
+
+    if !config.dev {
+        open_database(&app, &config).await?;
+    }
+    tell.send_replace(Readiness::Ready);
+    println!("gRPC: {}\nHTTP: {}", addresses.0, addresses.1);
+    if let Some(key) = key {
+        dev::greet(&key, addresses.0, addresses.1);
+    }
+    tracing::info!(grpc = %addresses.0, http = %addresses.1, "serving");
+
+    let watching = tokio::spawn(watch_database(store.clone(), tell.clone()));
+    let forgetting = tokio::spawn(forget_requests(store.clone()));
+    asked_to_stop().await?;
+    tracing::info!("stopping");
+    watching.abort();
+    forgetting.abort();
+    tell.send_replace(Readiness::Draining);
+    tokio::time::sleep(if config.dev { Duration::ZERO } else { config.drain_delay }).await;
+    stop.send_replace(true);
+    serving.await?;
+    http_serving.await?;
+    // What is being committed is let finish; whoever waited for it has been answered or is gone.
+    let _ = tokio::time::timeout(Duration::from_secs(2), store.close()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Reaches the database, patiently, and lets callers in if it is safe and its schema current.
+pub(super) async fn open_database(app: &App, config: &config::Serve) -> anyhow::Result<()> {
+    let store = app.store();
+    let schema = reach(store, config.connect_timeout).await?;
+    match schema {
+        Schema::Newer => bail!("the schema is newer than this program: install a newer `purser`"),
+        Schema::Older if !(config.auto_migrate || config.dev || store.is_embedded()) => {
+            bail!("the schema is older than this program: run `purser migrate`, or give --auto-migrate")
+        }
+        Schema::Older => store.migrate().await.map_err(migrate::explain)?,
+        Schema::Current => {}
+    }
+    let faults = store.unsafe_storage().await.map_err(migrate::explain)?;
+    if !faults.is_empty() {
+        bail!("the database is not safe to keep records in: {}; set it on", faults.join("; "));
+    }
+    app.open();
+    Ok(())
+}
+
+async fn reach(store: &Store, patience: Duration) -> anyhow::Result<Schema> {
+    let start = Instant::now();
+    loop {
+        match store.schema().await {
+            Err(Error::DatabaseUnavailable(cause)) if start.elapsed() < patience => {
+                tracing::warn!(%cause, "the database cannot be reached yet");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            found => return found.map_err(migrate::explain),
+        }
+    }
+}
+
+/// A second server on one SQLite file would not see the first one's queue: it is refused.
+fn alone_on(store: &Store) -> anyhow::Result<Option<std::fs::File>> {
+    let Some(mut path) = store.file() else { return Ok(None) };
+    path.as_mut_os_string().push(".lock");
+    let file = std::fs::File::create(&path).with_context(|| format!("create {}", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!("another `purser serve` has this database open: stop it first, or give another --database-url");
+    }
+    Ok(Some(file))
+}
+
+async fn mirror(readiness: watch::Receiver<Readiness>, reporter: HealthReporter) {
+    let services = grpc::service_names();
+    health::mirror(readiness, reporter, &services.iter().map(String::as_str).collect::<Vec<_>>()).await;
+}
+
+/// Tells, each second, whether the database answers.
+async fn watch_database(store: Store, tell: watch::Sender<Readiness>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tick.tick().await;
+        for it in store.pool_use() {
+            let idle = u32::try_from(it.idle).unwrap_or(u32::MAX);
+            metrics::gauge!("purser_pool_connections", "pool" => it.pool, "state" => "idle").set(idle);
+            metrics::gauge!("purser_pool_connections", "pool" => it.pool, "state" => "used")
+                .set(it.open.saturating_sub(idle));
+        }
+        let found = match tokio::time::timeout(Duration::from_secs(2), store.ping()).await {
+            Ok(Ok(())) => Readiness::Ready,
+            Ok(Err(error)) => missing(&migrate::explain(error).to_string()),
+            Err(_) => missing("the database does not answer"),
+        };
+        tell.send_if_modified(|current| {
+            let changed = current.obstacle().is_none() != found.obstacle().is_none();
+            if changed {
+                tracing::warn!(readiness = found.obstacle().unwrap_or("ready"), "readiness changed");
+                *current = found;
+            }
+            changed
+        });
+    }
+}
+
+/// Whoever asks for readiness need not see where the database is: only that it is missing.
+fn missing(cause: &str) -> Readiness {
+    tracing::debug!(cause, "the database is missing");
+    Readiness::Missing("database".to_owned())
+}
+
+async fn forget_requests(store: Store) {
+    let mut tick = tokio::time::interval(Duration::from_secs(600));
+    loop {
+        tick.tick().await;
+        let before = clock::now_us() - crate::domain::Remembered::FOR_US;
+        if let Err(error) = store.forget_requests(before).await {
+            tracing::warn!(%error, "old requests were not forgotten");
+        }
+    }
+}
+
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // An error means that nobody is left who could tell: stop as well.
+    let _ = stopped.wait_for(|it| *it).await;
+}
+
+async fn asked_to_stop() -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

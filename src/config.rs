@@ -1,0 +1,166 @@
+//! What an operator may choose. Every option has an environment variable; secrets do not show in `Debug`.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::grpc::server;
+use crate::store::Store;
+
+/// Where a database is. It may hold a password, so its `Debug` says only which kind it is.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = ["sqlite:", "postgres:", "postgresql:"].iter().any(|it| text.starts_with(it));
+        if known { Ok(Self(text.to_owned())) } else { Err("must be sqlite:<file> or postgres://…".to_owned()) }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:…", self.0.split(':').next().unwrap_or_default())
+    }
+}
+
+/// Which database.
+#[derive(Clone, Debug, Args)]
+pub struct Database {
+    /// The database: `sqlite:<file>` or `postgres://user@host/name`.
+    #[arg(long, env = "PURSER_DATABASE_URL", hide_env_values = true, default_value = "sqlite:purser.db")]
+    pub database_url: DatabaseUrl,
+}
+
+impl Database {
+    /// A store over it, not yet connected.
+    ///
+    /// # Errors
+    ///
+    /// Where the URL does not parse. The message does not repeat it.
+    pub fn store(&self) -> anyhow::Result<Store> {
+        Store::open(&self.database_url.0)
+            .map_err(|_| anyhow::anyhow!("--database-url must be sqlite:<file> or postgres://user@host/name"))
+    }
+}
+
+/// How to serve.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub database: Database,
+    /// For trying out: migrates, makes a domain `dev` and a key, logs readably, stops without delay.
+    #[arg(long, env = "PURSER_DEV")]
+    pub dev: bool,
+    /// Where to listen for gRPC.
+    #[arg(long, env = "PURSER_GRPC_LISTEN", default_value = "127.0.0.1:50051", value_name = "ADDRESS")]
+    pub grpc_listen: SocketAddr,
+    /// Where to listen for health, readiness and metrics.
+    #[arg(long, env = "PURSER_HTTP_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub http_listen: SocketAddr,
+    /// Brings a Postgres schema up to date before serving. SQLite always does.
+    #[arg(long, env = "PURSER_AUTO_MIGRATE")]
+    pub auto_migrate: bool,
+    /// How long to try to reach the database at start before giving up.
+    #[arg(long, env = "PURSER_CONNECT_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub connect_timeout: Duration,
+    /// How long to go on serving, as NOT_SERVING, once told to stop, so that a mesh can turn away. None with --dev.
+    #[arg(long, env = "PURSER_DRAIN_DELAY", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub drain_delay: Duration,
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What a peer may take.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Limits {
+    /// Connections in all.
+    #[arg(long, env = "PURSER_MAX_CONNECTIONS", default_value_t = 1_000)]
+    max_connections: usize,
+    /// Connections from one peer: an IPv4 address or an IPv6 /64.
+    #[arg(long, env = "PURSER_MAX_CONNECTIONS_PER_PEER", default_value_t = 100)]
+    max_connections_per_peer: usize,
+    /// Peers without a limit of their own, such as a mesh's sidecar.
+    #[arg(long = "trusted-proxy", env = "PURSER_TRUSTED_PROXY", value_delimiter = ',', value_name = "IP")]
+    trusted_proxies: Vec<IpAddr>,
+    /// Calls under way on one connection.
+    #[arg(long, env = "PURSER_MAX_CONCURRENT_STREAMS", default_value_t = 100)]
+    max_concurrent_streams: u32,
+    /// HTTP/2 flow-control window of one call, in bytes.
+    #[arg(long, env = "PURSER_STREAM_WINDOW_BYTES", default_value_t = 64 * 1024)]
+    stream_window_bytes: u32,
+    /// HTTP/2 flow-control window of one connection, in bytes.
+    #[arg(long, env = "PURSER_CONNECTION_WINDOW_BYTES", default_value_t = 1024 * 1024)]
+    connection_window_bytes: u32,
+    /// Metadata of one call, in bytes.
+    #[arg(long, env = "PURSER_MAX_HEADER_LIST_BYTES", default_value_t = 16 * 1024)]
+    max_header_list_bytes: u32,
+    /// Calls that a peer may reset before they are taken up, before its connection is closed.
+    #[arg(long, env = "PURSER_MAX_PENDING_ACCEPT_RESET_STREAMS", default_value_t = 20)]
+    max_pending_accept_reset_streams: usize,
+    /// Calls that end by a peer's own protocol errors, before its connection is closed.
+    #[arg(long, env = "PURSER_MAX_LOCAL_ERROR_RESET_STREAMS", default_value_t = 1_024)]
+    max_local_error_reset_streams: usize,
+    /// How often a quiet connection is asked whether it is still there.
+    #[arg(long, env = "PURSER_KEEPALIVE_INTERVAL", default_value = "60s", value_parser = humantime::parse_duration)]
+    keepalive_interval: Duration,
+    /// How long it has to answer.
+    #[arg(long, env = "PURSER_KEEPALIVE_TIMEOUT", default_value = "20s", value_parser = humantime::parse_duration)]
+    keepalive_timeout: Duration,
+    /// How old a connection gets, give or take a tenth.
+    #[arg(long, env = "PURSER_MAX_CONNECTION_AGE", default_value = "30m", value_parser = humantime::parse_duration)]
+    max_connection_age: Duration,
+    /// How long calls on a connection that is too old may go on.
+    #[arg(long, env = "PURSER_MAX_CONNECTION_AGE_GRACE", default_value = "30s", value_parser = humantime::parse_duration)]
+    max_connection_age_grace: Duration,
+    /// How long a new connection has to begin to speak HTTP/2.
+    #[arg(long, env = "PURSER_PREFACE_TIMEOUT", default_value = "5s", value_parser = humantime::parse_duration)]
+    preface_timeout: Duration,
+    /// How long calls may go on once the server stops.
+    #[arg(long, env = "PURSER_SHUTDOWN_GRACE", default_value = "10s", value_parser = humantime::parse_duration)]
+    shutdown_grace: Duration,
+    /// How long a unary call may take that says nothing of it.
+    #[arg(long, env = "PURSER_DEFAULT_DEADLINE", default_value = "5s", value_parser = humantime::parse_duration)]
+    default_deadline: Duration,
+}
+
+impl From<Limits> for server::Limits {
+    fn from(it: Limits) -> Self {
+        Self {
+            max_connections: it.max_connections,
+            max_connections_per_peer: it.max_connections_per_peer,
+            trusted_proxies: it.trusted_proxies,
+            max_concurrent_streams: it.max_concurrent_streams,
+            stream_window_bytes: it.stream_window_bytes,
+            connection_window_bytes: it.connection_window_bytes,
+            max_header_list_bytes: it.max_header_list_bytes,
+            max_pending_accept_reset_streams: it.max_pending_accept_reset_streams,
+            max_local_error_reset_streams: it.max_local_error_reset_streams,
+            keepalive_interval: it.keepalive_interval,
+            keepalive_timeout: it.keepalive_timeout,
+            max_connection_age: it.max_connection_age,
+            max_connection_age_grace: it.max_connection_age_grace,
+            preface_timeout: it.preface_timeout,
+            shutdown_grace: it.shutdown_grace,
+            default_deadline: it.default_deadline,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_does_not_show() {
+        let url: DatabaseUrl = "postgres://me:hunter2@host/db".parse().unwrap();
+        assert_eq!(format!("{:?}", Database { database_url: url }), "Database { database_url: postgres:… }");
+        assert!("mysql://x".parse::<DatabaseUrl>().is_err());
+    }
+}

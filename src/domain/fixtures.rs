@@ -1,0 +1,124 @@
+//! What the tests of the rules are made of: one domain, its customers, one moment.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    Actor, ApiKey, ApiKeyId, Change, Context, Customer, CustomerId, Domain, DomainId, Environment, Error,
+    EventType, KeyKind, Line, OrganizationId, Profile, Resource, Result, Scopes, SecretHash, UniqueKey,
+};
+
+/// The moment at which every test decides.
+pub(super) const NOW_US: i64 = 1_800_000_000_000_000;
+
+/// When everything that is there already was made.
+pub(super) const BEFORE_US: i64 = NOW_US - 1_000_000;
+
+pub(super) const fn organization_id(number: u128) -> OrganizationId {
+    OrganizationId::from_uuid(Uuid::from_u128(0x0a00 + number))
+}
+
+pub(super) const fn domain_id(number: u128) -> DomainId {
+    DomainId::from_uuid(Uuid::from_u128(0xd000 + number))
+}
+
+pub(super) const fn customer_id(number: u128) -> CustomerId {
+    CustomerId::from_uuid(Uuid::from_u128(0xc000 + number))
+}
+
+/// Somebody at the machine, now, without a request id.
+pub(super) fn context() -> Context {
+    Context { now_us: NOW_US, actor: Actor::Cli("root".to_owned()), request: None }
+}
+
+pub(super) fn line(text: &str) -> Line {
+    Line::try_from(text.to_owned()).unwrap()
+}
+
+pub(super) fn profile(fields: Value) -> Profile {
+    serde_json::from_value(fields).unwrap()
+}
+
+/// The domain `acme`, a live one of organization 1, as of its third event.
+pub(super) fn domain(settings: Value) -> Domain {
+    Domain {
+        id: domain_id(1),
+        organization_id: organization_id(1),
+        sequence: 3,
+        name: "acme".to_owned().try_into().unwrap(),
+        environment: Environment::Live,
+        status: super::DomainStatus::Active,
+        settings: serde_json::from_value(settings).unwrap(),
+        create_us: BEFORE_US,
+    }
+}
+
+/// A live customer of `acme`, as of event 5.
+pub(super) fn customer(fields: Value) -> Customer {
+    Customer {
+        id: customer_id(1),
+        domain_id: domain_id(1),
+        sequence: 5,
+        profile: profile(fields),
+        status: super::CustomerStatus::Enabled,
+        status_before: None,
+        kyc_status: super::KycStatus::NotRequired,
+        create_us: BEFORE_US,
+        update_us: BEFORE_US,
+        delete_us: None,
+    }
+}
+
+/// Fields of a customer with every kind of name that has one owner.
+pub(super) fn ada() -> Value {
+    json!({
+        "first_name": "Ada", "payment_address": "ada@acme", "email": "ada@x.example", "external_id": "Ext-1"
+    })
+}
+
+/// A key with every scope and no end, of an organization and environment, one domain, or neither.
+pub(super) fn api_key(
+    organization: Option<OrganizationId>,
+    environment: Option<Environment>,
+    domain: Option<DomainId>,
+) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId::from_uuid(Uuid::from_u128(7)),
+        sequence: 2,
+        organization_id: organization,
+        domain_id: domain,
+        environment,
+        display_name: line("a key"),
+        scopes: Scopes::all(),
+        create_us: BEFORE_US,
+        expire_us: None,
+        revoke_us: None,
+        secret_sha256: SecretHash::from([1; 32]),
+        last_use_us: None,
+    }
+}
+
+/// A name within `acme`.
+pub(super) fn key(kind: KeyKind, text: &str) -> UniqueKey {
+    UniqueKey { scope: domain_id(1).as_uuid(), kind, text: text.to_owned() }
+}
+
+/// The one event of a Change, and the fields it says changed; none where the Change only answers.
+pub(super) fn event(change: &Change) -> Option<(EventType, &[&'static str])> {
+    assert_eq!(change.writes.len(), 1);
+    change.writes[0].event.as_ref().map(|(kind, changed)| (*kind, changed.as_slice()))
+}
+
+/// What a Change answers with.
+pub(super) fn answer<T: TryFrom<Resource, Error = Error>>(change: &Change) -> T {
+    change.writes[0].resource.clone().try_into().unwrap()
+}
+
+/// The fields that a refusal names, in its order; or how else it ended.
+pub(super) fn faulty<T>(result: Result<T>) -> Vec<String> {
+    match result {
+        Ok(_) => vec!["nothing".to_owned()],
+        Err(Error::Invalid(faults)) => faults.into_iter().map(|it| it.field.into_owned()).collect(),
+        Err(other) => vec![other.to_string()],
+    }
+}

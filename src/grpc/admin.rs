@@ -1,0 +1,224 @@
+//! The methods of administration.
+
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Response};
+
+use super::{Purser, Reply, answered, convert};
+use crate::api;
+use crate::api::admin_service_server::AdminService;
+use crate::app::{Answer, Issued, NewApiKey};
+use crate::domain::{
+    DomainStatus, Error, Faults, NewDomain, OrganizationId, PageRequest, Result, Scope, Scopes, Secret, SettingsPatch,
+};
+
+#[tonic::async_trait]
+impl AdminService for Purser {
+    async fn create_organization(
+        &self,
+        request: Request<api::CreateOrganizationRequest>,
+    ) -> Reply<api::CreateOrganizationResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let (metadata, _, message) = request.into_parts();
+        let api::CreateOrganizationRequest { organization, request_id } = message;
+        let request_id = convert::request_id(&metadata, request_id)?;
+        let api::Organization { id: _, display_name, create_time: _ } = organization.unwrap_or_default();
+        let name = convert::required_line("organization.display_name", display_name)?;
+        let made = self.app.create_organization(&caller, name, request_id).await?;
+        Ok(answered(made.map(|it| api::CreateOrganizationResponse { organization: Some(it.into()) })))
+    }
+
+    async fn get_organization(
+        &self,
+        request: Request<api::GetOrganizationRequest>,
+    ) -> Reply<api::GetOrganizationResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let id = convert::id("id", &request.into_inner().id)?;
+        let organization = self.app.get_organization(&caller, id).await?.into();
+        Ok(Response::new(api::GetOrganizationResponse { organization: Some(organization) }))
+    }
+
+    async fn list_organizations(
+        &self,
+        request: Request<api::ListOrganizationsRequest>,
+    ) -> Reply<api::ListOrganizationsResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let api::ListOrganizationsRequest { page_size, page_token } = request.into_inner();
+        let page = PageRequest::parse(page_size, &page_token, &"organizations")?;
+        let page = self.app.list_organizations(&caller, page).await?;
+        Ok(Response::new(api::ListOrganizationsResponse {
+            organizations: page.items.into_iter().map(Into::into).collect(),
+            next_page_token: page.next_token,
+        }))
+    }
+
+    async fn create_domain(&self, request: Request<api::CreateDomainRequest>) -> Reply<api::CreateDomainResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let (metadata, _, message) = request.into_parts();
+        let api::CreateDomainRequest { domain, request_id } = message;
+        let request_id = convert::request_id(&metadata, request_id)?;
+        let made = self.app.create_domain(&caller, new_domain(domain.unwrap_or_default())?, request_id).await?;
+        Ok(answered(made.map(|it| api::CreateDomainResponse { domain: Some((&*it).into()) })))
+    }
+
+    async fn get_domain(&self, request: Request<api::GetDomainRequest>) -> Reply<api::GetDomainResponse> {
+        use api::get_domain_request::Key;
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let domain = match request.into_inner().key {
+            None => return Err(Error::invalid("key", "is required: id or name").into()),
+            Some(Key::Id(id)) => self.app.get_domain(&caller, convert::id("id", &id)?).await?,
+            Some(Key::Name(name)) => {
+                self.app.get_domain_named(&caller, &convert::parse("name", name.try_into())?).await?
+            }
+        };
+        Ok(Response::new(api::GetDomainResponse { domain: Some((&*domain).into()) }))
+    }
+
+    async fn list_domains(&self, request: Request<api::ListDomainsRequest>) -> Reply<api::ListDomainsResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let api::ListDomainsRequest { organization_id, page_size, page_token } = request.into_inner();
+        let organization: Option<OrganizationId> = convert::optional_id("organization_id", &organization_id)?;
+        let page = PageRequest::parse(page_size, &page_token, &("domains", organization))?;
+        let page = self.app.list_domains(&caller, organization, page).await?;
+        Ok(Response::new(api::ListDomainsResponse {
+            domains: page.items.iter().map(Into::into).collect(),
+            next_page_token: page.next_token,
+        }))
+    }
+
+    async fn update_domain_settings(
+        &self,
+        request: Request<api::UpdateDomainSettingsRequest>,
+    ) -> Reply<api::UpdateDomainSettingsResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let (metadata, _, message) = request.into_parts();
+        let api::UpdateDomainSettingsRequest { id, settings, update_mask, request_id } = message;
+        let request_id = convert::request_id(&metadata, request_id)?;
+        let id = convert::id("id", &id)?;
+        let paths = convert::paths(update_mask)?;
+        let mut faults = Faults::default();
+        let settings = convert::settings("settings", settings, &mut faults)?;
+        faults.done()?;
+        let patch = SettingsPatch { paths, settings };
+        let updated = self.app.update_domain_settings(&caller, id, patch, request_id).await?;
+        Ok(answered(updated.map(|it| api::UpdateDomainSettingsResponse { domain: Some((&*it).into()) })))
+    }
+
+    async fn suspend_domain(&self, request: Request<api::SuspendDomainRequest>) -> Reply<api::SuspendDomainResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let (metadata, _, message) = request.into_parts();
+        let api::SuspendDomainRequest { id, reason, request_id } = message;
+        let request_id = convert::request_id(&metadata, request_id)?;
+        let (id, reason) = (convert::id("id", &id)?, convert::parse("reason", reason.try_into())?);
+        let set = self.app.set_domain_status(&caller, id, DomainStatus::Suspended, reason, request_id).await?;
+        Ok(answered(set.map(|it| api::SuspendDomainResponse { domain: Some((&*it).into()) })))
+    }
+
+    async fn reinstate_domain(
+        &self,
+        request: Request<api::ReinstateDomainRequest>,
+    ) -> Reply<api::ReinstateDomainResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let (metadata, _, message) = request.into_parts();
+        let api::ReinstateDomainRequest { id, reason, request_id } = message;
+        let request_id = convert::request_id(&metadata, request_id)?;
+        let (id, reason) = (convert::id("id", &id)?, convert::parse("reason", reason.try_into())?);
+        let set = self.app.set_domain_status(&caller, id, DomainStatus::Active, reason, request_id).await?;
+        Ok(answered(set.map(|it| api::ReinstateDomainResponse { domain: Some((&*it).into()) })))
+    }
+
+    async fn create_api_key(&self, request: Request<api::CreateApiKeyRequest>) -> Reply<api::CreateApiKeyResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let (metadata, _, message) = request.into_parts();
+        let api::CreateApiKeyRequest { api_key, request_id } = message;
+        let request_id = convert::request_id(&metadata, request_id)?;
+        let new = new_api_key(api_key.unwrap_or_default())?;
+        let made = self.app.create_api_key(&caller, new, request_id).await?;
+        Ok(issued(made, |api_key, secret| api::CreateApiKeyResponse { api_key, secret }))
+    }
+
+    async fn list_api_keys(&self, request: Request<api::ListApiKeysRequest>) -> Reply<api::ListApiKeysResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let api::ListApiKeysRequest { organization_id, domain_id, page_size, page_token } = request.into_inner();
+        let organization: Option<OrganizationId> = convert::optional_id("organization_id", &organization_id)?;
+        let domain = convert::optional_id("domain_id", &domain_id)?;
+        let page = PageRequest::parse(page_size, &page_token, &("api_keys", organization, domain))?;
+        let page = self.app.list_api_keys(&caller, organization, domain, page).await?;
+        Ok(Response::new(api::ListApiKeysResponse {
+            api_keys: page.items.into_iter().map(Into::into).collect(),
+            next_page_token: page.next_token,
+        }))
+    }
+
+    async fn rotate_api_key(&self, request: Request<api::RotateApiKeyRequest>) -> Reply<api::RotateApiKeyResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let (metadata, _, message) = request.into_parts();
+        let api::RotateApiKeyRequest { id, request_id } = message;
+        let request_id = convert::request_id(&metadata, request_id)?;
+        let rotated = self.app.rotate_api_key(&caller, convert::id("id", &id)?, request_id).await?;
+        Ok(issued(rotated, |api_key, secret| api::RotateApiKeyResponse { api_key, secret }))
+    }
+
+    async fn revoke_api_key(&self, request: Request<api::RevokeApiKeyRequest>) -> Reply<api::RevokeApiKeyResponse> {
+        let caller = self.authorize(&request, Scope::Admin).await?;
+        let (metadata, _, message) = request.into_parts();
+        let api::RevokeApiKeyRequest { id, request_id } = message;
+        let request_id = convert::request_id(&metadata, request_id)?;
+        let revoked = self.app.revoke_api_key(&caller, convert::id("id", &id)?, request_id).await?;
+        Ok(answered(revoked.map(|it| api::RevokeApiKeyResponse { api_key: Some(it.into()) })))
+    }
+}
+
+fn new_domain(domain: api::Domain) -> Result<NewDomain> {
+    let api::Domain { id: _, organization_id, name, environment, status: _, settings, create_time: _ } = domain;
+    let mut faults = Faults::default();
+    let organization_id = faults.keep("domain.organization_id", organization_id.parse());
+    let name = faults.keep("domain.name", name.try_into());
+    let environment = faults.keep("domain.environment", convert::environment(environment));
+    let settings = convert::settings("domain.settings", settings, &mut faults)?;
+    match (organization_id, name, environment.flatten()) {
+        (Some(organization_id), Some(name), Some(environment)) if faults.is_empty() => {
+            Ok(NewDomain { organization_id, name, environment, settings })
+        }
+        (_, _, None) => {
+            faults.add("domain.environment", crate::domain::Fault::new("is required: LIVE or SANDBOX"));
+            Err(faults.into())
+        }
+        _ => Err(faults.into()),
+    }
+}
+
+fn new_api_key(key: api::ApiKey) -> Result<NewApiKey> {
+    let api::ApiKey {
+        id: _,
+        organization_id,
+        domain_id,
+        environment,
+        display_name,
+        scopes,
+        create_time: _,
+        expire_time,
+        revoke_time: _,
+        last_use_time: _,
+    } = key;
+    Ok(NewApiKey {
+        organization_id: convert::optional_id("api_key.organization_id", &organization_id)?,
+        domain_id: convert::optional_id("api_key.domain_id", &domain_id)?,
+        environment: convert::parse("api_key.environment", convert::environment(environment))?,
+        display_name: convert::parse("api_key.display_name", display_name.try_into())?,
+        scopes: Scopes::parse("api_key.scopes", scopes.iter().map(String::as_str))?,
+        expire_us: convert::micros("api_key.expire_time", expire_time)?,
+    })
+}
+
+/// A key and its secret, which is shown once: a replay says that it is left out.
+fn issued<T>(answer: Answer<Issued>, wrap: impl FnOnce(Option<api::ApiKey>, String) -> T) -> Response<T> {
+    let replayed = answer.replayed;
+    let mut response = answered(answer.map(|(key, secret)| {
+        let secret = secret.as_ref().map_or_else(String::new, |it: &Secret| it.expose().to_owned());
+        wrap(Some(key.into()), secret)
+    }));
+    if replayed {
+        response.metadata_mut().insert("secret-omitted", MetadataValue::from_static("true"));
+    }
+    response
+}

@@ -1,0 +1,127 @@
+//! Who may connect: so many in all, so many from one peer.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use metrics::{counter, gauge};
+
+use super::Limits;
+
+/// Counts the open connections against their limits.
+#[derive(Debug)]
+pub(super) struct Admission {
+    max_connections: usize,
+    max_per_peer: usize,
+    trusted: Vec<IpAddr>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    total: usize,
+    per_peer: HashMap<IpAddr, usize>,
+}
+
+/// One admitted connection. Its place is free again once this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    admission: Arc<Admission>,
+    peer: IpAddr,
+}
+
+/// Counts a connection that was closed before it could make a call.
+pub(super) fn count_refused(reason: &'static str) {
+    counter!("purser_grpc_connections_refused_total", "reason" => reason).increment(1);
+}
+
+impl Admission {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            max_connections: limits.max_connections,
+            max_per_peer: limits.max_connections_per_peer,
+            trusted: limits.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
+            open: Mutex::default(),
+        }
+    }
+
+    /// A place for a connection of `peer`, or which limit stands against it.
+    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Place, &'static str> {
+        let address = peer.to_canonical();
+        let peer = network_of(address);
+        let mut open = self.open();
+        if open.total >= self.max_connections {
+            return Err("total");
+        }
+        let of_peer = open.per_peer.get(&peer).copied().unwrap_or_default();
+        if of_peer >= self.max_per_peer && !self.trusted.contains(&address) {
+            return Err("peer");
+        }
+        open.total += 1;
+        open.per_peer.insert(peer, of_peer + 1);
+        gauge!("purser_grpc_connections").increment(1);
+        Ok(Place { admission: Arc::clone(self), peer })
+    }
+
+    /// The counts are whole numbers changed in one step, so no panic can have left them half done.
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.admission.open();
+        open.total -= 1;
+        if let Some(count) = open.per_peer.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                open.per_peer.remove(&self.peer);
+            }
+        }
+        gauge!("purser_grpc_connections").decrement(1);
+    }
+}
+
+/// What counts as one peer. A host with IPv6 chooses its address freely within a /64.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(total: usize, per_peer: usize) -> Arc<Admission> {
+        Arc::new(Admission::new(&Limits {
+            max_connections: total,
+            max_connections_per_peer: per_peer,
+            trusted_proxies: vec!["10.0.0.1".parse().unwrap()],
+            ..Limits::default()
+        }))
+    }
+
+    #[test]
+    fn a_place_that_is_left_can_be_taken_again() {
+        let admission = admission(1, 1);
+        let peer = "192.0.2.1".parse().unwrap();
+        let place = admission.admit(peer).unwrap();
+        assert_eq!(admission.admit(peer).unwrap_err(), "total");
+        drop(place);
+        assert!(admission.admit(peer).is_ok());
+        assert!(admission.open().per_peer.is_empty());
+    }
+
+    #[test]
+    fn one_peer_is_limited_alone_and_a_trusted_proxy_is_not() {
+        let admission = admission(9, 1);
+        let _first = admission.admit("2001:db8::1".parse().unwrap()).unwrap();
+        assert_eq!(admission.admit("2001:db8::2".parse().unwrap()).unwrap_err(), "peer", "the same /64");
+        let _other = admission.admit("2001:db8:0:1::1".parse().unwrap()).unwrap();
+        let _proxied = admission.admit("10.0.0.1".parse().unwrap()).unwrap();
+        let _mapped = admission.admit("::ffff:10.0.0.1".parse().unwrap()).unwrap();
+    }
+}

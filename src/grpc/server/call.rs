@@ -1,0 +1,140 @@
+//! The life of one call, from its headers to the head of its answer.
+//!
+//! This is plain functions in one future and not a stack of tower layers: hyper gives that future a task of
+//! its own, so a call costs no allocation here, and the order of what happens is the order of the lines.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::Service;
+
+use super::body::AnswerBody;
+use super::connection::Connection;
+use super::deadline::{self, Until};
+use super::methods::Meter;
+use super::{corrections, methods};
+use crate::api::ErrorReason;
+use crate::grpc::status::refusal;
+
+/// Answers `request`.
+pub(super) async fn answer(
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
+    if let Some(refused) = refuse_other_than_grpc(&request) {
+        return Ok(refused);
+    }
+    let method = Arc::clone(connection.server.methods.find(request.uri().path()));
+    let mut meter = Meter::start(Arc::clone(&method));
+    let (answer, until) = match deadline::of(request.headers()) {
+        Err(status) => (Err(status), None),
+        Ok(Some(Duration::ZERO)) => (Err(deadline::passed()), None),
+        Ok(given) if method.streaming => streaming(&connection, request, given).await,
+        Ok(given) => (unary(&connection, request, given, &method).await, None),
+    };
+    let answer = answer.unwrap_or_else(Status::into_http);
+    let (mut head, body) = answer.into_parts();
+    if let Some(code) = corrections::settle(&mut head.headers) {
+        meter.answered(code);
+    }
+    Ok(Response::from_parts(head, AnswerBody::new(body, meter, until)))
+}
+
+/// A unary call is over with the head of its answer, but for what is to be sent: the deadline ends here.
+async fn unary(
+    connection: &Connection,
+    request: Request<Incoming>,
+    given: Option<Duration>,
+    method: &methods::Method,
+) -> Result<Response<Body>, Status> {
+    let limit = given.unwrap_or(connection.server.limits.default_deadline);
+    let call = handle(connection, request);
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+        tracing::debug!(method = method.path, ?limit, "deadline passed");
+        Err(deadline::passed())
+    })
+}
+
+/// A streaming call goes on in the body of its answer, which takes over what may end it.
+async fn streaming(
+    connection: &Connection,
+    request: Request<Incoming>,
+    given: Option<Duration>,
+) -> (Result<Response<Body>, Status>, Option<Until>) {
+    let mut until = deadline::until(given, connection.ending.clone());
+    tokio::select! {
+        biased;
+        status = &mut until => (Err(status), None),
+        answer = handle(connection, request) => (answer, Some(until)),
+    }
+}
+
+/// Runs the handler. A panic in it is the end of this call and of nothing else.
+async fn handle(connection: &Connection, request: Request<Incoming>) -> Result<Response<Body>, Status> {
+    let mut call = pin!(connection.server.routes.clone().call(request));
+    // Nothing of the call is looked at after a panic, so it does not matter how it was left.
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(|Ok(answer)| Ok(answer)),
+        Err(_) => Poll::Ready(Err(refusal(Code::Internal, ErrorReason::Internal, "internal error"))),
+    })
+    .await
+}
+
+/// What the gRPC specification has answered in plain HTTP, since the caller does not speak gRPC.
+fn refuse_other_than_grpc(request: &Request<Incoming>) -> Option<Response<AnswerBody>> {
+    if request.method() != Method::POST {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return Some(response);
+    }
+    (!is_grpc(request.headers())).then(|| plain(StatusCode::UNSUPPORTED_MEDIA_TYPE))
+}
+
+/// Whether the content type is `application/grpc`, alone or with a suffix (`+proto`) or a parameter.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let Some((start, rest)) =
+        headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().split_at_checked(GRPC.len()))
+    else {
+        return false;
+    };
+    start.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';'))
+}
+
+fn plain(status: StatusCode) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::default());
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_grpc_and_its_suffixes_are_grpc() {
+        for (value, expected) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("Application/gRPC;charset=utf-8", true),
+            ("application/grpc-web", false),
+            ("application/grp", false),
+            ("application/json", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
+            assert_eq!(is_grpc(&headers), expected, "{value}");
+        }
+        assert!(!is_grpc(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,204 @@
+//! How each [`Error`] looks to a caller. The only place that makes a [`Status`].
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::convert::timestamp;
+use crate::api::ErrorReason;
+use crate::domain::{Error, KeyKind, Noun};
+
+/// The `domain` of every `google.rpc.ErrorInfo` we send.
+const DOMAIN: &str = "purser.v1";
+
+/// A refusal that is not an operation's: of the transport, before or around it.
+pub(crate) fn refusal(code: Code, reason: ErrorReason, message: impl Into<String>) -> Status {
+    Status::with_error_details(code, message, info(reason, HashMap::new()))
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, reason) = placed(&error);
+        let mut details = info(reason, metadata(&error));
+        match &error {
+            Error::Invalid(faults) => {
+                for it in faults {
+                    details.add_bad_request_violation(it.field.clone(), it.fault.problem());
+                }
+            }
+            Error::Contended | Error::Overloaded => {
+                details.set_retry_info(Some(Duration::from_millis(100)));
+            }
+            Error::DatabaseUnavailable(cause) => {
+                details.set_retry_info(Some(Duration::from_secs(1)));
+                tracing::debug!(%cause, "database unavailable");
+            }
+            // The one place that logs it. `Display` says nothing of the cause, so the caller cannot learn it.
+            Error::Internal(cause) => tracing::error!(%cause, "internal error"),
+            _ => {}
+        }
+        Self::with_error_details(code, error.to_string(), details)
+    }
+}
+
+fn info(reason: ErrorReason, metadata: HashMap<String, String>) -> ErrorDetails {
+    let name = reason.as_str_name();
+    ErrorDetails::with_error_info(name.strip_prefix("ERROR_REASON_").unwrap_or(name), DOMAIN, metadata)
+}
+
+/// No `_` arm: a new kind of error does not compile until it is placed.
+const fn placed(error: &Error) -> (Code, ErrorReason) {
+    match error {
+        Error::Invalid(_) => (Code::InvalidArgument, ErrorReason::InvalidField),
+        Error::BadPageToken => (Code::InvalidArgument, ErrorReason::BadPageToken),
+        Error::RequestIdReused => (Code::InvalidArgument, ErrorReason::RequestIdReused),
+        Error::ApiKeyMissing => (Code::Unauthenticated, ErrorReason::ApiKeyMissing),
+        Error::ApiKeyInvalid => (Code::Unauthenticated, ErrorReason::ApiKeyInvalid),
+        Error::ApiKeyExpired => (Code::Unauthenticated, ErrorReason::ApiKeyExpired),
+        Error::ApiKeyRevoked => (Code::Unauthenticated, ErrorReason::ApiKeyRevoked),
+        Error::ScopeMissing(_) => (Code::PermissionDenied, ErrorReason::ScopeMissing),
+        Error::OperatorOnly => (Code::PermissionDenied, ErrorReason::OperatorOnly),
+        Error::KeyTooWide(_) => (Code::PermissionDenied, ErrorReason::KeyTooWide),
+        Error::ApiKeyEnded => (Code::FailedPrecondition, ErrorReason::ApiKeyEnded),
+        Error::NotFound(noun) => (Code::NotFound, not_found(*noun)),
+        Error::Taken { kind, .. } => (Code::AlreadyExists, taken(*kind)),
+        Error::AliasQuarantined { .. } => (Code::AlreadyExists, ErrorReason::AliasQuarantined),
+        Error::CustomerDeleted(_) => (Code::FailedPrecondition, ErrorReason::CustomerDeleted),
+        Error::CustomerNotDeleted(_) => (Code::FailedPrecondition, ErrorReason::CustomerNotDeleted),
+        Error::EmailNotUnique => (Code::FailedPrecondition, ErrorReason::EmailNotUnique),
+        Error::EmailsShared => (Code::FailedPrecondition, ErrorReason::EmailsNotUniqueYet),
+        Error::KycTransitionNotAllowed { .. } => (Code::FailedPrecondition, ErrorReason::KycTransitionNotAllowed),
+        Error::DomainSuspended => (Code::FailedPrecondition, ErrorReason::DomainSuspended),
+        Error::EtagMismatch => (Code::Aborted, ErrorReason::EtagMismatch),
+        Error::Contended => (Code::Aborted, ErrorReason::Contended),
+        Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
+        Error::DatabaseUnavailable(_) => (Code::Unavailable, ErrorReason::DatabaseUnavailable),
+        Error::Unimplemented(_) => (Code::Unimplemented, ErrorReason::Unimplemented),
+        Error::Internal(_) => (Code::Internal, ErrorReason::Internal),
+    }
+}
+
+const fn not_found(noun: Noun) -> ErrorReason {
+    match noun {
+        Noun::Organization => ErrorReason::OrganizationNotFound,
+        Noun::Domain => ErrorReason::DomainNotFound,
+        Noun::ApiKey => ErrorReason::ApiKeyNotFound,
+        Noun::Customer => ErrorReason::CustomerNotFound,
+        Noun::Alias => ErrorReason::AliasNotFound,
+    }
+}
+
+const fn taken(kind: KeyKind) -> ErrorReason {
+    match kind {
+        KeyKind::Alias => ErrorReason::AliasTaken,
+        KeyKind::Email => ErrorReason::EmailTaken,
+        KeyKind::ExternalId => ErrorReason::ExternalIdTaken,
+        KeyKind::DomainName => ErrorReason::DomainNameTaken,
+    }
+}
+
+/// Ids and words only: what an error tells may be logged by whoever gets it.
+fn metadata(error: &Error) -> HashMap<String, String> {
+    let pairs = match error {
+        Error::ScopeMissing(scope) => vec![("scope", scope.to_string())],
+        Error::KeyTooWide(what) => vec![("wider_in", (*what).to_owned())],
+        Error::Taken { kind: KeyKind::DomainName, owner: Some(id) } => vec![("domain_id", id.clone())],
+        Error::Taken { owner: Some(id), .. } => vec![("customer_id", id.clone())],
+        Error::AliasQuarantined { until_us } => vec![("quarantine_end_time", timestamp(*until_us).to_string())],
+        Error::CustomerDeleted(id) | Error::CustomerNotDeleted(id) => vec![("customer_id", id.to_string())],
+        Error::KycTransitionNotAllowed { from, to } => vec![("from", from.to_string()), ("to", to.to_string())],
+        _ => Vec::new(),
+    };
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{CustomerId, KycStatus, Scope};
+
+    /// One of each, with its code, reason and metadata.
+    fn table() -> Vec<(Error, Code, &'static str, &'static [&'static str])> {
+        let id = CustomerId::from_uuid(Uuid::from_u128(1));
+        let taken = |kind| Error::Taken { kind, owner: Some("id".to_owned()) };
+        let (from, to) = (KycStatus::Pending, KycStatus::Expired);
+        vec![
+            (Error::invalid("email", "is bad"), Code::InvalidArgument, "INVALID_FIELD", &[]),
+            (Error::BadPageToken, Code::InvalidArgument, "BAD_PAGE_TOKEN", &[]),
+            (Error::RequestIdReused, Code::InvalidArgument, "REQUEST_ID_REUSED", &[]),
+            (Error::ApiKeyMissing, Code::Unauthenticated, "API_KEY_MISSING", &[]),
+            (Error::ApiKeyInvalid, Code::Unauthenticated, "API_KEY_INVALID", &[]),
+            (Error::ApiKeyExpired, Code::Unauthenticated, "API_KEY_EXPIRED", &[]),
+            (Error::ApiKeyRevoked, Code::Unauthenticated, "API_KEY_REVOKED", &[]),
+            (Error::ScopeMissing(Scope::Admin), Code::PermissionDenied, "SCOPE_MISSING", &["scope"]),
+            (Error::OperatorOnly, Code::PermissionDenied, "OPERATOR_ONLY", &[]),
+            (Error::KeyTooWide("reach"), Code::PermissionDenied, "KEY_TOO_WIDE", &["wider_in"]),
+            (Error::ApiKeyEnded, Code::FailedPrecondition, "API_KEY_ENDED", &[]),
+            (Error::NotFound(Noun::Organization), Code::NotFound, "ORGANIZATION_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::Domain), Code::NotFound, "DOMAIN_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::ApiKey), Code::NotFound, "API_KEY_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::Customer), Code::NotFound, "CUSTOMER_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::Alias), Code::NotFound, "ALIAS_NOT_FOUND", &[]),
+            (taken(KeyKind::Alias), Code::AlreadyExists, "ALIAS_TAKEN", &["customer_id"]),
+            (taken(KeyKind::Email), Code::AlreadyExists, "EMAIL_TAKEN", &["customer_id"]),
+            (taken(KeyKind::ExternalId), Code::AlreadyExists, "EXTERNAL_ID_TAKEN", &["customer_id"]),
+            (taken(KeyKind::DomainName), Code::AlreadyExists, "DOMAIN_NAME_TAKEN", &["domain_id"]),
+            (Error::AliasQuarantined { until_us: 0 }, Code::AlreadyExists, "ALIAS_QUARANTINED", &[
+                "quarantine_end_time",
+            ]),
+            (Error::CustomerDeleted(id), Code::FailedPrecondition, "CUSTOMER_DELETED", &["customer_id"]),
+            (Error::CustomerNotDeleted(id), Code::FailedPrecondition, "CUSTOMER_NOT_DELETED", &["customer_id"]),
+            (Error::EmailNotUnique, Code::FailedPrecondition, "EMAIL_NOT_UNIQUE", &[]),
+            (Error::EmailsShared, Code::FailedPrecondition, "EMAILS_NOT_UNIQUE_YET", &[]),
+            (
+                Error::KycTransitionNotAllowed { from, to },
+                Code::FailedPrecondition,
+                "KYC_TRANSITION_NOT_ALLOWED",
+                &["from", "to"],
+            ),
+            (Error::DomainSuspended, Code::FailedPrecondition, "DOMAIN_SUSPENDED", &[]),
+            (Error::EtagMismatch, Code::Aborted, "ETAG_MISMATCH", &[]),
+            (Error::Contended, Code::Aborted, "CONTENDED", &[]),
+            (Error::Overloaded, Code::ResourceExhausted, "OVERLOADED", &[]),
+            (Error::unavailable("secret"), Code::Unavailable, "DATABASE_UNAVAILABLE", &[]),
+            (Error::Unimplemented("it"), Code::Unimplemented, "UNIMPLEMENTED", &[]),
+            (Error::internal("secret"), Code::Internal, "INTERNAL", &[]),
+        ]
+    }
+
+    #[test]
+    fn each_error_has_its_code_reason_and_metadata_and_tells_no_cause() {
+        for (error, code, reason, keys) in table() {
+            let status = Status::from(error);
+            let info = status.get_details_error_info().unwrap();
+            let mut found: Vec<_> = info.metadata.keys().map(String::as_str).collect();
+            found.sort_unstable();
+            assert_eq!((status.code(), info.reason.as_str(), found.as_slice()), (code, reason, keys));
+            assert_eq!(info.domain, "purser.v1");
+            assert!(!format!("{status:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn every_fault_is_in_the_bad_request() {
+        let mut faults = crate::domain::Faults::default();
+        faults.add("a", crate::domain::Fault::new("is bad"));
+        faults.add("b", crate::domain::Fault::new("is worse"));
+        let status = Status::from(faults.done().unwrap_err());
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        let violations: Vec<_> = violations.iter().map(|it| (it.field.as_str(), it.description.as_str())).collect();
+        assert_eq!(violations, [("a", "is bad"), ("b", "is worse")]);
+    }
+
+    #[test]
+    fn what_passes_says_when_to_try_again() {
+        for error in [Error::Contended, Error::Overloaded, Error::unavailable("x")] {
+            assert!(Status::from(error).get_details_retry_info().is_some());
+        }
+        assert!(Status::from(Error::EtagMismatch).get_details_retry_info().is_none());
+    }
+}

@@ -1,0 +1,234 @@
+//! How Changes become durable: a group of them in one transaction.
+//!
+//! First the logs that the group touches are locked, in one global order; whoever changes anything of a log holds its
+//! lock, so what is read next stays true until the commit. Then everything the group was decided on is read and judged,
+//! by the pure function [`judge`]; then what may go is written. The database's own constraints have the last word: what
+//! they refuse takes the whole transaction back, and the group is judged again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::backend::Tx;
+use super::log::Appender;
+use super::row::Puts;
+use super::set::{Set, Type, Value};
+use super::{Store, facts, sweep};
+use crate::domain::{Change, Error, Facts, KeyChange, Resource, Result, Sweep, Table, UniqueKey, Verdict, judge};
+
+/// What became of a Change.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is durable. This is the sequence of the first resource it wrote.
+    Done(i64),
+    /// It lost, and left nothing behind.
+    Lost(Verdict),
+}
+
+impl Store {
+    /// Commits a group of Changes: each whole or not at all, and durable before this returns.
+    ///
+    /// A Change that cannot go is answered precisely and the rest go on. Where the group as a whole fails for no reason
+    /// that passes, it is split, so that one Change which the database refuses hurts no other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DatabaseUnavailable`]: whether the Change took effect is then unknown to the caller.
+    /// [`Error::Contended`] after several tries against writers of other instances.
+    pub async fn commit(&self, group: &[Change]) -> Vec<Result<Outcome>> {
+        let mut waiting = vec![group];
+        let mut outcomes = Vec::with_capacity(group.len());
+        // Depth first, halves in order: the outcomes come in the order of the Changes.
+        while let Some(group) = waiting.pop() {
+            match self.commit_patiently(group).await {
+                Ok(done) => outcomes.extend(done.into_iter().map(Ok)),
+                Err(Error::Internal(cause)) if group.len() > 1 => {
+                    tracing::warn!(%cause, size = group.len(), "a group did not commit: splitting it");
+                    let (first, second) = group.split_at(group.len() / 2);
+                    waiting.extend([second, first]);
+                }
+                Err(error) => outcomes.extend(group.iter().map(|_| Err(error.clone()))),
+            }
+        }
+        outcomes
+    }
+
+    async fn commit_patiently(&self, group: &[Change]) -> Result<Vec<Outcome>> {
+        const TRIES: u32 = 8;
+        let mut tried = 1;
+        loop {
+            match self.commit_once(group).await {
+                // What passes: another instance was first, or the connection had died while it lay idle. A failure of
+                // the COMMIT itself is not among these: it may have taken effect.
+                Err(Failure::Before(Error::Contended | Error::DatabaseUnavailable(_))) if tried < TRIES => tried += 1,
+                Err(Failure::Before(error) | Failure::AtCommit(error)) => return Err(error),
+                Ok(outcomes) => return Ok(outcomes),
+            }
+        }
+    }
+
+    async fn commit_once(&self, group: &[Change]) -> Result<Vec<Outcome>, Failure> {
+        let mut tx = self.db.begin().await?;
+        let logs: BTreeSet<_> = group.iter().flat_map(Change::logs).collect();
+        let mut log = Appender::lock(&mut tx, &logs).await?;
+        let facts = facts::read(&mut tx, group).await?;
+        let verdicts = judge(group, &facts);
+
+        let mut batch = Batch::default();
+        let mut outcomes = Vec::with_capacity(group.len());
+        for (change, verdict) in group.iter().zip(verdicts) {
+            outcomes.push(match verdict {
+                Verdict::Go => Outcome::Done(batch.add(change, &facts, &mut log)?),
+                lost => Outcome::Lost(lost),
+            });
+        }
+        if batch.is_empty {
+            return Ok(outcomes);
+        }
+        batch.write(&mut tx).await?;
+        log.write(&mut tx).await?;
+        tx.commit().await.map_err(Failure::AtCommit)?;
+        Ok(outcomes)
+    }
+}
+
+enum Failure {
+    /// Nothing took effect.
+    Before(Error),
+    /// The commit was asked for, and its outcome is not known.
+    AtCommit(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Before(error)
+    }
+}
+
+/// Everything that the Changes that go write, by table.
+struct Batch {
+    is_empty: bool,
+    puts: BTreeMap<Table, Puts>,
+    requests: Set<'static>,
+    gone_keys: Set<'static>,
+    new_keys: Set<'static>,
+    counts: BTreeMap<Uuid, i64>,
+    search: Set<'static>,
+    sweeps: Vec<Sweep>,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        use Type::{Bytes, Int, Text, Uuid};
+        Self {
+            is_empty: true,
+            puts: BTreeMap::new(),
+            requests: Set::new(&[Uuid, Text, Text, Bytes, Int, Int]),
+            gone_keys: Set::new(&[Uuid, Text, Text]),
+            new_keys: Set::new(&[Uuid, Text, Text, Uuid, Int]),
+            counts: BTreeMap::new(),
+            search: Set::new(&[Uuid, Text]),
+            sweeps: Vec::new(),
+        }
+    }
+}
+
+impl Batch {
+    /// Takes a Change in; answers the sequence of its first resource.
+    fn add(&mut self, change: &Change, facts: &Facts, log: &mut Appender) -> Result<i64> {
+        self.is_empty = false;
+        let answer = change.writes.first().ok_or_else(|| Error::internal("a Change writes nothing"))?;
+        // What the log of the request's scope calls the answer. Where nothing happened, that is its last event.
+        let mut outcome = answer.resource.sequence();
+        let mut first = None;
+        for write in &change.writes {
+            let Some((event, changed)) = &write.event else { continue };
+            let body = write.resource.to_json()?;
+            let places = log.append(change, &write.resource, *event, changed, &body);
+            self.put(write.resource.clone().at(places[0].1), body);
+            if first.is_none() {
+                let scope = change.ctx.request.as_ref().map(|it| it.scope);
+                outcome = places.iter().find(|it| Some(it.0) == scope).unwrap_or(&places[0]).1;
+                first = Some(places[0].1);
+            }
+        }
+        change.keys.iter().for_each(|it| self.key(it, answer.resource.id(), facts));
+        for (domain, delta) in &change.counts {
+            *self.counts.entry(domain.as_uuid()).or_default() += delta;
+        }
+        self.sweeps.extend(change.sweep);
+        self.requests.extend(change.ctx.request.iter().map(|it| {
+            [
+                it.scope.as_uuid().into(),
+                it.id.as_str().into(),
+                it.method.into(),
+                it.digest.into(),
+                outcome.into(),
+                change.ctx.now_us.into(),
+            ]
+        }));
+        Ok(first.unwrap_or(outcome))
+    }
+
+    fn put(&mut self, resource: Resource, body: String) {
+        if let Resource::Customer(customer) = &resource {
+            let text = customer.profile.search_text();
+            self.search.extend([[customer.id.as_uuid().into(), text.into()]]);
+        }
+        self.puts.entry(resource.table()).or_insert_with(|| Puts::new(resource.table())).push(&resource, body);
+    }
+
+    /// A name that is there leaves first, and comes back as it is from now on.
+    fn key(&mut self, change: &KeyChange, owner: Uuid, facts: &Facts) {
+        let UniqueKey { scope, kind, text } = change.key();
+        let key = || [Value::from(*scope), kind.as_str().into(), text.as_str().into()];
+        if facts.keys.contains_key(change.key()) {
+            self.gone_keys.extend([key()]);
+        }
+        let held_until_us = match change {
+            KeyChange::Release(_) => return,
+            KeyChange::Hold { until_us, .. } => Some(*until_us),
+            KeyChange::Take(_) => None,
+        };
+        let [scope, kind, text] = key();
+        self.new_keys.extend([[scope, kind, text, owner.into(), held_until_us.into()]]);
+    }
+
+    async fn write(self, tx: &mut Tx) -> Result<()> {
+        const FREE_KEYS: &str = "
+            WITH q(scope, kind, key) AS ({set})
+            DELETE FROM unique_keys WHERE (scope, kind, key) IN (SELECT scope, kind, key FROM q)";
+        // Plain inserts: where somebody else's commit has made untrue what was judged, the primary key says so.
+        const PUT_KEYS: &str = "
+            WITH q(scope, kind, key, owner, held_until_us) AS ({set})
+            INSERT INTO unique_keys (scope, kind, key, owner, held_until_us)
+            SELECT scope, kind, key, owner, held_until_us FROM q WHERE scope IS NOT NULL";
+        const PUT_REQUESTS: &str = "
+            WITH q(scope, id, method, digest, sequence, create_us) AS ({set})
+            INSERT INTO requests (scope, id, method, digest, sequence, create_us)
+            SELECT scope, id, method, digest, sequence, create_us FROM q WHERE scope IS NOT NULL";
+        const PUT_COUNTS: &str = "
+            WITH q(scope, name, value) AS ({set})
+            INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM q WHERE scope IS NOT NULL
+            ON CONFLICT (scope, name) DO UPDATE SET value = counters.value + excluded.value";
+        const PUT_SEARCH: &str = "
+            WITH q(customer_id, text) AS ({set})
+            INSERT INTO customer_search (customer_id, text) SELECT customer_id, text FROM q
+            WHERE customer_id IS NOT NULL
+            ON CONFLICT (customer_id) DO UPDATE SET text = excluded.text";
+
+        tx.conn().run(FREE_KEYS, self.gone_keys).await?;
+        for puts in self.puts.into_values() {
+            tx.conn().run(&puts.sql(), puts.set).await?;
+        }
+        tx.conn().run(PUT_KEYS, self.new_keys).await?;
+        tx.conn().run(PUT_REQUESTS, self.requests).await?;
+        tx.conn().run(PUT_SEARCH, self.search).await?;
+        let counts = self.counts.into_iter().map(|(scope, delta)| [scope.into(), "customers".into(), delta.into()]);
+        tx.conn().run(PUT_COUNTS, Set::of(&[Type::Uuid, Type::Text, Type::Int], counts)).await?;
+        for it in self.sweeps {
+            sweep::run(tx, it).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! What must be true of the database, as queries that count what is not.
+
+use super::Store;
+use super::backend::Backend;
+use crate::domain::Result;
+
+/// What must be true, and how many places there are where it is not. All are read in one snapshot.
+const CHECKS: &[(&str, &str)] = &[
+    (
+        "each log ends at its last event and has no gaps",
+        "SELECT count(*) FROM logs AS l WHERE l.last_sequence <> (
+             SELECT count(*) FROM events AS e WHERE e.log_id = l.id AND e.sequence <= l.last_sequence)
+         OR EXISTS (SELECT 1 FROM events AS e WHERE e.log_id = l.id AND e.sequence > l.last_sequence)",
+    ),
+    (
+        "each log's chain ends at its last event's",
+        "SELECT count(*) FROM logs AS l JOIN events AS e ON e.log_id = l.id AND e.sequence = l.last_sequence
+         WHERE e.chain <> l.chain",
+    ),
+    (
+        "each event belongs to a log",
+        "SELECT count(*) FROM (SELECT DISTINCT log_id FROM events) AS e LEFT JOIN logs AS l ON l.id = e.log_id
+         WHERE l.id IS NULL",
+    ),
+    (
+        "each customer is what their last event says",
+        "SELECT count(*) FROM customers AS c
+         LEFT JOIN events AS e ON e.log_id = c.domain_id AND e.sequence = c.sequence AND e.resource_id = c.id
+         WHERE e.id IS NULL OR (e.payload IS NOT NULL AND e.payload <> c.body)",
+    ),
+    (
+        "each domain is what its last event says",
+        "SELECT count(*) FROM domains AS d
+         LEFT JOIN events AS e ON e.log_id = d.id AND e.sequence = d.sequence AND e.resource_id = d.id
+         WHERE e.id IS NULL OR e.payload <> d.body",
+    ),
+    (
+        "each customer belongs to a domain",
+        "SELECT count(*) FROM customers AS c LEFT JOIN domains AS d ON d.id = c.domain_id WHERE d.id IS NULL",
+    ),
+    (
+        "each customer created has a row",
+        "SELECT count(*) FROM events AS e LEFT JOIN customers AS c ON c.id = e.resource_id
+         WHERE e.type = 'customer.created' AND c.id IS NULL",
+    ),
+    (
+        "each name in use is that of its owner",
+        "SELECT count(*) FROM unique_keys AS k LEFT JOIN customers AS c ON c.id = k.owner AND c.domain_id = k.scope
+         WHERE k.held_until_us IS NULL AND k.kind <> 'domain_name' AND (c.id IS NULL OR c.status = 'DELETED'
+            OR (k.kind = 'alias' AND coalesce(c.payment_address, '') NOT LIKE replace(k.key, '_', '\\_') || '@%' ESCAPE '\\')
+            OR (k.kind = 'email' AND coalesce(c.email, '') <> k.key)
+            OR (k.kind = 'external_id' AND coalesce(c.external_id, '') <> k.key))",
+    ),
+    (
+        "as many aliases and external ids are in use as live customers have",
+        "SELECT abs((SELECT count(*) FROM unique_keys WHERE held_until_us IS NULL AND kind IN ('alias', 'external_id'))
+              - (SELECT count(payment_address) + count(external_id) FROM customers WHERE status <> 'DELETED'))",
+    ),
+    (
+        "each domain's name is its own",
+        "SELECT count(*) FROM unique_keys AS k LEFT JOIN domains AS d ON d.id = k.owner
+         WHERE k.kind = 'domain_name' AND d.id IS NULL",
+    ),
+    (
+        "each domain counts its live customers",
+        "SELECT count(*) FROM domains AS d WHERE
+             coalesce((SELECT n.value FROM counters AS n WHERE n.scope = d.id AND n.name = 'customers'), 0)
+          <> (SELECT count(*) FROM customers AS c WHERE c.domain_id = d.id AND c.status <> 'DELETED')",
+    ),
+    (
+        "each customer can be searched for",
+        "SELECT count(*) FROM customers AS c LEFT JOIN customer_search AS s ON s.customer_id = c.id
+         WHERE s.customer_id IS NULL",
+    ),
+    (
+        "each request that took effect has its event",
+        "SELECT count(*) FROM requests AS r LEFT JOIN events AS e ON e.log_id = r.scope AND e.sequence = r.sequence
+         WHERE e.id IS NULL",
+    ),
+];
+
+impl Store {
+    /// Checks every invariant, and answers how often each is broken.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn check(&self) -> Result<Vec<(&'static str, i64)>> {
+        let mut found = Vec::with_capacity(CHECKS.len());
+        match &self.db.scan {
+            Backend::Postgres(pool) => {
+                // Whole tables are read: without the limits and the plans that point look-ups want.
+                let settings = "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on;
+                                SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
+                let mut tx = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+                sqlx::raw_sql(settings).execute(&mut *tx).await?;
+                for (what, sql) in CHECKS {
+                    found.push((*what, sqlx::query_scalar(*sql).fetch_one(&mut *tx).await?));
+                }
+            }
+            Backend::Sqlite(pool) => {
+                let mut tx = pool.begin_with("BEGIN").await?;
+                for (what, sql) in CHECKS {
+                    found.push((*what, sqlx::query_scalar(*sql).fetch_one(&mut *tx).await?));
+                }
+                let broken: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut *tx).await?;
+                let broken = broken.iter().filter(|it| it.0 != "ok").count();
+                found.push(("the file is not corrupt", i64::try_from(broken).unwrap_or(i64::MAX)));
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,171 @@
+//! The log: one ordered, chained sequence of events for each domain, each organization, and the operators.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Store;
+use super::backend::{Backend, Tx};
+use super::set::{Set, Type, Value};
+use crate::clock;
+use crate::domain::{
+    Change, Error, EventHeader, EventId, EventType, Hash, LogId, Resource, Result, Table, chain,
+};
+
+/// The end of a log that is locked.
+struct Tip {
+    last_sequence: i64,
+    last_us: i64,
+    chain: Hash,
+}
+
+/// Numbers and chains events at the ends of logs whose locks the transaction holds.
+pub(super) struct Appender {
+    tips: BTreeMap<LogId, Tip>,
+    events: Set<'static>,
+}
+
+impl Appender {
+    /// Locks logs, in the order of their ids. One that is not there yet begins here.
+    pub(super) async fn lock(tx: &mut Tx, logs: &BTreeSet<LogId>) -> Result<Self> {
+        use Type::{Bytes, Int, Text, Uuid};
+        const READ: &str = "
+            WITH q(id) AS ({set})
+            SELECT l.id, l.last_sequence, l.last_us, l.chain FROM q CROSS JOIN logs AS l
+            WHERE l.id = q.id ORDER BY l.id";
+        // SQLite's one write lock was taken when the transaction began.
+        let sql = match tx {
+            Backend::Postgres(_) => [READ, " FOR UPDATE OF l"].concat(),
+            Backend::Sqlite(_) => READ.to_owned(),
+        };
+        let ids = Set::of(&[Uuid], logs.iter().map(|it| [it.as_uuid().into()]));
+        let rows: Vec<(uuid::Uuid, i64, i64, Vec<u8>)> = tx.conn().fetch(&sql, ids).await?;
+        let mut tips: BTreeMap<_, _> =
+            logs.iter().map(|it| (*it, Tip { last_sequence: 0, last_us: 0, chain: [0; 32] })).collect();
+        for (id, last_sequence, last_us, chain) in rows {
+            let chain = chain.try_into().map_err(|_| Error::internal(format!("log {id}: chain is not 32 bytes")))?;
+            tips.insert(LogId::from_uuid(id), Tip { last_sequence, last_us, chain });
+        }
+        let types: &[Type] =
+            &[Uuid, Int, Uuid, Text, Uuid, Uuid, Text, Text, Int, Text, Text, Text, Bytes, Bytes, Bytes];
+        Ok(Self { tips, events: Set::new(types) })
+    }
+
+    /// Appends what happened to a resource, to its home and to the other logs the Change names.
+    ///
+    /// Answers the place in each, the home first.
+    pub(super) fn append(
+        &mut self,
+        change: &Change,
+        resource: &Resource,
+        event: EventType,
+        changed: &[&str],
+        payload: &str,
+    ) -> Vec<(LogId, i64)> {
+        let home = resource.home();
+        let others = change.also_logged.iter().copied().filter(|it| *it != home).collect::<BTreeSet<_>>();
+        let logs = std::iter::once(home).chain(others);
+        logs.map(|log| (log, self.append_to(log, change, resource, event, changed, payload))).collect()
+    }
+
+    fn append_to(
+        &mut self,
+        log: LogId,
+        change: &Change,
+        resource: &Resource,
+        event: EventType,
+        changed: &[&str],
+        payload: &str,
+    ) -> i64 {
+        let tip = self.tips.entry(log).or_insert(Tip { last_sequence: 0, last_us: 0, chain: [0; 32] });
+        tip.last_sequence += 1;
+        tip.last_us = tip.last_us.max(change.ctx.now_us);
+        let header = EventHeader {
+            id: EventId::from_uuid(clock::new_uuid(tip.last_us)),
+            log,
+            sequence: tip.last_sequence,
+            kind: event.as_str().to_owned(),
+            resource_id: resource.id(),
+            customer_id: resource.customer_id(),
+            actor: change.ctx.actor.to_string(),
+            request_id: change.ctx.request.as_ref().map_or_else(String::new, |it| it.id.as_str().to_owned()),
+            create_us: tip.last_us,
+            changed_fields: changed.join(","),
+            reason: change.reason.as_str().to_owned(),
+        };
+        let salt = clock::random();
+        let digest = header.digest(&salt, payload);
+        tip.chain = chain(&tip.chain, &digest);
+        let sequence = tip.last_sequence;
+        let chain = tip.chain;
+        self.events.extend([[
+            log.as_uuid().into(),
+            sequence.into(),
+            header.id.as_uuid().into(),
+            header.kind.into(),
+            header.resource_id.into(),
+            header.customer_id.map(crate::domain::CustomerId::as_uuid).into(),
+            header.actor.into(),
+            header.request_id.into(),
+            header.create_us.into(),
+            header.changed_fields.into(),
+            header.reason.into(),
+            payload.into(),
+            salt.into(),
+            digest.into(),
+            Value::from(chain),
+        ]]);
+        sequence
+    }
+
+    pub(super) async fn write(self, tx: &mut Tx) -> Result<()> {
+        const PUT_EVENTS: &str = "
+            WITH q(log_id, sequence, id, type, resource_id, customer_id, actor, request_id, create_us,
+                   changed_fields, reason, payload, salt, digest, chain) AS ({set})
+            INSERT INTO events (log_id, sequence, id, type, resource_id, customer_id, actor, request_id, create_us,
+                                changed_fields, reason, payload, salt, digest, chain)
+            SELECT log_id, sequence, id, type, resource_id, customer_id, actor, request_id, create_us,
+                   changed_fields, reason, payload, salt, digest, chain FROM q WHERE log_id IS NOT NULL";
+        const PUT_LOGS: &str = "
+            WITH q(id, last_sequence, last_us, chain) AS ({set})
+            INSERT INTO logs (id, last_sequence, last_us, chain)
+            SELECT id, last_sequence, last_us, chain FROM q WHERE id IS NOT NULL
+            ON CONFLICT (id) DO UPDATE SET last_sequence = excluded.last_sequence, last_us = excluded.last_us,
+                                           chain = excluded.chain";
+
+        tx.conn().run(PUT_EVENTS, self.events).await?;
+        let tips = self.tips.into_iter().filter(|(_, tip)| tip.last_sequence > 0).map(|(log, tip)| {
+            [log.as_uuid().into(), tip.last_sequence.into(), tip.last_us.into(), tip.chain.into()]
+        });
+        tx.conn().run(PUT_LOGS, Set::of(&[Type::Uuid, Type::Int, Type::Int, Type::Bytes], tips)).await
+    }
+}
+
+impl Store {
+    /// What the event at a place of a log holds: the resource as it was then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] where there is no such event, or its payload is gone.
+    pub async fn outcome(&self, log: LogId, sequence: i64) -> Result<Resource> {
+        const READ: &str = "
+            WITH q(log_id, sequence) AS ({set})
+            SELECT e.type, e.payload FROM q CROSS JOIN events AS e
+            WHERE e.log_id = q.log_id AND e.sequence = q.sequence";
+        let place = [Value::from(log.as_uuid()), sequence.into()];
+        let rows: Vec<(String, Option<String>)> = self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
+        let missing = || Error::internal(format!("event {sequence} of log {} holds nothing", log.as_uuid()));
+        let (kind, payload) = rows.into_iter().next().ok_or_else(missing)?;
+        let table = table_of(&kind).ok_or_else(missing)?;
+        Resource::from_json(table, &payload.ok_or_else(missing)?, sequence)
+    }
+}
+
+/// Where what an event is about has its row, by the first part of the event's type.
+fn table_of(kind: &str) -> Option<Table> {
+    match kind.split('.').next()? {
+        "organization" => Some(Table::Organizations),
+        "domain" => Some(Table::Domains),
+        "api_key" => Some(Table::ApiKeys),
+        "customer" => Some(Table::Customers),
+        _ => None,
+    }
+}

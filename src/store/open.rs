@@ -1,0 +1,194 @@
+//! Opening a database, bringing its schema up to date, and refusing one that is not safe.
+
+use std::path::PathBuf;
+
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+
+use super::backend::{Backend, Db, POSTGRES, SQLITE, on};
+use super::Store;
+use crate::domain::{Error, Result};
+
+/// How the database's schema stands to this program's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// The same.
+    Current,
+    /// Migrations are missing.
+    Older,
+    /// A newer program has been here, or one that is not this.
+    Newer,
+}
+
+/// How much of a pool is in use.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolUse {
+    /// Which pool.
+    pub pool: &'static str,
+    /// Connections that are open.
+    pub open: u32,
+    /// Open connections that nobody uses.
+    pub idle: usize,
+}
+
+impl Store {
+    /// A store over the database at `sqlite:<file>` or `postgres://…`. It is connected to when first needed.
+    ///
+    /// # Errors
+    ///
+    /// Where the URL is of neither.
+    pub fn open(url: &str) -> Result<Self> {
+        Ok(Self { db: Db::open(url)? })
+    }
+
+    /// Whether it is the embedded database.
+    #[must_use]
+    pub const fn is_embedded(&self) -> bool {
+        matches!(self.db.write, Backend::Sqlite(_))
+    }
+
+    /// The file of the embedded database, if it is that.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match &self.db.write {
+            Backend::Sqlite(pool) => Some(pool.connect_options().get_filename().to_owned()),
+            Backend::Postgres(_) => None,
+        }
+    }
+
+    /// Whether the database answers and can be written to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DatabaseUnavailable`] and why.
+    pub async fn ping(&self) -> Result<()> {
+        let read_only = match &self.db.read {
+            Backend::Postgres(pool) => {
+                let row: (String,) =
+                    sqlx::query_as("SELECT current_setting('transaction_read_only')").fetch_one(pool).await?;
+                row.0 == "on"
+            }
+            Backend::Sqlite(pool) => {
+                sqlx::query_as::<_, (i64,)>("SELECT last_sequence FROM logs LIMIT 1").fetch_optional(pool).await?;
+                false
+            }
+        };
+        if read_only {
+            return Err(Error::unavailable("the database is read-only: a standby?"));
+        }
+        Ok(())
+    }
+
+    /// How the schema stands.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn schema(&self) -> Result<Schema> {
+        async fn applied(connection: &mut impl Migrate) -> Result<Vec<i64>, MigrateError> {
+            connection.ensure_migrations_table("_sqlx_migrations").await?;
+            let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
+            Ok(applied.into_iter().map(|it| it.version).collect())
+        }
+        let (applied, known): (_, &Migrator) = match &self.db.write {
+            Backend::Postgres(pool) => (applied(&mut *pool.acquire().await?).await, &POSTGRES),
+            Backend::Sqlite(pool) => (applied(&mut *pool.acquire().await?).await, &SQLITE),
+        };
+        let applied = applied.map_err(of_migration)?;
+        let known: Vec<i64> = known.iter().map(|it| it.version).collect();
+        Ok(if applied.iter().any(|it| !known.contains(it)) {
+            Schema::Newer
+        } else if applied.len() < known.len() {
+            Schema::Older
+        } else {
+            Schema::Current
+        })
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn migrate(&self) -> Result<()> {
+        match &self.db.write {
+            Backend::Postgres(pool) => POSTGRES.run(pool).await,
+            Backend::Sqlite(pool) => SQLITE.run(pool).await,
+        }
+        .map_err(of_migration)
+    }
+
+    /// What makes the database unsafe to keep money's records in, if anything does.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn unsafe_storage(&self) -> Result<Vec<String>> {
+        match &self.db.write {
+            Backend::Postgres(pool) => {
+                let sql = "SELECT name, setting FROM pg_settings WHERE setting = 'off'
+                           AND name IN ('fsync', 'full_page_writes', 'synchronous_commit')";
+                let off: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(pool).await?;
+                Ok(off.into_iter().map(|(name, setting)| format!("Postgres has `{name}` {setting}")).collect())
+            }
+            Backend::Sqlite(pool) => {
+                let mut connection = pool.acquire().await?;
+                let (version,): (String,) =
+                    sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
+                let (journal,): (String,) = sqlx::query_as("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
+                let (synchronous,): (i64,) = sqlx::query_as("PRAGMA synchronous").fetch_one(&mut *connection).await?;
+                Ok(sqlite_faults(&version, &journal, synchronous))
+            }
+        }
+    }
+
+    /// How much of each pool is in use.
+    #[must_use]
+    pub fn pool_use(&self) -> [PoolUse; 3] {
+        let of = |name, pool: &super::backend::Pool| {
+            on!(pool, |pool| PoolUse { pool: name, open: pool.size(), idle: pool.num_idle() })
+        };
+        [of("read", &self.db.read), of("scan", &self.db.scan), of("write", &self.db.write)]
+    }
+
+    /// Ends every connection, once it is free.
+    pub async fn close(&self) {
+        for pool in [&self.db.read, &self.db.scan, &self.db.write] {
+            on!(pool, |pool| pool.close().await);
+        }
+    }
+}
+
+fn sqlite_faults(version: &str, journal: &str, synchronous: i64) -> Vec<String> {
+    let number = |text: &str| text.split('.').map(|it| it.parse().unwrap_or(0)).collect::<Vec<u32>>();
+    let mut faults = Vec::new();
+    if number(version) < vec![3, 51, 3] {
+        faults.push(format!("SQLite is {version}, older than 3.51.3"));
+    }
+    if journal != "wal" {
+        faults.push(format!("SQLite keeps its journal as `{journal}`, not `wal`"));
+    }
+    if synchronous < 2 {
+        faults.push("SQLite does not wait for the disk: `synchronous` is less than FULL".to_owned());
+    }
+    faults
+}
+
+fn of_migration(error: MigrateError) -> Error {
+    match error {
+        MigrateError::Execute(error) => error.into(),
+        other => Error::internal(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsafe_settings_of_sqlite_are_named() {
+        assert!(sqlite_faults("3.51.3", "wal", 2).is_empty());
+        assert!(sqlite_faults("3.100.0", "wal", 3).is_empty());
+        assert_eq!(sqlite_faults("3.40.1", "delete", 1).len(), 3);
+        assert_eq!(sqlite_faults("3.51.2", "wal", 2).len(), 1);
+    }
+}

@@ -1,0 +1,76 @@
+//! Requests that took effect, so that none takes effect twice.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::Store;
+use super::backend::Conn;
+use super::set::{Set, Type, Value};
+use crate::domain::{Error, LogId, Remembered, RequestId, RequestMark, Result};
+
+const READ: &str = "
+    WITH q(scope, id) AS ({set})
+    SELECT r.scope, r.id, r.method, r.digest, r.sequence, r.create_us FROM q CROSS JOIN requests AS r
+    WHERE r.scope = q.scope AND r.id = q.id";
+
+type Row = (Uuid, String, String, Vec<u8>, i64, i64);
+
+/// Those of the given requests that took effect.
+pub(super) async fn read(
+    conn: Conn<'_>,
+    marks: impl Iterator<Item = &RequestMark>,
+) -> Result<HashMap<(LogId, RequestId), Remembered>> {
+    let set = set(marks);
+    if set.is_empty() {
+        return Ok(HashMap::new());
+    }
+    conn.fetch(READ, set).await?.into_iter().map(parse).collect()
+}
+
+fn set<'a>(marks: impl Iterator<Item = &'a RequestMark>) -> Set<'static> {
+    let rows = marks.map(|it| [Value::from(it.scope.as_uuid()), it.id.as_str().into()]);
+    Set::of(&[Type::Uuid, Type::Text], rows)
+}
+
+fn parse((scope, id, method, digest, sequence, create_us): Row) -> Result<((LogId, RequestId), Remembered)> {
+    let id = RequestId::try_from(id).map_err(Error::internal)?;
+    let digest = digest.try_into().map_err(|_| Error::internal("a request's digest is not 32 bytes"))?;
+    Ok(((LogId::from_uuid(scope), id), Remembered { method, digest, sequence, create_us }))
+}
+
+impl Store {
+    /// What is remembered under a request's id, if it took effect.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn request(&self, mark: &RequestMark) -> Result<Option<Remembered>> {
+        let rows: Vec<Row> = self.read(READ, set(std::iter::once(mark))).await?;
+        Ok(rows.into_iter().next().map(parse).transpose()?.map(|it| it.1))
+    }
+
+    /// Forgets requests that took effect before a time.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn forget_requests(&self, before_us: i64) -> Result<()> {
+        // A thousand at a time, so that no writer waits long behind it.
+        const FORGET: &str = "
+            WITH q(before_us) AS ({set})
+            DELETE FROM requests WHERE (scope, id) IN (
+                SELECT scope, id FROM requests WHERE create_us < (SELECT max(before_us) FROM q)
+                ORDER BY create_us LIMIT 1000)
+            RETURNING 1";
+        loop {
+            let mut tx = self.db.begin().await?;
+            let set = Set::of(&[Type::Int], [[before_us.into()]]);
+            let gone: Vec<(i32,)> = tx.conn().fetch(FORGET, set).await?;
+            tx.commit().await?;
+            if gone.len() < 1000 {
+                return Ok(());
+            }
+        }
+    }
+}

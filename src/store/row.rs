@@ -1,0 +1,117 @@
+//! The tables of resources, declared once: which columns a resource is found by, beside its body.
+
+use super::set::{Set, Type, Value};
+use crate::domain::{Alias, DomainId, Email, Environment, ExternalId, OrganizationId, Phone};
+use crate::domain::{Resource, Table, Text};
+
+/// The columns of a table but the last three, which all have: `sequence`, `create_us`, `body`.
+struct Columns {
+    names: &'static [&'static str],
+    types: &'static [Type],
+}
+
+const fn columns(table: Table) -> Columns {
+    use Type::{Bytes, Int, Text, Uuid};
+    match table {
+        Table::Organizations => {
+            Columns { names: &["id", "sequence", "create_us", "body"], types: &[Uuid, Int, Int, Text] }
+        }
+        Table::Domains => Columns {
+            names: &["id", "organization_id", "environment", "sequence", "create_us", "body"],
+            types: &[Uuid, Uuid, Text, Int, Int, Text],
+        },
+        Table::ApiKeys => Columns {
+            names: &[
+                "id", "organization_id", "domain_id", "environment", "secret_sha256", "sequence", "create_us", "body",
+            ],
+            types: &[Uuid, Uuid, Uuid, Text, Bytes, Int, Int, Text],
+        },
+        Table::Customers => Columns {
+            names: &[
+                "id", "domain_id", "type", "first_name", "middle_name", "last_name", "nick_name", "payment_address",
+                "email", "phone", "external_id", "status", "kyc_status", "sequence", "create_us", "body",
+            ],
+            types: &[
+                Uuid, Uuid, Text, Text, Text, Text, Text, Text, Text, Text, Text, Text, Text, Int, Int, Text,
+            ],
+        },
+    }
+}
+
+/// The values of a resource's row, in the order of its columns.
+fn row(resource: &Resource, body: String) -> Vec<Value> {
+    match resource {
+        Resource::Organization(it) => {
+            vec![it.id.as_uuid().into(), it.sequence.into(), it.create_us.into(), body.into()]
+        }
+        Resource::Domain(it) => vec![
+            it.id.as_uuid().into(),
+            it.organization_id.as_uuid().into(),
+            it.environment.as_str().into(),
+            it.sequence.into(),
+            it.create_us.into(),
+            body.into(),
+        ],
+        Resource::ApiKey(it) => vec![
+            it.id.as_uuid().into(),
+            it.organization_id.map(OrganizationId::as_uuid).into(),
+            it.domain_id.map(DomainId::as_uuid).into(),
+            it.environment.map(Environment::as_str).into(),
+            (*it.secret_sha256.as_bytes()).into(),
+            it.sequence.into(),
+            it.create_us.into(),
+            body.into(),
+        ],
+        Resource::Customer(it) => vec![
+            it.id.as_uuid().into(),
+            it.domain_id.as_uuid().into(),
+            it.profile.kind.as_str().into(),
+            text(&it.profile.first_name),
+            text(&it.profile.middle_name),
+            text(&it.profile.last_name),
+            text(&it.profile.nick_name),
+            it.profile.payment_address.as_ref().map(Alias::as_str).into(),
+            it.profile.email.as_ref().map(Email::as_str).into(),
+            it.profile.phone.as_ref().map(Phone::as_str).into(),
+            it.profile.external_id.as_ref().map(ExternalId::as_str).into(),
+            it.status.as_str().into(),
+            it.kyc_status.as_str().into(),
+            it.sequence.into(),
+            it.create_us.into(),
+            body.into(),
+        ],
+    }
+}
+
+fn text<const MAX: usize>(it: &Text<MAX>) -> Value {
+    if it.is_empty() { Value::Null } else { it.as_str().into() }
+}
+
+/// Rows of one table, to be put: inserted, or replaced whole but for columns that are not part of the state.
+#[derive(Debug)]
+pub(super) struct Puts {
+    table: Table,
+    pub(super) set: Set<'static>,
+}
+
+impl Puts {
+    pub(super) const fn new(table: Table) -> Self {
+        Self { table, set: Set::new(columns(table).types) }
+    }
+
+    pub(super) fn push(&mut self, resource: &Resource, body: String) {
+        self.set.extend([row(resource, body)]);
+    }
+
+    pub(super) fn sql(&self) -> String {
+        let names = columns(self.table).names;
+        let list = names.join(", ");
+        let sets: Vec<String> = names[1..].iter().map(|it| format!("{it} = excluded.{it}")).collect();
+        format!(
+            "WITH q({list}) AS ({{set}}) INSERT INTO {table} ({list}) SELECT {list} FROM q WHERE id IS NOT NULL
+             ON CONFLICT (id) DO UPDATE SET {sets}",
+            table = self.table,
+            sets = sets.join(", "),
+        )
+    }
+}

@@ -1,0 +1,84 @@
+//! Lists: one SELECT, put together from the filters that are there.
+
+use std::time::Instant;
+
+use super::Store;
+use super::backend::{Backend, STATEMENT_TIMEOUT};
+use super::set::{Fetched, Value};
+use crate::domain::{PageRequest, Result};
+
+/// A SELECT that grows condition by condition. Text comes from this crate only; every value is bound.
+#[derive(Clone, Debug)]
+pub(super) struct Select {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Select {
+    /// `SELECT columns FROM table AS t WHERE true`.
+    pub(super) fn new(columns: &str, table: &str) -> Self {
+        Self { text: format!("SELECT {columns} FROM {table} AS t WHERE true"), values: Vec::new() }
+    }
+
+    /// A place for a value.
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    /// Another condition.
+    pub(super) fn and(&mut self, condition: &str) {
+        self.text.push_str(" AND ");
+        self.text.push_str(condition);
+    }
+
+    /// The places of several values, in parentheses.
+    pub(super) fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> String {
+        let places: Vec<_> = values.into_iter().map(|it| self.bind(it)).collect();
+        format!("({})", places.join(", "))
+    }
+
+    /// The page after a position, in the order of creation, and one row more to learn whether another follows.
+    pub(super) fn page(&mut self, page: &PageRequest, newest_first: bool) {
+        let (sign, order) = if newest_first { ("<", "DESC") } else { (">", "ASC") };
+        if let Some(after) = page.after {
+            let (create_us, id) = (self.bind(after.create_us), self.bind(after.id));
+            self.and(&format!("(t.create_us, t.id) {sign} ({create_us}, {id})"));
+        }
+        let limit = self.bind(i64::from(page.size) + 1);
+        self.text.push_str(&format!(" ORDER BY t.create_us {order}, t.id {order} LIMIT {limit}"));
+    }
+
+    /// Counts what would be selected, up to a bound.
+    pub(super) fn counted(mut self, bound: i64) -> Self {
+        let bound = self.bind(bound);
+        self.text = format!("SELECT count(*) FROM ({} LIMIT {bound}) AS counted", self.text);
+        self
+    }
+}
+
+impl Store {
+    /// Runs a list, on connections of its own, for at most [`STATEMENT_TIMEOUT`].
+    pub(super) async fn scan<T: Fetched>(&self, select: Select) -> Result<Vec<T>> {
+        match &self.db.scan {
+            Backend::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                Backend::Postgres::<_, &mut sqlx::SqliteConnection>(&mut *connection)
+                    .select(select.text, select.values)
+                    .await
+            }
+            Backend::Sqlite(pool) => {
+                let mut connection = pool.acquire().await?;
+                let start = Instant::now();
+                let mut handle = connection.lock_handle().await?;
+                handle.set_progress_handler(100_000, move || start.elapsed() < STATEMENT_TIMEOUT);
+                drop(handle);
+                let rows = Backend::Sqlite::<&mut sqlx::PgConnection, _>(&mut *connection)
+                    .select(select.text, select.values)
+                    .await;
+                connection.lock_handle().await?.remove_progress_handler();
+                rows
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What the service tells its operators: logs on stderr, metrics for Prometheus.
+
+use std::io::stderr;
+use std::time::Duration;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// From a look-up that found its row in memory to the default deadline.
+const SECONDS: [f64; 15] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+
+/// How many travelled together.
+const SIZES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// Makes this process keep metrics. Called once, before anything that counts is made.
+///
+/// # Errors
+/// If the process keeps metrics already.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
+        .install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+/// Folds the samples of histograms into their buckets each second, so that they do not pile up in memory
+/// while nobody reads them. Never returns.
+pub async fn upkeep(metrics: PrometheusHandle) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        seconds.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Sends logs to stderr: JSON, or lines for people if `dev`. `PURSER_LOG` chooses what is logged, in
+/// [`EnvFilter`]'s words; `info` if it is not set. sqlx logs every statement at lower levels, so it has to be
+/// named to say more than `warn`.
+///
+/// Does nothing if logs go somewhere already.
+pub fn init_logs(dev: bool) {
+    let chosen = std::env::var("PURSER_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::new(format!("sqlx=warn,{chosen}"));
+    let logs = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
+    let _ = if dev { logs.compact().try_init() } else { logs.json().try_init() };
+}
+
+/// What each metric means, as `/metrics` tells it.
+fn describe() {
+    describe_counter!("purser_grpc_requests_total", "gRPC calls, by method and by the code they ended with.");
+    describe_histogram!(
+        "purser_grpc_request_seconds",
+        Unit::Seconds,
+        "Time from the headers of a gRPC call to the end of its answer."
+    );
+    describe_gauge!("purser_grpc_connections", "Open gRPC connections.");
+    describe_counter!(
+        "purser_grpc_connections_refused_total",
+        "gRPC connections closed before a call: too many in all (total), too many from one peer (peer), \
+         or no HTTP/2 preface in time (preface)."
+    );
+    describe_histogram!("purser_committer_group_size", "Changes committed in one transaction.");
+    describe_histogram!("purser_loader_batch_size", "Look-ups answered by one query, by kind.");
+    describe_gauge!("purser_pool_connections", "Connections to the database, by pool and state.");
+}
