@@ -1,11 +1,12 @@
 //! What is done with API keys.
 
+use std::sync::Arc;
+
 use super::App;
-use super::tenants::nothing;
 use super::write::{Answer, Reload, mark};
 use crate::clock;
 use crate::domain::{
-    ApiKey, ApiKeyId, Caller, Change, Context, DomainId, Environment, Error, Line, Noun, OrganizationId, Page, PageRequest, Reach,
+    ApiKey, ApiKeyId, Caller, Change, Context, Domain, DomainId, Environment, Error, Line, Noun, OrganizationId, Page, PageRequest, Reach,
     RequestId, Result, Scopes, Secret, SecretHash, api_key,
 };
 
@@ -43,10 +44,7 @@ impl App {
         request: Option<RequestId>,
     ) -> Result<Answer<Issued>> {
         let now_us = clock::now_us();
-        if new.expire_us.is_some_and(|at| at <= now_us) {
-            return Err(Error::invalid("api_key.expire_time", "must be in the future"));
-        }
-        let reach = self.reach_of(caller, &new).await?;
+        let (reach, domain) = self.reach_of(caller, &new).await?;
         let (organization_id, environment, domain_id) = match reach {
             Reach::Operator => (None, None, None),
             Reach::Organization(organization, environment) => (Some(organization), Some(environment), None),
@@ -71,8 +69,15 @@ impl App {
         caller.may_hand_out(&key)?;
         let request = mark(key.home(), "CreateApiKey", request, &new)?;
         let touched = self.touched(reach).await?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.domain_of(caller, reach)) };
         let made = self
-            .write(caller, request, (), nothing, |(), ctx| Ok(api_key::create(key.clone(), &touched, ctx)))
+            .write(caller, request, domain, reload, |domain, ctx| {
+                may_administer(caller, domain.as_deref())?;
+                if key.expire_us.is_some_and(|at| at <= ctx.now_us) {
+                    return Err(Error::invalid("api_key.expire_time", "must be in the future"));
+                }
+                Ok(holding(api_key::create(key.clone(), &touched, ctx), domain.as_deref()))
+            })
             .await?;
         Ok(issued(made, secret))
     }
@@ -81,7 +86,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// [`Error::NotFound`] for an organization or a domain that is not covered.
     pub async fn list_api_keys(
         &self,
         caller: &Caller,
@@ -89,6 +94,12 @@ impl App {
         domain: Option<DomainId>,
         page: PageRequest,
     ) -> Result<Page<ApiKey>> {
+        if let Some(id) = organization {
+            self.get_organization(caller, id).await?;
+        }
+        if let Some(id) = domain {
+            self.get_domain(caller, id).await?;
+        }
         let reach = caller.reach;
         self.task(move |store| async move { store.list_api_keys(reach, organization, domain, &page).await }).await
     }
@@ -144,15 +155,28 @@ impl App {
     ) -> Result<Answer<ApiKey>> {
         let (id, reach) = (key.id, key.reach());
         let request = mark(key.home(), method, request, &id)?;
-        if let Reach::Domain(_, _, domain) = reach {
-            caller.may_administer(&*self.get_domain(caller, domain).await?)?;
-        }
+        let domain = self.domain_of(caller, reach).await?;
         let touched = self.touched(reach).await?;
-        let reload = || -> Reload<'_, _> { Box::pin(self.covered_key(caller, id)) };
-        let changed =
-            self.write(caller, request, key, reload, |key, ctx| decide(key, &touched, ctx)).await?;
+        let reload = || -> Reload<'_, _> {
+            Box::pin(async move { Ok((self.covered_key(caller, id).await?, self.domain_of(caller, reach).await?)) })
+        };
+        let changed = self
+            .write(caller, request, (key, domain), reload, |(key, domain), ctx| {
+                may_administer(caller, domain.as_deref())?;
+                Ok(holding(decide(key, &touched, ctx)?, domain.as_deref()))
+            })
+            .await?;
         self.0.fresh_keys.forget(&id);
-        Ok(changed)
+        // When it was last used is not part of what a replay remembers, and the two answers are to be the same.
+        Ok(changed.map(|key| ApiKey { last_use_us: None, ..key }))
+    }
+
+    /// The domain of a key that is for one.
+    async fn domain_of(&self, caller: &Caller, reach: Reach) -> Result<Option<Arc<Domain>>> {
+        match reach {
+            Reach::Domain(_, _, id) => self.get_domain(caller, id).await.map(Some),
+            Reach::Operator | Reach::Organization(..) => Ok(None),
+        }
     }
 
     async fn covered_key(&self, caller: &Caller, id: ApiKeyId) -> Result<ApiKey> {
@@ -160,24 +184,24 @@ impl App {
         key.filter(|it| caller.reach.includes(&it.reach())).ok_or(Error::NotFound(Noun::ApiKey))
     }
 
-    /// What a new key is to reach. What the caller does not cover looks as if it were not there.
-    async fn reach_of(&self, caller: &Caller, new: &NewApiKey) -> Result<Reach> {
+    /// What a new key is to reach, and its domain if it is for one. What the caller does not cover looks as if it were
+    /// not there.
+    async fn reach_of(&self, caller: &Caller, new: &NewApiKey) -> Result<(Reach, Option<Arc<Domain>>)> {
         if let Some(id) = new.domain_id {
             let domain = self.get_domain(caller, id).await?;
-            caller.may_administer(&domain)?;
             if new.organization_id.is_some_and(|it| it != domain.organization_id) {
                 return Err(Error::invalid("api_key.organization_id", "is not that of the domain"));
             }
             if new.environment.is_some_and(|it| it != domain.environment) {
                 return Err(Error::invalid("api_key.environment", "is not that of the domain"));
             }
-            return Ok(Reach::Domain(domain.organization_id, domain.environment, domain.id));
+            return Ok((Reach::Domain(domain.organization_id, domain.environment, domain.id), Some(domain)));
         }
         let Some(organization) = new.organization_id else {
             if new.environment.is_some() {
                 return Err(Error::invalid("api_key.environment", "goes with an organization or a domain"));
             }
-            return Ok(Reach::Operator);
+            return Ok((Reach::Operator, None));
         };
         if matches!(caller.reach, Reach::Domain(..)) {
             return Err(Error::KeyTooWide("reach"));
@@ -185,13 +209,26 @@ impl App {
         let environment = new.environment;
         let environment =
             environment.ok_or_else(|| Error::invalid("api_key.environment", "is required for an organization key"))?;
-        Ok(Reach::Organization(self.get_organization(caller, organization).await?.id, environment))
+        Ok((Reach::Organization(self.get_organization(caller, organization).await?.id, environment), None))
     }
 
     /// The domains in whose logs a change of a key of that reach is kept beside its own.
     async fn touched(&self, reach: Reach) -> Result<Vec<DomainId>> {
         let Reach::Organization(organization, environment) = reach else { return Ok(Vec::new()) };
         self.task(move |store| async move { store.domain_ids(organization, environment).await }).await
+    }
+}
+
+/// Refuses a change to the keys of a suspended domain to its own keys.
+fn may_administer(caller: &Caller, domain: Option<&Domain>) -> Result<()> {
+    domain.map_or(Ok(()), |it| caller.may_administer(it))
+}
+
+/// The change, which holds only while the domain is as it was read.
+fn holding(change: Change, domain: Option<&Domain>) -> Change {
+    match domain {
+        Some(domain) => change.expects(domain),
+        None => change,
     }
 }
 

@@ -23,7 +23,11 @@ impl App {
         let (id, hash) = Secret::read(shown.ok_or(Error::ApiKeyMissing)?)?;
         let now_us = clock::now_us();
         if let Some(key) = self.0.fresh_keys.get(&id) {
-            return key.admit(&hash, now_us);
+            match key.admit(&hash, now_us) {
+                // Another instance may have rotated it since: a new secret works at once.
+                Err(Error::ApiKeyInvalid) => {}
+                admitted => return admitted,
+            }
         }
         let asked = Instant::now();
         let key = self.0.api_keys.get(id).await?.ok_or(Error::ApiKeyInvalid)?;

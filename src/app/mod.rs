@@ -59,9 +59,9 @@ impl App {
             domains_by_id: by_id("domain_id", &store, Table::Domains),
             domains_by_key: by_key("domain_name", &store, Table::Domains),
             api_keys: {
-                let store = store.clone();
+                let reader = store.clone();
                 Loader::start("api_key", move |ids: Vec<ApiKeyId>| {
-                    let store = store.clone();
+                    let store = reader.clone();
                     async move { store.api_keys(&ids).await }
                 })
             },
@@ -99,9 +99,9 @@ fn by_id<T>(kind: &'static str, store: &Store, table: Table) -> Loader<Uuid, T>
 where
     T: TryFrom<Resource, Error = Error> + Send + 'static,
 {
-    let store = store.clone();
+    let reader = store.clone();
     Loader::start(kind, move |ids: Vec<Uuid>| {
-        let store = store.clone();
+        let store = reader.clone();
         async move { typed(store.by_id(table, &ids).await?) }
     })
 }
@@ -110,9 +110,9 @@ fn by_key<T>(kind: &'static str, store: &Store, table: Table) -> Loader<UniqueKe
 where
     T: TryFrom<Resource, Error = Error> + Send + 'static,
 {
-    let store = store.clone();
+    let reader = store.clone();
     Loader::start(kind, move |keys: Vec<UniqueKey>| {
-        let store = store.clone();
+        let store = reader.clone();
         async move { typed(store.by_key(table, &keys).await?) }
     })
 }

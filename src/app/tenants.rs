@@ -106,13 +106,16 @@ impl App {
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// [`Error::NotFound`] for an organization that is not covered.
     pub async fn list_domains(
         &self,
         caller: &Caller,
         organization: Option<OrganizationId>,
         page: PageRequest,
     ) -> Result<Page<Domain>> {
+        if let Some(id) = organization {
+            self.get_organization(caller, id).await?;
+        }
         let reach = caller.reach;
         self.task(move |store| async move { store.list_domains(reach, organization, &page).await }).await
     }
@@ -178,6 +181,6 @@ impl App {
 }
 
 /// Reloads nothing, for what is decided on nothing.
-pub(super) fn nothing() -> Reload<'static, ()> {
+fn nothing() -> Reload<'static, ()> {
     Box::pin(std::future::ready(Ok(())))
 }

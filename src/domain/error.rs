@@ -84,6 +84,21 @@ impl Faults {
         parsed.map_err(|fault| self.add(field, fault)).ok()
     }
 
+    /// The value, or its default with the faults noted. What is no fault of a field is passed on.
+    ///
+    /// # Errors
+    ///
+    /// Any but [`Error::Invalid`].
+    pub fn absorb<T: Default>(&mut self, parsed: Result<T>) -> Result<T> {
+        match parsed {
+            Err(Error::Invalid(faults)) => {
+                self.0.extend(faults);
+                Ok(T::default())
+            }
+            other => other,
+        }
+    }
+
     /// Forgets the faults of fields that do not matter.
     pub fn only(&mut self, matters: impl Fn(&str) -> bool) {
         self.0.retain(|it| matters(&it.field));

@@ -1,6 +1,8 @@
 //! What is told about the customer behind an alias.
 
-use super::{Customer, Disclosure, Domain, Line, Profile};
+use std::sync::Arc;
+
+use super::{Business, Customer, Disclosure, Domain, Line, Profile};
 
 /// The customer behind an alias, with as much of their names as the asker may see.
 #[derive(Clone, Debug)]
@@ -8,30 +10,28 @@ pub struct Resolution {
     /// The customer, with what is not told already taken out of the profile.
     pub customer: Customer,
     /// Their domain's name.
-    pub domain: std::sync::Arc<Domain>,
+    pub domain: Arc<Domain>,
 }
 
 /// The names that the asker may see: all for the customer's own domain, else what the domain discloses.
 #[must_use]
-pub fn disclose(customer: Customer, domain: std::sync::Arc<Domain>, own: bool) -> Resolution {
-    let cut: fn(&Line) -> Line = match domain.settings.disclosure {
-        Disclosure::FullName => Line::clone,
-        Disclosure::Initials => initials,
+pub fn disclose(customer: Customer, domain: Arc<Domain>, own: bool) -> Resolution {
+    let cut: fn(Line) -> Line = match domain.settings.disclosure {
+        Disclosure::FullName => std::convert::identity,
+        Disclosure::Initials => |it| initials(&it),
         Disclosure::StatusOnly => |_| Line::default(),
     };
-    let cut = if own { Line::clone } else { cut };
+    let cut = if own { std::convert::identity } else { cut };
+    let told = customer.profile;
     let profile = Profile {
-        kind: customer.profile.kind,
-        name: cut(&customer.profile.name),
-        first_name: cut(&customer.profile.first_name),
-        middle_name: cut(&customer.profile.middle_name),
-        last_name: cut(&customer.profile.last_name),
-        nick_name: cut(&customer.profile.nick_name),
-        business: super::Business {
-            trade_name: cut(&customer.profile.business.trade_name),
-            ..super::Business::default()
-        },
-        payment_address: customer.profile.payment_address.clone(),
+        kind: told.kind,
+        name: cut(told.name),
+        first_name: cut(told.first_name),
+        middle_name: cut(told.middle_name),
+        last_name: cut(told.last_name),
+        nick_name: cut(told.nick_name),
+        business: Business { trade_name: cut(told.business.trade_name), ..Business::default() },
+        payment_address: told.payment_address,
         ..Profile::default()
     };
     Resolution { customer: Customer { profile, ..customer }, domain }

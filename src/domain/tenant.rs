@@ -118,7 +118,7 @@ impl DomainSettings {
     /// # Errors
     ///
     /// [`Error::Invalid`] where a path names no setting.
-    fn with(&self, paths: &[String], from: &Self) -> Result<Self> {
+    pub fn with(&self, paths: &[String], from: &Self) -> Result<Self> {
         let mut next = self.clone();
         for path in paths {
             match path.as_str() {

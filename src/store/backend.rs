@@ -1,20 +1,23 @@
 //! The two databases, and everything that is different about them.
 
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::{Error, Result};
 
 pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 pub(super) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// A thing of either database: a pool, a transaction, a connection.
+/// A thing of either database: a pool, a connection.
 #[derive(Clone, Debug)]
 pub(super) enum Backend<P, S> {
     Postgres(P),
@@ -22,8 +25,8 @@ pub(super) enum Backend<P, S> {
 }
 
 pub(super) type Pool = Backend<PgPool, SqlitePool>;
-pub(super) type Tx = Backend<Transaction<'static, Postgres>, Transaction<'static, Sqlite>>;
 pub(super) type Conn<'a> = Backend<&'a mut PgConnection, &'a mut SqliteConnection>;
+pub(super) type OwnConn = Backend<PoolConnection<Postgres>, PoolConnection<Sqlite>>;
 
 /// Evaluates an expression with `$x` bound to whichever database it is.
 ///
@@ -46,9 +49,9 @@ pub(super) use on;
 /// delays a look-up.
 #[derive(Clone, Debug)]
 pub(super) struct Db {
-    pub(super) read: Pool,
+    pub(super) read: Kept,
     pub(super) scan: Pool,
-    pub(super) write: Pool,
+    pub(super) write: Kept,
 }
 
 /// How long a statement may run. On SQLite only scans need watching.
@@ -84,14 +87,10 @@ impl Db {
                     .max_connections(connections)
                     .acquire_timeout(Duration::from_secs(1))
                     .test_before_acquire(false)
-                    // A transaction that was abandoned halfway must not be inherited by the next borrower.
-                    .after_release(|connection, _| {
-                        Box::pin(async move { Ok(!sqlx::Connection::is_in_transaction(connection)) })
-                    })
                     .connect_lazy_with(options.clone()),
             )
         };
-        Self { read: pool(4), scan: pool(4), write: pool(2) }
+        Self { read: Kept::new(pool(4), 4), scan: pool(4), write: Kept::new(pool(2), 2) }
     }
 
     fn open_sqlite(options: SqliteConnectOptions) -> Self {
@@ -106,6 +105,8 @@ impl Db {
             .pragma("secure_delete", "ON")
             .pragma("wal_autocheckpoint", "8000")
             .pragma("cache_size", "-8000");
+        // The one reader of look-ups keeps what is asked for most.
+        let looking = options.clone().read_only(true).pragma("cache_size", "-64000");
         let pool = |connections, options: SqliteConnectOptions| {
             Backend::Sqlite(
                 SqlitePoolOptions::new()
@@ -117,33 +118,134 @@ impl Db {
                     .connect_lazy_with(options),
             )
         };
-        let reading = options.clone().read_only(true);
-        Self { read: pool(2, reading.clone()), scan: pool(2, reading), write: pool(1, options) }
+        let scanning = options.clone().read_only(true);
+        Self {
+            read: Kept::new(pool(1, looking), 1),
+            scan: pool(2, scanning),
+            write: Kept::new(pool(1, options), 1),
+        }
     }
 
     /// Begins a transaction that may write.
     ///
     /// On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`): one that reads first and writes later can fail
     /// with `SQLITE_BUSY_SNAPSHOT`, which no timeout waits for.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub(super) async fn begin(&self) -> Result<Tx> {
-        Ok(match &self.write {
-            Backend::Postgres(pool) => Backend::Postgres(pool.begin().await?),
-            Backend::Sqlite(pool) => Backend::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
-        })
+        let mut borrowed = self.write.borrow().await?;
+        match borrowed.conn() {
+            Backend::Postgres(it) => sqlx::raw_sql("BEGIN").execute(it).await.map(drop)?,
+            Backend::Sqlite(it) => sqlx::raw_sql("BEGIN IMMEDIATE").execute(it).await.map(drop)?,
+        }
+        Ok(Tx(borrowed))
     }
 }
 
-impl Tx {
+/// Connections that stay with those who use them all the time. A pool would test each whenever it comes back, which
+/// costs as much as a query.
+///
+/// One is given back only by whoever has found it sound. Any other is closed when it is dropped: a transaction that was
+/// left halfway is never inherited, and a connection that has died is not used again.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) pool: Pool,
+    idle: Arc<Mutex<Vec<OwnConn>>>,
+    places: Arc<Semaphore>,
+}
+
+impl Kept {
+    fn new(pool: Pool, connections: usize) -> Self {
+        Self { pool, idle: Arc::default(), places: Arc::new(Semaphore::new(connections)) }
+    }
+
+    pub(super) async fn borrow(&self) -> Result<Borrowed> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(Error::unavailable)?;
+        let idle = self.idle.lock().map_err(|_| Error::internal("poisoned"))?.pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        Ok(Borrowed { connection, idle: Arc::clone(&self.idle), _place: place })
+    }
+
+    async fn connect(&self) -> Result<OwnConn> {
+        Ok(match &self.pool {
+            Backend::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                connection.close_on_drop();
+                Backend::Postgres(connection)
+            }
+            Backend::Sqlite(pool) => {
+                let mut connection = pool.acquire().await?;
+                connection.close_on_drop();
+                Backend::Sqlite(connection)
+            }
+        })
+    }
+
+    /// Closes what nobody uses, and lets nobody borrow any more.
+    pub(super) async fn close(&self) {
+        self.places.close();
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.clear();
+        }
+        on!(&self.pool, |pool| pool.close().await);
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        self.idle.lock().map_or(0, |it| it.len())
+    }
+}
+
+/// A connection in use.
+#[derive(Debug)]
+pub(super) struct Borrowed {
+    connection: OwnConn,
+    idle: Arc<Mutex<Vec<OwnConn>>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Borrowed {
     pub(super) fn conn(&mut self) -> Conn<'_> {
-        match self {
-            Self::Postgres(tx) => Backend::Postgres(tx),
-            Self::Sqlite(tx) => Backend::Sqlite(tx),
+        match &mut self.connection {
+            Backend::Postgres(it) => Backend::Postgres(it),
+            Backend::Sqlite(it) => Backend::Sqlite(it),
         }
     }
 
+    /// Gives it back, sound.
+    pub(super) fn give_back(self) {
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(self.connection);
+        }
+    }
+}
+
+/// A transaction. Dropped before it is committed, it ends with its connection.
+#[derive(Debug)]
+pub(super) struct Tx(Borrowed);
+
+impl Tx {
+    pub(super) fn conn(&mut self) -> Conn<'_> {
+        self.0.conn()
+    }
+
+    pub(super) const fn is_postgres(&self) -> bool {
+        matches!(self.0.connection, Backend::Postgres(_))
+    }
+
     pub(super) async fn commit(self) -> Result<()> {
-        Ok(on!(self, |tx| tx.commit().await)?)
+        self.end("COMMIT").await
+    }
+
+    /// Ends it without a trace, and keeps the connection.
+    pub(super) async fn rollback(self) -> Result<()> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, how: &'static str) -> Result<()> {
+        on!(self.conn(), |it| sqlx::raw_sql(how).execute(it).await.map(drop))?;
+        self.0.give_back();
+        Ok(())
     }
 }
 

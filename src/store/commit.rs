@@ -83,6 +83,7 @@ impl Store {
             });
         }
         if batch.is_empty {
+            tx.rollback().await?;
             return Ok(outcomes);
         }
         batch.write(&mut tx).await?;

@@ -172,7 +172,7 @@ impl Store {
 
     /// Substrings are found through an index of trigrams; what it finds is compared whole.
     fn narrow_by_search(&self, select: &mut Select, text: &str) {
-        match self.db.read {
+        match self.db.scan {
             Backend::Postgres(_) => {
                 let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
                 let pattern = select.bind(format!("%{escaped}%"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
-use super::backend::{Backend, Tx};
+use super::backend::Tx;
 use super::set::{Set, Type, Value};
 use crate::clock;
 use crate::domain::{
@@ -32,10 +32,7 @@ impl Appender {
             SELECT l.id, l.last_sequence, l.last_us, l.chain FROM q CROSS JOIN logs AS l
             WHERE l.id = q.id ORDER BY l.id";
         // SQLite's one write lock was taken when the transaction began.
-        let sql = match tx {
-            Backend::Postgres(_) => [READ, " FOR UPDATE OF l"].concat(),
-            Backend::Sqlite(_) => READ.to_owned(),
-        };
+        let sql = if tx.is_postgres() { [READ, " FOR UPDATE OF l"].concat() } else { READ.to_owned() };
         let ids = Set::of(&[Uuid], logs.iter().map(|it| [it.as_uuid().into()]));
         let rows: Vec<(uuid::Uuid, i64, i64, Vec<u8>)> = tx.conn().fetch(&sql, ids).await?;
         let mut tips: BTreeMap<_, _> =

@@ -49,17 +49,9 @@ impl Store {
     }
 
     async fn read_once<T: Fetched>(&self, sql: &str, set: Set<'_>) -> Result<Vec<T>> {
-        match &self.db.read {
-            backend::Backend::Postgres(pool) => {
-                backend::Backend::Postgres::<_, &mut sqlx::SqliteConnection>(&mut *pool.acquire().await?)
-                    .fetch(sql, set)
-                    .await
-            }
-            backend::Backend::Sqlite(pool) => {
-                backend::Backend::Sqlite::<&mut sqlx::PgConnection, _>(&mut *pool.acquire().await?)
-                    .fetch(sql, set)
-                    .await
-            }
-        }
+        let mut connection = self.db.read.borrow().await?;
+        let found = connection.conn().fetch(sql, set).await?;
+        connection.give_back();
+        Ok(found)
     }
 }

@@ -6,6 +6,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migrator};
 
 use super::backend::{Backend, Db, POSTGRES, SQLITE, on};
 use super::Store;
+use super::set::{Set, Type};
 use crate::domain::{Error, Result};
 
 /// How the database's schema stands to this program's.
@@ -43,13 +44,13 @@ impl Store {
     /// Whether it is the embedded database.
     #[must_use]
     pub const fn is_embedded(&self) -> bool {
-        matches!(self.db.write, Backend::Sqlite(_))
+        matches!(self.db.scan, Backend::Sqlite(_))
     }
 
     /// The file of the embedded database, if it is that.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
-        match &self.db.write {
+        match &self.db.write.pool {
             Backend::Sqlite(pool) => Some(pool.connect_options().get_filename().to_owned()),
             Backend::Postgres(_) => None,
         }
@@ -61,17 +62,11 @@ impl Store {
     ///
     /// [`Error::DatabaseUnavailable`] and why.
     pub async fn ping(&self) -> Result<()> {
-        let read_only = match &self.db.read {
-            Backend::Postgres(pool) => {
-                let row: (String,) =
-                    sqlx::query_as("SELECT current_setting('transaction_read_only')").fetch_one(pool).await?;
-                row.0 == "on"
-            }
-            Backend::Sqlite(pool) => {
-                sqlx::query_as::<_, (i64,)>("SELECT last_sequence FROM logs LIMIT 1").fetch_optional(pool).await?;
-                false
-            }
-        };
+        const CAN_WRITE: &str = "WITH q(n) AS ({set}) SELECT current_setting('transaction_read_only') FROM q";
+        const ANSWERS: &str = "WITH q(n) AS ({set}) SELECT 'off' FROM q CROSS JOIN logs LIMIT 1";
+        let sql = if self.is_embedded() { ANSWERS } else { CAN_WRITE };
+        let rows: Vec<(String,)> = self.read(sql, Set::of(&[Type::Int], [[1_i64.into()]])).await?;
+        let read_only = rows.first().is_some_and(|it| it.0 == "on");
         if read_only {
             return Err(Error::unavailable("the database is read-only: a standby?"));
         }
@@ -89,7 +84,7 @@ impl Store {
             let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
             Ok(applied.into_iter().map(|it| it.version).collect())
         }
-        let (applied, known): (_, &Migrator) = match &self.db.write {
+        let (applied, known): (_, &Migrator) = match &self.db.write.pool {
             Backend::Postgres(pool) => (applied(&mut *pool.acquire().await?).await, &POSTGRES),
             Backend::Sqlite(pool) => (applied(&mut *pool.acquire().await?).await, &SQLITE),
         };
@@ -110,7 +105,7 @@ impl Store {
     ///
     /// Those of the database.
     pub async fn migrate(&self) -> Result<()> {
-        match &self.db.write {
+        match &self.db.write.pool {
             Backend::Postgres(pool) => POSTGRES.run(pool).await,
             Backend::Sqlite(pool) => SQLITE.run(pool).await,
         }
@@ -123,7 +118,7 @@ impl Store {
     ///
     /// Those of the database.
     pub async fn unsafe_storage(&self) -> Result<Vec<String>> {
-        match &self.db.write {
+        match &self.db.write.pool {
             Backend::Postgres(pool) => {
                 let sql = "SELECT name, setting FROM pg_settings WHERE setting = 'off'
                            AND name IN ('fsync', 'full_page_writes', 'synchronous_commit')";
@@ -144,17 +139,20 @@ impl Store {
     /// How much of each pool is in use.
     #[must_use]
     pub fn pool_use(&self) -> [PoolUse; 3] {
-        let of = |name, pool: &super::backend::Pool| {
-            on!(pool, |pool| PoolUse { pool: name, open: pool.size(), idle: pool.num_idle() })
-        };
-        [of("read", &self.db.read), of("scan", &self.db.scan), of("write", &self.db.write)]
+        let [read, write] = [&self.db.read, &self.db.write];
+        let open = |pool: &super::backend::Pool| on!(pool, |pool| pool.size());
+        [
+            PoolUse { pool: "read", open: open(&read.pool), idle: read.idle() },
+            PoolUse { pool: "scan", open: open(&self.db.scan), idle: on!(&self.db.scan, |pool| pool.num_idle()) },
+            PoolUse { pool: "write", open: open(&write.pool), idle: write.idle() },
+        ]
     }
 
     /// Ends every connection, once it is free.
     pub async fn close(&self) {
-        for pool in [&self.db.read, &self.db.scan, &self.db.write] {
-            on!(pool, |pool| pool.close().await);
-        }
+        self.db.read.close().await;
+        self.db.write.close().await;
+        on!(&self.db.scan, |pool| pool.close().await);
     }
 }
 

@@ -1,0 +1,262 @@
+//! A directory of one's own, for each test: a real database, a real server on a real socket, real clients.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use purser::api;
+use purser::api::admin_service_client::AdminServiceClient;
+use purser::api::customer_service_client::CustomerServiceClient;
+use purser::app::{App, NewApiKey};
+use purser::domain::{
+    Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes,
+};
+use purser::grpc;
+use purser::grpc::server::Limits;
+use purser::store::Store;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::net::TcpListener;
+use tonic::metadata::MetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+use tonic_health::server::{HealthReporter, HealthService};
+use tonic_types::StatusExt;
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    Sqlite,
+    Postgres,
+}
+
+/// A new, empty database. On SQLite it goes when this is dropped. On Postgres it stays, as `purser_test_…`, for a
+/// failure to be looked into.
+pub struct Database {
+    pub url: String,
+    dir: tempfile::TempDir,
+}
+
+impl Database {
+    pub async fn new(on: On) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = match on {
+            On::Sqlite => format!("sqlite:{}", dir.path().join("purser.db").display()),
+            On::Postgres => {
+                static COUNT: AtomicU32 = AtomicU32::new(0);
+                let base = std::env::var("PURSER_TEST_POSTGRES_URL")
+                    .expect("PURSER_TEST_POSTGRES_URL names a server to make databases on; ./scripts/test starts one");
+                let count = COUNT.fetch_add(1, Ordering::Relaxed);
+                let name = format!("purser_test_{}_{count}_{:08x}", std::process::id(), rand::random::<u32>());
+                let mut admin = PgConnection::connect(&format!("{base}/postgres")).await.unwrap();
+                sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+                format!("{base}/{name}")
+            }
+        };
+        Self { url, dir }
+    }
+
+    /// A folder of the test's own.
+    pub fn folder(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// A migrated store over it.
+    pub async fn store(&self) -> Store {
+        let store = Store::open(&self.url).unwrap();
+        store.migrate().await.unwrap();
+        store
+    }
+}
+
+/// A migrated store over a new database.
+pub struct TestStore {
+    pub store: Store,
+    pub database: Database,
+}
+
+impl TestStore {
+    pub async fn new(on: On) -> Self {
+        let database = Database::new(on).await;
+        Self { store: database.store().await, database }
+    }
+}
+
+/// A running server over a new database. Both are real; only the port is any port.
+pub struct TestServer {
+    pub app: App,
+    pub address: SocketAddr,
+    pub database: Database,
+}
+
+/// An organization, one of its domains, and a key of that domain with every scope.
+pub struct Tenant {
+    pub organization: Organization,
+    pub domain: Domain,
+    pub key: String,
+}
+
+impl TestServer {
+    pub async fn new(on: On) -> Self {
+        let database = Database::new(on).await;
+        let app = App::start(database.store().await);
+        app.open();
+        let address = Self::listen(&app).await;
+        Self { app, address, database }
+    }
+
+    /// Another server over the same app, on a port of its own.
+    pub async fn listen(app: &App) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let health = HealthService::from_health_reporter(HealthReporter::new());
+        let health = tonic_health::pb::health_server::HealthServer::new(health);
+        let routes = grpc::routes(app.clone(), health).unwrap();
+        tokio::spawn(grpc::server::serve(
+            listener,
+            routes,
+            grpc::methods(),
+            Limits { max_connections_per_peer: 1_000, ..Limits::default() },
+            std::future::pending(),
+        ));
+        address
+    }
+
+    /// A sandbox domain of that name, of an organization of its own, with default settings.
+    pub async fn tenant(&self, name: &str) -> Tenant {
+        self.tenant_with(name, Environment::Sandbox, DomainSettings::default()).await
+    }
+
+    pub async fn tenant_with(&self, name: &str, environment: Environment, settings: DomainSettings) -> Tenant {
+        let organization = self.app.create_organization(&operator(), line(name), None).await.unwrap().value;
+        let new = NewDomain {
+            organization_id: organization.id,
+            name: name.to_owned().try_into().unwrap(),
+            environment,
+            settings,
+        };
+        let domain = Domain::clone(&*self.app.create_domain(&operator(), new, None).await.unwrap().value);
+        let key = self.domain_key(&domain, Scopes::all()).await;
+        Tenant { organization, domain, key }
+    }
+
+    /// The text of a new key of one domain.
+    pub async fn domain_key(&self, domain: &Domain, scopes: Scopes) -> String {
+        self.key(NewApiKey { domain_id: Some(domain.id), scopes, ..nothing() }).await
+    }
+
+    /// The text of a new key of an organization in one environment.
+    pub async fn organization_key(&self, organization: &Organization, environment: Environment, scopes: Scopes) -> String {
+        let organization_id = Some(organization.id);
+        self.key(NewApiKey { organization_id, environment: Some(environment), scopes, ..nothing() }).await
+    }
+
+    /// The text of a new operator key.
+    pub async fn operator_key(&self, scopes: Scopes) -> String {
+        self.key(NewApiKey { scopes, ..nothing() }).await
+    }
+
+    async fn key(&self, new: NewApiKey) -> String {
+        let (_, secret) = self.app.create_api_key(&operator(), new, None).await.unwrap().value;
+        secret.unwrap().expose().to_owned()
+    }
+
+    /// A connection of its own.
+    pub async fn channel(&self) -> Channel {
+        connect(self.address).await
+    }
+
+    pub async fn customers(&self, key: &str) -> Customers {
+        customers(self.channel().await, key)
+    }
+
+    pub async fn admin(&self, key: &str) -> Admin {
+        AdminServiceClient::with_interceptor(self.channel().await, Bearer::new(key))
+    }
+}
+
+pub async fn connect(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
+}
+
+pub fn customers(channel: Channel, key: &str) -> Customers {
+    CustomerServiceClient::with_interceptor(channel, Bearer::new(key))
+}
+
+pub type Customers = CustomerServiceClient<InterceptedService<Channel, Bearer>>;
+pub type Admin = AdminServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// Puts a key on every call.
+#[derive(Clone)]
+pub struct Bearer(MetadataValue<tonic::metadata::Ascii>);
+
+impl Bearer {
+    pub fn new(key: &str) -> Self {
+        Self(format!("Bearer {key}").parse().unwrap())
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+/// Whoever is at the machine.
+pub fn operator() -> Caller {
+    Caller::cli("test".to_owned())
+}
+
+pub fn line(text: &str) -> Line {
+    text.to_owned().try_into().unwrap()
+}
+
+fn nothing() -> NewApiKey {
+    NewApiKey {
+        organization_id: None,
+        domain_id: None,
+        environment: None,
+        display_name: Line::default(),
+        scopes: Scopes::default(),
+        expire_us: None,
+    }
+}
+
+/// A request that asks for a customer with that alias, and nothing else.
+pub fn with_alias(alias: &str) -> api::CreateCustomerRequest {
+    api::CreateCustomerRequest {
+        customer: Some(api::Customer { payment_address: alias.to_owned(), ..Default::default() }),
+        ..Default::default()
+    }
+}
+
+/// The reason in a refusal's `google.rpc.ErrorInfo`.
+pub fn reason(status: &Status) -> String {
+    status.get_details_error_info().map(|it| it.reason).unwrap_or_default()
+}
+
+/// The fields in a refusal's `google.rpc.BadRequest`.
+pub fn bad_fields(status: &Status) -> Vec<String> {
+    let details = status.get_details_bad_request().unwrap_or_default();
+    details.field_violations.into_iter().map(|it| it.field).collect()
+}
+
+/// Runs each named test on each database.
+macro_rules! on_each_database {
+    ($fixture:ty: $($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(<$fixture>::new($crate::harness::On::Sqlite).await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(<$fixture>::new($crate::harness::On::Postgres).await).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_each_database;
