@@ -15,7 +15,7 @@ pub mod store;
 pub mod telemetry;
 
 /// The generated API types.
-#[allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::unwrap_used)]
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, rustdoc::all)]
 pub mod api {
     tonic::include_proto!("purser.v1");
 }

@@ -118,7 +118,7 @@ CREATE TABLE customer_search (
     text        TEXT NOT NULL
 ) STRICT;
 CREATE VIRTUAL TABLE customer_search_index USING fts5 (
-    text, content = 'customer_search', content_rowid = 'docid', tokenize = 'trigram case_sensitive 1'
+    text, content = 'customer_search', content_rowid = 'docid', detail = 'none', tokenize = 'trigram case_sensitive 1'
 );
 -- What is deleted leaves the index at once, not at some later merge.
 INSERT INTO customer_search_index (customer_search_index, rank) VALUES ('secure-delete', 1);

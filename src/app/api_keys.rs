@@ -6,11 +6,11 @@ use super::App;
 use super::write::{Answer, Reload, mark};
 use crate::clock;
 use crate::domain::{
-    ApiKey, ApiKeyId, Caller, Change, Context, Domain, DomainId, Environment, Error, Line, Noun, OrganizationId, Page, PageRequest, Reach,
-    RequestId, Result, Scopes, Secret, SecretHash, api_key,
+    ApiKey, ApiKeyId, Caller, Change, Context, Domain, DomainId, Environment, Error, Line, Noun,
+    OrganizationId, Page, PageRequest, Reach, RequestId, Result, Scopes, Secret, SecretHash, api_key,
 };
 
-/// What CreateApiKey asks for.
+/// What `CreateApiKey` asks for.
 #[derive(Debug, serde::Serialize)]
 pub struct NewApiKey {
     /// Whose; may be left out for a key of one domain.
@@ -44,11 +44,13 @@ impl App {
         request: Option<RequestId>,
     ) -> Result<Answer<Issued>> {
         let now_us = clock::now_us();
-        let (reach, domain) = self.reach_of(caller, &new).await?;
+        let (reach, mut domain) = self.reach_of(caller, &new).await?;
         let (organization_id, environment, domain_id) = match reach {
             Reach::Operator => (None, None, None),
             Reach::Organization(organization, environment) => (Some(organization), Some(environment), None),
-            Reach::Domain(organization, environment, domain) => (Some(organization), Some(environment), Some(domain)),
+            Reach::Domain(organization, environment, domain) => {
+                (Some(organization), Some(environment), Some(domain))
+            }
         };
         let id = ApiKeyId::from_uuid(clock::new_uuid(now_us));
         let secret = Secret::new(id, environment, clock::random());
@@ -71,7 +73,7 @@ impl App {
         let touched = self.touched(reach).await?;
         let reload = || -> Reload<'_, _> { Box::pin(self.domain_of(caller, reach)) };
         let made = self
-            .write(caller, request, domain, reload, |domain, ctx| {
+            .write(caller, request, &mut domain, reload, |domain, ctx| {
                 may_administer(caller, domain.as_deref())?;
                 if key.expire_us.is_some_and(|at| at <= ctx.now_us) {
                     return Err(Error::invalid("api_key.expire_time", "must be in the future"));
@@ -101,7 +103,8 @@ impl App {
             self.get_domain(caller, id).await?;
         }
         let reach = caller.reach;
-        self.task(move |store| async move { store.list_api_keys(reach, organization, domain, &page).await }).await
+        self.task(move |store| async move { store.list_api_keys(reach, organization, domain, &page).await })
+            .await
     }
 
     /// Gives a key a new secret. The old one stops working within a second.
@@ -158,10 +161,12 @@ impl App {
         let domain = self.domain_of(caller, reach).await?;
         let touched = self.touched(reach).await?;
         let reload = || -> Reload<'_, _> {
-            Box::pin(async move { Ok((self.covered_key(caller, id).await?, self.domain_of(caller, reach).await?)) })
+            Box::pin(async move {
+                Ok((self.covered_key(caller, id).await?, self.domain_of(caller, reach).await?))
+            })
         };
         let changed = self
-            .write(caller, request, (key, domain), reload, |(key, domain), ctx| {
+            .write(caller, request, &mut (key, domain), reload, |(key, domain), ctx| {
                 may_administer(caller, domain.as_deref())?;
                 Ok(holding(decide(key, &touched, ctx)?, domain.as_deref()))
             })
@@ -207,8 +212,8 @@ impl App {
             return Err(Error::KeyTooWide("reach"));
         }
         let environment = new.environment;
-        let environment =
-            environment.ok_or_else(|| Error::invalid("api_key.environment", "is required for an organization key"))?;
+        let environment = environment
+            .ok_or_else(|| Error::invalid("api_key.environment", "is required for an organization key"))?;
         Ok((Reach::Organization(self.get_organization(caller, organization).await?.id, environment), None))
     }
 

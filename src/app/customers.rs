@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::write::{Answer, Reload, mark};
 use super::App;
+use super::write::{Answer, Reload, mark};
 use crate::clock;
 use crate::domain::resolution::disclose;
 use crate::domain::{
-    Alias, Caller, Change, Context, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId, Error, KeyKind, KycStatus, Line,
-    Member, NewCustomer, Noun, Page, PageRequest, PayeeMatch, Reach, RequestId, Resolution, Result, UniqueKey, customer,
-    payee,
+    Alias, Caller, Change, Context, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId,
+    Error, KeyKind, KycStatus, Line, Member, NewCustomer, Noun, Page, PageRequest, PayeeMatch, Reach,
+    RequestId, Resolution, Result, UniqueKey, customer, payee,
 };
 use crate::store::{CustomerFilter, Total};
 
@@ -36,18 +36,18 @@ impl App {
         new: NewCustomer,
         request: Option<RequestId>,
     ) -> Result<Answer<Member>> {
-        let domain = self.domain_for(caller, domain).await?;
+        let mut domain = self.domain_for(caller, domain).await?;
         let request = mark(domain.id.into(), "CreateCustomer", request, &new)?;
         let id = CustomerId::from_uuid(clock::new_uuid(clock::now_us()));
         let named = domain.id;
         let reload = || -> Reload<'_, _> { Box::pin(self.own_domain(named)) };
         let answer = self
-            .write(caller, request, Arc::clone(&domain), reload, |domain, ctx| {
+            .write(caller, request, &mut domain, reload, |domain, ctx| {
                 caller.may_change(domain)?;
                 customer::create(new.clone(), domain, id, ctx)
             })
             .await?;
-        Ok(answer.map(|customer| Member { customer, domain }))
+        self.answer(answer, domain).await
     }
 
     /// Finds a customer within what the key covers.
@@ -55,29 +55,28 @@ impl App {
     /// # Errors
     ///
     /// [`Error::NotFound`]; [`Error::EmailNotUnique`] where an email names nobody.
-    pub async fn get_customer(&self, caller: &Caller, key: &CustomerKey, domain: Option<DomainId>) -> Result<Member> {
+    pub async fn get_customer(
+        &self,
+        caller: &Caller,
+        key: &CustomerKey,
+        domain: Option<DomainId>,
+    ) -> Result<Member> {
         const MISSING: Error = Error::NotFound(Noun::Customer);
-        let (kind, text, domain) = match key {
+        let (kind, text) = match key {
             CustomerKey::Id(id) => {
                 let customer = self.0.customers_by_id.get(id.as_uuid()).await?.ok_or(MISSING)?;
                 let member = self.covered(caller, customer).await?;
                 let elsewhere = domain.is_some_and(|it| it != member.domain.id);
                 return if elsewhere { Err(MISSING) } else { Ok(member) };
             }
-            CustomerKey::PaymentAddress(alias) => {
-                let named = self.domain_named(alias.domain()).await?.filter(|it| caller.reach.covers(it));
-                let named = named.filter(|it| domain.is_none_or(|domain| domain == it.id));
-                (KeyKind::Alias, alias.identifier(), named.ok_or(MISSING)?)
-            }
-            CustomerKey::ExternalId(id) => (KeyKind::ExternalId, id.as_str(), self.domain_for(caller, domain).await?),
-            CustomerKey::Email(email) => {
-                let domain = self.domain_for(caller, domain).await?;
-                if !domain.settings.unique_email {
-                    return Err(Error::EmailNotUnique);
-                }
-                (KeyKind::Email, email.as_str(), domain)
-            }
+            CustomerKey::PaymentAddress(alias) => (KeyKind::Alias, alias.identifier()),
+            CustomerKey::ExternalId(id) => (KeyKind::ExternalId, id.as_str()),
+            CustomerKey::Email(email) => (KeyKind::Email, email.as_str()),
         };
+        let domain = self.domain_of_key(caller, key, domain).await?;
+        if kind == KeyKind::Email && !domain.settings.unique_email {
+            return Err(Error::EmailNotUnique);
+        }
         let key = UniqueKey::of_customer(kind, domain.id, text);
         let customer = self.0.customers_by_key.get(key).await?.ok_or(MISSING)?;
         Ok(Member { customer, domain })
@@ -88,7 +87,11 @@ impl App {
     /// # Errors
     ///
     /// Those of the database; for each customer as [`App::get_customer`].
-    pub async fn batch_get_customers(&self, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<Result<Member>>> {
+    pub async fn batch_get_customers(
+        &self,
+        caller: &Caller,
+        ids: &[CustomerId],
+    ) -> Result<Vec<Result<Member>>> {
         let found = self.0.customers_by_id.get_many(ids.iter().map(|it| it.as_uuid()).collect()).await?;
         let mut members = Vec::with_capacity(found.len());
         for customer in found {
@@ -113,18 +116,24 @@ impl App {
         page: PageRequest,
         count: bool,
     ) -> Result<CustomerList> {
-        if filter.domains.is_empty() || domain.is_some() {
-            let domain = self.domain_for(caller, domain).await?;
-            // Both given: the one, as far as it is among the others.
-            filter.domains.retain(|it| *it == domain.id);
-            if filter.domains.is_empty() {
-                filter.domains.push(domain.id);
-            }
-        }
         let mut domains = HashMap::new();
         for id in &filter.domains {
             domains.insert(*id, self.domain_for(caller, Some(*id)).await?);
         }
+        if domains.is_empty() || domain.is_some() {
+            let domain = self.domain_for(caller, domain).await?;
+            // Both given: the one, as far as it is among the others.
+            if domains.is_empty() || domains.contains_key(&domain.id) {
+                domains = HashMap::from([(domain.id, domain)]);
+            } else {
+                let total = count.then_some(Total { size: 0, capped: false });
+                return Ok(CustomerList {
+                    page: Page { items: Vec::new(), next_token: String::new() },
+                    total,
+                });
+            }
+        }
+        filter.domains = domains.keys().copied().collect();
         let (page, total) = self
             .task(|store| async move {
                 let page = store.list_customers(&filter, &page).await?;
@@ -208,7 +217,8 @@ impl App {
     ) -> Result<Answer<Member>> {
         let target = CustomerTarget::id(id);
         self.change_customer(caller, &target, "SetKycStatus", &(id, to, &reason), request, |member, ctx| {
-            customer::set_kyc_status(&member.customer, to, reason.clone(), ctx)
+            // Whether the domain is suspended was part of the decision.
+            Ok(customer::set_kyc_status(&member.customer, to, reason.clone(), ctx)?.expects(&member.domain))
         })
         .await
     }
@@ -232,7 +242,11 @@ impl App {
     /// # Errors
     ///
     /// Those of the database; for each alias as [`App::resolve_customer`].
-    pub async fn batch_resolve_customers(&self, caller: &Caller, aliases: &[Alias]) -> Result<Vec<Result<Resolution>>> {
+    pub async fn batch_resolve_customers(
+        &self,
+        caller: &Caller,
+        aliases: &[Alias],
+    ) -> Result<Vec<Result<Resolution>>> {
         let mut domains = Vec::with_capacity(aliases.len());
         for alias in aliases {
             domains.push(self.resolvable(caller, alias).await?);
@@ -268,7 +282,9 @@ impl App {
         let domain = self.domain_named(alias.domain()).await?;
         Ok(domain.filter(|it| match caller.reach {
             Reach::Operator => true,
-            Reach::Organization(_, environment) | Reach::Domain(_, environment, _) => environment == it.environment,
+            Reach::Organization(_, environment) | Reach::Domain(_, environment, _) => {
+                environment == it.environment
+            }
         }))
     }
 
@@ -278,6 +294,24 @@ impl App {
             Ok(Member { customer, domain })
         } else {
             Err(Error::NotFound(Noun::Customer))
+        }
+    }
+
+    /// The domain in which a name is looked for.
+    async fn domain_of_key(
+        &self,
+        caller: &Caller,
+        key: &CustomerKey,
+        named: Option<DomainId>,
+    ) -> Result<Arc<Domain>> {
+        match key {
+            CustomerKey::ExternalId(_) | CustomerKey::Email(_) => self.domain_for(caller, named).await,
+            CustomerKey::PaymentAddress(alias) => {
+                let domain = self.domain_named(alias.domain()).await?.filter(|it| caller.reach.covers(it));
+                let domain = domain.filter(|it| named.is_none_or(|named| named == it.id));
+                domain.ok_or(Error::NotFound(Noun::Customer))
+            }
+            CustomerKey::Id(_) => Err(Error::NotFound(Noun::Customer)),
         }
     }
 
@@ -295,21 +329,49 @@ impl App {
         request: Option<RequestId>,
         decide: impl Fn(&Member, Context) -> Result<Change> + Send + Sync,
     ) -> Result<Answer<Member>> {
-        let member = self.get_customer(caller, &target.key, target.domain).await?;
-        let domain = Arc::clone(&member.domain);
-        let request = mark(domain.id.into(), method, request, command)?;
+        let mut member = match self.get_customer(caller, &target.key, target.domain).await {
+            Ok(member) => member,
+            // The name may be one that this very request took away when it took effect.
+            Err(error) => {
+                let Ok(domain) = self.domain_of_key(caller, &target.key, target.domain).await else {
+                    return Err(error);
+                };
+                let request = mark(domain.id.into(), method, request, command)?;
+                let answer = self.replay_or(request.as_ref(), error).await?;
+                return self.answer(answer, domain).await;
+            }
+        };
+        let request = mark(member.domain.id.into(), method, request, command)?;
         let by_id = CustomerKey::Id(member.customer.id);
         let reload = || -> Reload<'_, _> {
             let by_id = by_id.clone();
             Box::pin(async move { self.get_customer(caller, &by_id, None).await })
         };
         let answer = self
-            .write(caller, request, member, reload, |member, ctx| {
+            .write(caller, request, &mut member, reload, |member, ctx| {
                 caller.may_change(&member.domain)?;
                 target.check(&member.customer)?;
                 decide(member, ctx)
             })
             .await?;
+        self.answer(answer, member.domain).await
+    }
+
+    /// What a write answers: the customer, with the domain that it was decided on.
+    ///
+    /// A replay is the first answer, so it is given with the domain as it was then.
+    async fn answer(&self, answer: Answer<Customer>, decided_on: Arc<Domain>) -> Result<Answer<Member>> {
+        let domain = if answer.replayed {
+            let (id, sequence) = (decided_on.id, answer.value.sequence);
+            match self.0.domains_by_id.get(id.as_uuid()).await? {
+                Some(now) if now.sequence <= sequence => Arc::new(now),
+                _ => Arc::new(
+                    self.task(move |store| async move { store.domain_as_of(id, sequence).await }).await?,
+                ),
+            }
+        } else {
+            decided_on
+        };
         Ok(answer.map(|customer| Member { customer, domain }))
     }
 }

@@ -36,7 +36,11 @@ impl<K: Send + 'static, V: Send + 'static> Loader<K, V> {
         F: Future<Output = Result<Vec<Option<V>>>> + Send + 'static,
     {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(run(waiting, Arc::new(load), metrics::histogram!("purser_loader_batch_size", "kind" => kind)));
+        tokio::spawn(run(
+            waiting,
+            Arc::new(load),
+            metrics::histogram!("purser_loader_batch_size", "kind" => kind),
+        ));
         Self { queue }
     }
 

@@ -6,8 +6,9 @@ use super::App;
 use super::write::{Answer, Reload, mark};
 use crate::clock;
 use crate::domain::{
-    Caller, Change, Context, Domain, DomainId, DomainName, DomainStatus, Error, Line, LogId, NewDomain, Noun, Organization,
-    OrganizationId, Page, PageRequest, Reach, RequestId, RequestMark, Result, SettingsPatch, Table, tenant,
+    Caller, Change, Context, Domain, DomainId, DomainName, DomainStatus, Error, Line, LogId, NewDomain, Noun,
+    Organization, OrganizationId, Page, PageRequest, Reach, RequestId, RequestMark, Result, SettingsPatch,
+    Table, tenant,
 };
 
 impl App {
@@ -25,7 +26,7 @@ impl App {
         caller.require_operator()?;
         let request = mark(LogId::OPERATOR, "CreateOrganization", request, &display_name)?;
         let id = OrganizationId::from_uuid(clock::new_uuid(clock::now_us()));
-        self.write(caller, request, (), nothing, |(), ctx| {
+        self.write(caller, request, &mut (), nothing, |(), ctx| {
             Ok(tenant::create_organization(display_name.clone(), id, ctx))
         })
         .await
@@ -45,8 +46,9 @@ impl App {
         if !covered {
             return Err(Error::NotFound(Noun::Organization));
         }
-        let found =
-            self.task(move |store| async move { store.by_id(Table::Organizations, &[id.as_uuid()]).await }).await?;
+        let found = self
+            .task(move |store| async move { store.by_id(Table::Organizations, &[id.as_uuid()]).await })
+            .await?;
         found.into_iter().next().flatten().ok_or(Error::NotFound(Noun::Organization))?.try_into()
     }
 
@@ -76,7 +78,9 @@ impl App {
         let request = mark(organization.id.into(), "CreateDomain", request, &new)?;
         let id = DomainId::from_uuid(clock::new_uuid(clock::now_us()));
         let made = self
-            .write(caller, request, (), nothing, |(), ctx| Ok(tenant::create_domain(new.clone(), id, ctx)))
+            .write(caller, request, &mut (), nothing, |(), ctx| {
+                Ok(tenant::create_domain(new.clone(), id, ctx))
+            })
             .await?;
         Ok(made.map(Arc::new))
     }
@@ -133,7 +137,8 @@ impl App {
         request: Option<RequestId>,
     ) -> Result<Answer<Arc<Domain>>> {
         let request = mark(id.into(), "UpdateDomainSettings", request, &(id, &patch))?;
-        self.change_domain(caller, id, request, |domain, ctx| tenant::update_settings(domain, &patch, ctx)).await
+        self.change_domain(caller, id, request, |domain, ctx| tenant::update_settings(domain, &patch, ctx))
+            .await
     }
 
     /// Suspends a domain, or reinstates it.
@@ -167,10 +172,10 @@ impl App {
         request: Option<RequestMark>,
         decide: impl Fn(&Domain, Context) -> Result<Change> + Send + Sync,
     ) -> Result<Answer<Arc<Domain>>> {
-        let domain = self.get_domain(caller, id).await?;
+        let mut domain = self.get_domain(caller, id).await?;
         let reload = || -> Reload<'_, _> { Box::pin(self.get_domain(caller, id)) };
         let changed = self
-            .write(caller, request, domain, reload, |domain, ctx| {
+            .write(caller, request, &mut domain, reload, |domain, ctx| {
                 caller.may_administer(domain)?;
                 decide(domain, ctx)
             })

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use super::App;
 use crate::clock;
 use crate::domain::{
-    Caller, Change, Context, CustomerId, DomainId, Error, KeyKind, LogId, RequestId, RequestMark, Resource, Result,
-    Table, UniqueKey, Verdict,
+    Caller, Change, Context, CustomerId, DomainId, Error, KeyKind, LogId, RequestId, RequestMark, Resource,
+    Result, Table, UniqueKey, Verdict,
 };
 use crate::store::Outcome;
 
@@ -35,11 +35,13 @@ impl App {
     ///
     /// A request that took effect before is the answer, before any rule about what is stored now: the commit finds it,
     /// and a decision that fails is not answered before it has been looked for.
+    ///
+    /// What was decided on in the end is left in `loaded`.
     pub(super) async fn write<'r, L, T>(
         &self,
         caller: &Caller,
         request: Option<RequestMark>,
-        mut loaded: L,
+        loaded: &mut L,
         reload: impl Fn() -> Reload<'r, L> + Send + Sync,
         decide: impl Fn(&L, Context) -> Result<Change> + Send + Sync,
     ) -> Result<Answer<T>>
@@ -48,8 +50,9 @@ impl App {
         T: TryFrom<Resource, Error = Error>,
     {
         loop {
-            let ctx = Context { now_us: clock::now_us(), actor: caller.actor.clone(), request: request.clone() };
-            let change = match decide(&loaded, ctx) {
+            let ctx =
+                Context { now_us: clock::now_us(), actor: caller.actor.clone(), request: request.clone() };
+            let change = match decide(loaded, ctx) {
                 Ok(change) => change,
                 Err(error) => return self.replay_or(request.as_ref(), error).await,
             };
@@ -65,7 +68,7 @@ impl App {
                     for it in read_only.iter().filter(|it| it.table == Table::Domains) {
                         self.0.fresh_domains.forget(&DomainId::from_uuid(it.id));
                     }
-                    loaded = match reload().await {
+                    *loaded = match reload().await {
                         Ok(loaded) => loaded,
                         Err(error) => return self.replay_or(request.as_ref(), error).await,
                     };
@@ -104,11 +107,14 @@ impl App {
         match (verdict, request) {
             (Verdict::Replay { sequence }, Some(request)) => {
                 let scope = request.scope;
-                let outcome = self.task(move |store| async move { store.outcome(scope, sequence).await }).await?;
+                let outcome =
+                    self.task(move |store| async move { store.outcome(scope, sequence).await }).await?;
                 Ok(Answer { value: outcome.try_into()?, replayed: true })
             }
             (Verdict::Reused, _) => Err(Error::RequestIdReused),
-            (Verdict::Taken { key, owner }, _) => Err(Error::Taken { kind: key.kind, owner: shown(&key, owner) }),
+            (Verdict::Taken { key, owner }, _) => {
+                Err(Error::Taken { kind: key.kind, owner: shown(&key, owner) })
+            }
             (Verdict::Held { until_us }, _) => Err(Error::AliasQuarantined { until_us }),
             (Verdict::EmailsShared, _) => Err(Error::EmailsShared),
             (verdict, _) => Err(Error::internal(format!("no answer for {verdict:?}"))),

@@ -1,12 +1,12 @@
 //! `purser admin`: administration straight on the database, by whoever is at the machine.
 //!
-//! Each command is a call of AdminService without the socket, so that what is refused and what is answered are the same.
+//! Each command is a call of `AdminService` without the socket, so that what is refused and what is answered are the same.
 
 #![expect(clippy::print_stdout, reason = "what the commands are for")]
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, SerializeOptions};
@@ -19,7 +19,6 @@ use crate::api::admin_service_server::AdminService;
 use crate::app::App;
 use crate::config::Database;
 use crate::domain::{Caller, os_user};
-use crate::store::Schema;
 use crate::{clock, grpc};
 
 /// Makes and lists organizations, domains and API keys, straight on the database.
@@ -33,7 +32,7 @@ use crate::{clock, grpc};
 pub struct Args {
     #[command(flatten)]
     database: Database,
-    /// Prints the method's response as proto JSON with snake_case names.
+    /// Prints the method's response as proto JSON with `snake_case` names.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -43,33 +42,42 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Noun {
     /// Organizations.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  purser admin organization create --name Acme")]
     Organization(Organization),
     /// Domains.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  purser admin domain create --organization org_… --name acme"
+    )]
     Domain(Domain),
     /// API keys.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  purser admin key create --domain acme --scopes all")]
     Key(Key),
 }
 
 #[derive(Debug, Subcommand)]
 enum Organization {
     /// Makes an organization.
+    #[command(after_help = "Examples:\n  purser admin organization create --name Acme")]
     Create {
         /// Its name, for people.
         #[arg(long)]
         name: String,
     },
     /// Lists organizations, oldest first.
+    #[command(after_help = "Examples:\n  purser admin organization list --json")]
     List,
 }
 
 #[derive(Debug, Subcommand)]
 enum Domain {
     /// Makes a domain of an organization.
+    #[command(after_help = "Examples:
+  purser admin domain create --organization org_… --name acme --environment live --kyc-required
+  purser admin domain create --organization org_… --name acme --required-fields email,billing_address.country")]
     Create(Box<NewDomain>),
     /// Lists domains, oldest first.
+    #[command(after_help = "Examples:\n  purser admin domain list --organization org_…")]
     List {
         /// Only those of this organization.
         #[arg(long, default_value = "")]
@@ -78,6 +86,7 @@ enum Domain {
 }
 
 #[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct NewDomain {
     /// Whose: an organization's id.
     #[arg(long)]
@@ -130,6 +139,10 @@ enum Disclosure {
 #[derive(Debug, Subcommand)]
 enum Key {
     /// Makes a key and prints its secret, once.
+    #[command(after_help = "Examples:
+  purser admin key create --domain acme --scopes customers.read,customers.resolve --expires 90d
+  purser admin key create --organization org_… --environment live --scopes all
+  purser admin key create --operator --scopes all")]
     Create {
         #[command(flatten)]
         reach: Reach,
@@ -147,17 +160,20 @@ enum Key {
         name: String,
     },
     /// Lists keys, oldest first.
+    #[command(after_help = "Examples:\n  purser admin key list --domain acme")]
     List {
         /// Only those of this domain.
         #[arg(long, default_value = "")]
         domain: String,
     },
     /// Gives a key a new secret and prints it, once. The old one stops working within a second.
+    #[command(after_help = "Examples:\n  purser admin key rotate key_…")]
     Rotate {
         /// The key's id.
         id: String,
     },
     /// Ends a key within a second.
+    #[command(after_help = "Examples:\n  purser admin key revoke key_…")]
     Revoke {
         /// The key's id.
         id: String,
@@ -186,9 +202,10 @@ struct Reach {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let store = args.database.store()?;
     if store.is_embedded() {
+        migrate::refuse_newer(&store).await?;
         store.migrate().await.map_err(migrate::explain)?;
-    } else if store.schema().await.map_err(migrate::explain)? != Schema::Current {
-        bail!("the schema is not this program's: run `purser migrate`");
+    } else {
+        migrate::require_current(&store).await?;
     }
     let app = App::start(store);
     let desk = Desk { service: grpc::administration(app.clone()), json: args.json };
@@ -212,16 +229,22 @@ impl<S: AdminService> Desk<S> {
         match command {
             Organization::Create { name } => {
                 let organization = api::Organization { display_name: name, ..api::Organization::default() };
-                let message =
-                    api::CreateOrganizationRequest { organization: Some(organization), request_id: String::new() };
-                self.show("CreateOrganizationResponse", self.service.create_organization(asked(message)).await)
+                let message = api::CreateOrganizationRequest {
+                    organization: Some(organization),
+                    request_id: String::new(),
+                };
+                self.show(
+                    "CreateOrganizationResponse",
+                    self.service.create_organization(asked(message)).await,
+                )
             }
             Organization::List => {
                 let mut token = String::new();
                 loop {
                     let message = api::ListOrganizationsRequest { page_size: 100, page_token: token };
                     let page = self.service.list_organizations(asked(message)).await;
-                    token = self.show_page("ListOrganizationsResponse", page, |it| it.next_page_token.clone())?;
+                    token =
+                        self.show_page("ListOrganizationsResponse", page, |it| it.next_page_token.clone())?;
                     if token.is_empty() {
                         return Ok(());
                     }
@@ -233,14 +256,16 @@ impl<S: AdminService> Desk<S> {
     async fn domain(&self, command: Domain) -> anyhow::Result<()> {
         match command {
             Domain::Create(new) => {
-                let message = api::CreateDomainRequest { domain: Some((*new).into()), request_id: String::new() };
+                let message =
+                    api::CreateDomainRequest { domain: Some((*new).into()), request_id: String::new() };
                 self.show("CreateDomainResponse", self.service.create_domain(asked(message)).await)
             }
             Domain::List { organization } => {
                 let mut token = String::new();
                 loop {
                     let organization_id = organization.clone();
-                    let message = api::ListDomainsRequest { organization_id, page_size: 100, page_token: token };
+                    let message =
+                        api::ListDomainsRequest { organization_id, page_size: 100, page_token: token };
                     let page = self.service.list_domains(asked(message)).await;
                     token = self.show_page("ListDomainsResponse", page, |it| it.next_page_token.clone())?;
                     if token.is_empty() {
@@ -275,9 +300,11 @@ impl<S: AdminService> Desk<S> {
                 loop {
                     let domain_id = domain_id.clone();
                     let organization_id = String::new();
-                    let message = api::ListApiKeysRequest { organization_id, domain_id, page_size: 100, page_token };
+                    let message =
+                        api::ListApiKeysRequest { organization_id, domain_id, page_size: 100, page_token };
                     let page = self.service.list_api_keys(asked(message)).await;
-                    page_token = self.show_page("ListApiKeysResponse", page, |it| it.next_page_token.clone())?;
+                    page_token =
+                        self.show_page("ListApiKeysResponse", page, |it| it.next_page_token.clone())?;
                     if page_token.is_empty() {
                         return Ok(());
                     }
@@ -321,7 +348,9 @@ impl<S: AdminService> Desk<S> {
         if self.json {
             println!("{json}");
         } else {
-            readable(&json).iter().for_each(|line| println!("{line}"));
+            for line in readable(&json) {
+                println!("{line}");
+            }
         }
         Ok(next(&message))
     }
@@ -340,6 +369,7 @@ pub(super) fn user() -> String {
     os_user(&name).unwrap_or_else(|_| format!("uid-{}", rustix::process::getuid().as_raw()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
 fn refused(status: Status) -> anyhow::Error {
     anyhow::anyhow!("{}", status.message().to_owned())
 }
@@ -349,9 +379,10 @@ fn from_now(expires: Duration) -> anyhow::Result<prost_types::Timestamp> {
     Ok(grpc::timestamp(us))
 }
 
-/// A message as proto JSON with snake_case names.
+/// A message as proto JSON with `snake_case` names.
 fn json(name: &str, message: &impl Message) -> anyhow::Result<Value> {
-    let descriptor = grpc::API.get_message_by_name(&format!("purser.v1.{name}")).context("a message of the API")?;
+    let descriptor =
+        grpc::API.get_message_by_name(&format!("purser.v1.{name}")).context("a message of the API")?;
     let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
     let _ = message.descriptor();
     let options = SerializeOptions::new().use_proto_field_name(true);
@@ -376,8 +407,16 @@ fn readable(answer: &Value) -> Vec<String> {
 }
 
 fn line(resource: &Value) -> String {
-    const TOLD: [&str; 8] =
-        ["id", "name", "display_name", "organization_id", "domain_id", "environment", "scopes", "revoke_time"];
+    const TOLD: [&str; 8] = [
+        "id",
+        "name",
+        "display_name",
+        "organization_id",
+        "domain_id",
+        "environment",
+        "scopes",
+        "revoke_time",
+    ];
     let told = TOLD.iter().filter_map(|name| match resource.get(name)? {
         Value::String(text) => Some(text.clone()),
         Value::Array(items) => Some(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")),
@@ -405,15 +444,19 @@ impl From<Disclosure> for api::Disclosure {
     }
 }
 
+const LONGEST: prost_types::Duration = prost_types::Duration { seconds: i64::MAX, nanos: 0 };
+
 impl From<NewDomain> for api::Domain {
     fn from(it: NewDomain) -> Self {
-        let status = if it.disabled_by_default { api::CustomerStatus::Disabled } else { api::CustomerStatus::Enabled };
+        let status =
+            if it.disabled_by_default { api::CustomerStatus::Disabled } else { api::CustomerStatus::Enabled };
         let settings = api::DomainSettings {
             default_customer_status: status.into(),
             required_fields: it.required_fields,
             unique_email: Some(!it.shared_emails),
             kyc_required: it.kyc_required,
-            alias_quarantine: it.alias_quarantine.and_then(|it| it.try_into().ok()),
+            // Longer than can be said is longer than is allowed, and refused as that.
+            alias_quarantine: it.alias_quarantine.map(|it| it.try_into().unwrap_or(LONGEST)),
             auto_wallet_networks: it.auto_wallet_networks,
             allow_mainnet_in_sandbox: it.allow_mainnet_in_sandbox,
             disclosure: api::Disclosure::from(it.disclosure).into(),

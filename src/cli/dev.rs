@@ -45,7 +45,10 @@ pub(super) async fn prepare(app: &App, config: &config::Serve) -> anyhow::Result
 /// Prints where it listens and what to try.
 pub(super) fn greet(key: &Path, grpc: SocketAddr, http: SocketAddr) {
     let calls = [
-        ("CreateCustomer", r#"{"customer": {"payment_address": "ada@dev", "first_name": "Ada", "last_name": "Lovelace"}}"#),
+        (
+            "CreateCustomer",
+            r#"{"customer": {"payment_address": "ada@dev", "first_name": "Ada", "last_name": "Lovelace"}}"#,
+        ),
         ("ResolveCustomer", r#"{"payment_address": "ada@dev"}"#),
         (
             "UpdateCustomer",

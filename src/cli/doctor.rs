@@ -6,7 +6,6 @@ use anyhow::bail;
 
 use super::migrate;
 use crate::config::Database;
-use crate::store::Schema;
 
 /// Checks every invariant of the database and says what is wrong. Changes nothing; may run beside a server.
 #[derive(Debug, clap::Args)]
@@ -25,16 +24,18 @@ pub struct Args {
 /// Where something is wrong; each fault is printed before.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let store = args.database.store()?;
-    if store.schema().await.map_err(migrate::explain)? != Schema::Current {
-        bail!("the schema is not this program's: run `purser migrate`");
-    }
+    migrate::require_current(&store).await?;
     let mut faults = 0;
     for fault in store.unsafe_storage().await.map_err(migrate::explain)? {
         println!("FAULT  {fault}");
         faults += 1;
     }
     for (check, found) in store.check().await.map_err(migrate::explain)? {
-        println!("{}  {check}{}", if found == 0 { "ok   " } else { "FAULT" }, if found == 0 { String::new() } else { format!(": {found}") });
+        println!(
+            "{}  {check}{}",
+            if found == 0 { "ok   " } else { "FAULT" },
+            if found == 0 { String::new() } else { format!(": {found}") }
+        );
         faults += usize::from(found != 0);
     }
     store.close().await;

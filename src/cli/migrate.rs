@@ -20,6 +20,8 @@ pub struct Args {
     check: bool,
 }
 
+const NEWER: &str = "the schema is newer than this program: install a newer `purser`";
+
 /// Runs the command.
 ///
 /// # Errors
@@ -31,17 +33,24 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         refuse_newer(&store).await?;
         store.migrate().await.map_err(explain)?;
     }
-    match store.schema().await.map_err(explain)? {
-        Schema::Current => println!("The schema is current."),
-        Schema::Older => bail!("the schema is older than this program: run `purser migrate`"),
-        Schema::Newer => bail!("the schema is newer than this program: install a newer `purser`"),
-    }
+    require_current(&store).await?;
+    println!("The schema is current.");
     Ok(())
 }
 
-async fn refuse_newer(store: &Store) -> anyhow::Result<()> {
+/// Refuses a schema that is not this program's.
+pub(super) async fn require_current(store: &Store) -> anyhow::Result<()> {
     match store.schema().await.map_err(explain)? {
-        Schema::Newer => bail!("the schema is newer than this program: install a newer `purser`"),
+        Schema::Current => Ok(()),
+        Schema::Older => bail!("the schema is older than this program: run `purser migrate`"),
+        Schema::Newer => bail!(NEWER),
+    }
+}
+
+/// Refuses a schema that a newer program has made.
+pub(super) async fn refuse_newer(store: &Store) -> anyhow::Result<()> {
+    match store.schema().await.map_err(explain)? {
+        Schema::Newer => bail!(NEWER),
         Schema::Older | Schema::Current => Ok(()),
     }
 }

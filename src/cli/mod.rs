@@ -11,7 +11,15 @@ use clap::{Parser, Subcommand};
 
 /// The customer and wallet directory of a payments platform.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  purser serve --dev      # to try it out: makes what it needs, and prints lines to paste
+  purser admin --help     # organizations, domains and API keys"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

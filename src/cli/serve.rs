@@ -63,11 +63,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         told(stopped.clone()),
     ));
     let router = http::router(readiness, metrics);
-    let http_serving = tokio::spawn(http::serve(http_listener, router, Duration::from_secs(2), told(stopped)));
+    let http_serving =
+        tokio::spawn(http::serve(http_listener, router, Duration::from_secs(2), told(stopped)));
 
     if !config.dev {
         open_database(&app, &config).await?;
     }
+    // Listened for before anybody is told that it serves, and so could ask it to stop.
+    let asked_to_stop = asked_to_stop()?;
     tell.send_replace(Readiness::Ready);
     println!("gRPC: {}\nHTTP: {}", addresses.0, addresses.1);
     if let Some(key) = key {
@@ -77,10 +80,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let watching = tokio::spawn(watch_database(store.clone(), tell.clone()));
     let forgetting = tokio::spawn(forget_requests(store.clone()));
-    asked_to_stop().await?;
+    asked_to_stop.await;
     tracing::info!("stopping");
-    watching.abort();
     forgetting.abort();
+    // Once it has ended it cannot tell that all is well after all.
+    watching.abort();
+    let _ = watching.await;
     tell.send_replace(Readiness::Draining);
     tokio::time::sleep(if config.dev { Duration::ZERO } else { config.drain_delay }).await;
     stop.send_replace(true);
@@ -175,7 +180,7 @@ fn missing(cause: &str) -> Readiness {
 }
 
 async fn forget_requests(store: Store) {
-    let mut tick = tokio::time::interval(Duration::from_secs(600));
+    let mut tick = tokio::time::interval(Duration::from_mins(10));
     loop {
         tick.tick().await;
         let before = clock::now_us() - crate::domain::Remembered::FOR_US;
@@ -190,11 +195,13 @@ async fn told(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|it| *it).await;
 }
 
-async fn asked_to_stop() -> anyhow::Result<()> {
+/// Resolves once the process is asked to stop. It is listened for from the call on, not from the first poll.
+fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApiKey, ApiKeyId, Domain, DomainId, Environment, Error, Fault, Faults, OrganizationId, Result, words};
+use super::{
+    ApiKey, ApiKeyId, Domain, DomainId, Environment, Error, Fault, Faults, OrganizationId, Result, words,
+};
 
 words! {
     /// One thing that a key may be allowed to do.
@@ -226,7 +228,11 @@ impl Caller {
     /// [`Error::DomainSuspended`].
     pub fn may_administer(&self, domain: &Domain) -> Result<()> {
         let suspended = domain.status == super::DomainStatus::Suspended;
-        if suspended && matches!(self.reach, Reach::Domain(..)) { Err(Error::DomainSuspended) } else { Ok(()) }
+        if suspended && matches!(self.reach, Reach::Domain(..)) {
+            Err(Error::DomainSuspended)
+        } else {
+            Ok(())
+        }
     }
 
     /// Refuses a key that could do more than this caller.

@@ -8,8 +8,8 @@ use subtle::ConstantTimeEq;
 
 use super::id::{parse_suffix, suffix};
 use super::{
-    Actor, ApiKeyId, Caller, Change, Context, DomainId, Environment, Error, EventType, Line, LogId, OrganizationId,
-    Reach, Result, Scopes,
+    Actor, ApiKeyId, Caller, Change, Context, DomainId, Environment, Error, EventType, Line, LogId,
+    OrganizationId, Reach, Result, Scopes,
 };
 
 /// An API key, without its secret.
@@ -54,7 +54,9 @@ impl ApiKey {
     #[must_use]
     pub fn reach(&self) -> Reach {
         match (self.organization_id, self.environment, self.domain_id) {
-            (Some(organization), Some(environment), Some(domain)) => Reach::Domain(organization, environment, domain),
+            (Some(organization), Some(environment), Some(domain)) => {
+                Reach::Domain(organization, environment, domain)
+            }
             (Some(organization), Some(environment), None) => Reach::Organization(organization, environment),
             _ => Reach::Operator,
         }
@@ -105,10 +107,11 @@ impl ApiKey {
 /// Records a new key. `touched` are the domains that an organization key reaches.
 #[must_use]
 pub fn create(key: ApiKey, touched: &[DomainId], ctx: Context) -> Change {
-    touched
-        .iter()
-        .fold(Change::new(ctx), |change, it| change.also_logged((*it).into()))
-        .writes(key, EventType::ApiKeyCreated, &[])
+    touched.iter().fold(Change::new(ctx), |change, it| change.also_logged((*it).into())).writes(
+        key,
+        EventType::ApiKeyCreated,
+        &[],
+    )
 }
 
 /// Gives a key a new secret; the old one ends.
@@ -132,10 +135,11 @@ pub fn revoke(key: &ApiKey, touched: &[DomainId], ctx: Context) -> Change {
         return Change::new(ctx).leaves(key.clone());
     }
     let next = ApiKey { revoke_us: Some(ctx.now_us), ..key.clone() };
-    touched
-        .iter()
-        .fold(Change::new(ctx), |change, it| change.also_logged((*it).into()))
-        .writes(next, EventType::ApiKeyRevoked, &["revoke_time"])
+    touched.iter().fold(Change::new(ctx), |change, it| change.also_logged((*it).into())).writes(
+        next,
+        EventType::ApiKeyRevoked,
+        &["revoke_time"],
+    )
 }
 
 /// The SHA-256 of a key's text. Compared in constant time.
@@ -214,7 +218,8 @@ impl Secret {
     fn id_of(text: &str) -> Option<ApiKeyId> {
         let rest = text.strip_prefix("purser_live_").or_else(|| text.strip_prefix("purser_test_"))?;
         let (id, secret) = rest.split_once('_')?;
-        let form = secret.len() == Self::DIGITS + Self::CHECK && secret.bytes().all(|it| it.is_ascii_hexdigit());
+        let form =
+            secret.len() == Self::DIGITS + Self::CHECK && secret.bytes().all(|it| it.is_ascii_hexdigit());
         if !form {
             return None;
         }

@@ -1,8 +1,8 @@
 //! A [`Change`]: everything that one decision does to what is stored, and what it was decided on.
 
 use super::{
-    Actor, ApiKey, Customer, CustomerId, Domain, DomainId, Error, EventType, Line, LogId, Organization, RequestId,
-    Result, words,
+    Actor, ApiKey, Customer, CustomerId, Domain, DomainId, Error, EventType, Line, LogId, Organization,
+    RequestId, Result, words,
 };
 use uuid::Uuid;
 
@@ -109,6 +109,7 @@ pub enum Sweep {
 
 /// Anything that has a row, an id, and events.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most are customers, and those are on the hot path")]
 pub enum Resource {
     /// An organization.
     Organization(Organization),
@@ -327,7 +328,11 @@ impl Change {
     /// Holds only while the domain is as it was read.
     #[must_use]
     pub fn expects(mut self, domain: &Domain) -> Self {
-        self.expects.push(Expect { table: Table::Domains, id: domain.id.as_uuid(), sequence: domain.sequence });
+        self.expects.push(Expect {
+            table: Table::Domains,
+            id: domain.id.as_uuid(),
+            sequence: domain.sequence,
+        });
         self
     }
 
@@ -368,7 +373,12 @@ impl Change {
 
     /// Writes a resource and says what happened to it.
     #[must_use]
-    pub fn writes(mut self, resource: impl Into<Resource>, event: EventType, changed: &[&'static str]) -> Self {
+    pub fn writes(
+        mut self,
+        resource: impl Into<Resource>,
+        event: EventType,
+        changed: &[&'static str],
+    ) -> Self {
         self.writes.push(Write { resource: resource.into(), event: Some((event, changed.to_vec())) });
         self
     }
@@ -383,8 +393,7 @@ impl Change {
     /// Every row that it was decided on, read or about to be replaced. New rows are not among them.
     pub fn decided_on(&self) -> impl Iterator<Item = Expect> + '_ {
         let replaced = self.writes.iter().map(|it| &it.resource).filter(|it| it.sequence() > 0);
-        let replaced =
-            replaced.map(|it| Expect { table: it.table(), id: it.id(), sequence: it.sequence() });
+        let replaced = replaced.map(|it| Expect { table: it.table(), id: it.id(), sequence: it.sequence() });
         self.expects.iter().copied().chain(replaced)
     }
 

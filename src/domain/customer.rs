@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::profile::Field;
 use super::{
-    Alias, Change, Context, CustomerId, Domain, DomainId, Email, Error, EventType, ExternalId, Fault, Faults, KeyChange,
-    KeyKind, KycStatus, Line, Profile, Result, UniqueKey, words,
+    Alias, Change, Context, CustomerId, Domain, DomainId, Email, Error, EventType, ExternalId, Fault, Faults,
+    KeyChange, KeyKind, KycStatus, Line, Profile, Result, UniqueKey, words,
 };
 
 words! {
@@ -80,7 +80,7 @@ pub struct Member {
     pub domain: Arc<Domain>,
 }
 
-/// What CreateCustomer asks for.
+/// What `CreateCustomer` asks for.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewCustomer {
     /// What the caller says about them.
@@ -89,7 +89,7 @@ pub struct NewCustomer {
     pub status: Option<CustomerStatus>,
 }
 
-/// What UpdateCustomer asks for.
+/// What `UpdateCustomer` asks for.
 #[derive(Debug, Serialize)]
 pub struct CustomerPatch {
     /// The paths to change.
@@ -161,7 +161,8 @@ pub fn update(customer: &Customer, patch: &CustomerPatch, domain: &Domain, ctx: 
         return Ok(Change::new(ctx).leaves(next));
     }
     next.update_us = ctx.now_us;
-    let keys = moved(&keys_of(customer, domain).collect::<Vec<_>>(), &keys_of(&next, domain).collect::<Vec<_>>());
+    let keys =
+        moved(&keys_of(customer, domain).collect::<Vec<_>>(), &keys_of(&next, domain).collect::<Vec<_>>());
     Ok(Change::new(ctx).expects(domain).keys(keys).writes(next, EventType::CustomerUpdated, &changed))
 }
 

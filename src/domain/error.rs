@@ -110,6 +110,18 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// A value that was parsed on the way, if nothing was noted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with every fault.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T> {
+        match value {
+            Some(value) if self.is_empty() => Ok(value),
+            _ => Err(self.into()),
+        }
+    }
+
     /// Refuses the request if anything was noted.
     ///
     /// # Errors

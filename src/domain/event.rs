@@ -170,7 +170,8 @@ mod tests {
             EventHeader { changed_fields: "x".to_owned(), ..header() }.digest(&[0; 32], "{}"),
             EventHeader { reason: "x".to_owned(), ..header() }.digest(&[0; 32], "{}"),
             // What moves from one field to the next is not the same event.
-            EventHeader { actor: "cli:rootr".to_owned(), request_id: String::new(), ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { actor: "cli:rootr".to_owned(), request_id: String::new(), ..header() }
+                .digest(&[0; 32], "{}"),
         ];
         assert!(others.iter().all(|it| *it != whole));
     }

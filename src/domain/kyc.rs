@@ -34,9 +34,8 @@ impl KycStatus {
         use KycStatus::{Approved, Expired, InReview, NeedsInfo, NotRequired, Pending, Rejected};
         match self {
             NotRequired => &[Pending],
-            Pending => &[InReview, Approved, Rejected],
+            Pending | NeedsInfo => &[InReview, Approved, Rejected],
             InReview => &[NeedsInfo, Approved, Rejected],
-            NeedsInfo => &[InReview, Approved, Rejected],
             Approved => &[InReview, Expired, Rejected],
             Rejected | Expired => &[InReview],
         }

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn nul_is_refused_wherever_it_stands() {
-        for value in [json!({"a\0": 1}), json!({"a": "\0"}), json!({"a": ["\0"]}), json!({"a": {"b": "\0"}})] {
+        for value in [json!({"a\0": 1}), json!({"a": "\0"}), json!({"a": ["\0"]}), json!({"a": {"b": "\0"}})]
+        {
             assert!(parse(value).is_err());
         }
     }

@@ -43,10 +43,17 @@ fn compare(known: &[String], typed: &[String]) -> PayeeMatch {
         it
     };
     let initials = known.len() == typed.len()
-        && known.iter().zip(typed).all(|(one, other)| one == other || is_initial(one, other) || is_initial(other, one))
+        && known
+            .iter()
+            .zip(typed)
+            .all(|(one, other)| one == other || is_initial(one, other) || is_initial(other, one))
         && known.iter().zip(typed).any(|(one, other)| one == other);
     let alike = strsim::jaro_winkler(&known.concat(), &typed.concat()) >= ALIKE;
-    if sorted(known) == sorted(typed) || initials || alike { PayeeMatch::CloseMatch } else { PayeeMatch::NoMatch }
+    if sorted(known) == sorted(typed) || initials || alike {
+        PayeeMatch::CloseMatch
+    } else {
+        PayeeMatch::NoMatch
+    }
 }
 
 fn is_initial(initial: &str, name: &str) -> bool {
@@ -55,7 +62,8 @@ fn is_initial(initial: &str, name: &str) -> bool {
 
 /// The words of a name without case, accents or punctuation.
 fn tokens(name: &str) -> Vec<String> {
-    let plain: String = name.nfkd().filter(|it| !is_combining_mark(*it)).flat_map(char::to_lowercase).collect();
+    let plain: String =
+        name.nfkd().filter(|it| !is_combining_mark(*it)).flat_map(char::to_lowercase).collect();
     // An apostrophe joins (O'Neill is oneill); everything else that is no letter or digit parts.
     let plain = plain.replace(['\'', '\u{2019}'], "");
     plain.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty()).map(str::to_owned).collect()

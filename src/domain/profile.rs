@@ -193,6 +193,15 @@ impl Field {
 }
 
 impl Profile {
+    /// Whether `path` names something that can be set.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not.
+    pub fn can_set(path: &str) -> Result<(), Fault> {
+        Self::default().set(path, &Self::default())
+    }
+
     /// The same with what `from` says at `path`; what is empty there is cleared.
     ///
     /// # Errors
@@ -254,14 +263,18 @@ mod tests {
 
     #[test]
     fn a_masked_field_is_copied_and_an_empty_one_cleared() {
-        let mut it = profile(serde_json::json!({"first_name": "Ada", "business": {"legal_name": "A", "trade_name": "B"}}));
+        let mut it = profile(
+            serde_json::json!({"first_name": "Ada", "business": {"legal_name": "A", "trade_name": "B"}}),
+        );
         let from = profile(serde_json::json!({"last_name": "Lovelace", "business": {"trade_name": "C"}}));
         for path in ["first_name", "last_name", "business.trade_name"] {
             it.set(path, &from).unwrap();
         }
         assert_eq!(
             it,
-            profile(serde_json::json!({"last_name": "Lovelace", "business": {"legal_name": "A", "trade_name": "C"}}))
+            profile(
+                serde_json::json!({"last_name": "Lovelace", "business": {"legal_name": "A", "trade_name": "C"}})
+            )
         );
     }
 
@@ -276,7 +289,18 @@ mod tests {
 
     #[test]
     fn a_path_that_is_none_is_refused() {
-        for path in ["", "*", "id", "etag", "kyc_status", "nick", "metadata.", "metadata.A", "metadata.a.b", "business.x"] {
+        for path in [
+            "",
+            "*",
+            "id",
+            "etag",
+            "kyc_status",
+            "nick",
+            "metadata.",
+            "metadata.A",
+            "metadata.a.b",
+            "business.x",
+        ] {
             assert!(Profile::default().set(path, &Profile::default()).is_err(), "{path}");
         }
     }
@@ -284,7 +308,8 @@ mod tests {
     #[test]
     fn changes_name_the_parts_that_differ() {
         let from = profile(serde_json::json!({"name": "A", "billing_address": {"city": "X"}}));
-        let to = profile(serde_json::json!({"name": "B", "billing_address": {"city": "Y"}, "metadata": {"k": 1}}));
+        let to =
+            profile(serde_json::json!({"name": "B", "billing_address": {"city": "Y"}, "metadata": {"k": 1}}));
         assert_eq!(from.changes(&to).collect::<Vec<_>>(), ["name", "billing_address.city", "metadata"]);
     }
 

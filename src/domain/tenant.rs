@@ -138,7 +138,7 @@ impl DomainSettings {
     }
 }
 
-/// What CreateDomain asks for.
+/// What `CreateDomain` asks for.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewDomain {
     /// Whose.
@@ -151,7 +151,7 @@ pub struct NewDomain {
     pub settings: DomainSettings,
 }
 
-/// What UpdateDomainSettings asks for.
+/// What `UpdateDomainSettings` asks for.
 #[derive(Debug, Serialize)]
 pub struct SettingsPatch {
     /// The settings to change.
@@ -182,10 +182,11 @@ pub fn create_domain(new: NewDomain, id: DomainId, ctx: Context) -> Change {
         settings,
         create_us: ctx.now_us,
     };
-    Change::new(ctx)
-        .keys(vec![KeyChange::Take(key)])
-        .also_logged(LogId::from(organization_id))
-        .writes(domain, EventType::DomainCreated, &[])
+    Change::new(ctx).keys(vec![KeyChange::Take(key)]).also_logged(LogId::from(organization_id)).writes(
+        domain,
+        EventType::DomainCreated,
+        &[],
+    )
 }
 
 /// Changes the settings that the patch names.

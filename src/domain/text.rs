@@ -239,14 +239,24 @@ mod tests {
 
     #[test]
     fn free_text_is_trimmed_and_has_no_control_characters() {
-        parses::<Line>(&[("", Some("")), (" Ada ", Some("Ada")), ("a\u{0}", None), ("a\n", None), ("ß", Some("ß"))]);
+        parses::<Line>(&[
+            ("", Some("")),
+            (" Ada ", Some("Ada")),
+            ("a\u{0}", None),
+            ("a\n", None),
+            ("ß", Some("ß")),
+        ]);
         let (most, more) = ("ä".repeat(255), "ä".repeat(256));
         parses::<Line>(&[(&most, Some(&most)), (&more, None), (&format!(" {most} "), Some(&most))]);
     }
 
     #[test]
     fn an_email_is_lowered_and_bounded() {
-        let longest = format!("{}@{}.example", "a".repeat(64), ["b".repeat(60), "c".repeat(60), "d".repeat(58)].join("."));
+        let longest = format!(
+            "{}@{}.example",
+            "a".repeat(64),
+            ["b".repeat(60), "c".repeat(60), "d".repeat(58)].join(".")
+        );
         assert_eq!(longest.len(), 253);
         parses::<Email>(&[
             ("Ada@Example.COM", Some("ada@example.com")),
@@ -281,8 +291,21 @@ mod tests {
 
     #[test]
     fn codes_are_taken_as_the_standards_write_them() {
-        parses::<Country>(&[("GB", Some("GB")), ("gb", None), ("ZZ", None), ("GBR", None), ("G ", None), ("", None)]);
-        parses::<Mcc>(&[("6012", Some("6012")), ("601", None), ("60122", None), ("60a2", None), ("٣٤٥٦", None)]);
+        parses::<Country>(&[
+            ("GB", Some("GB")),
+            ("gb", None),
+            ("ZZ", None),
+            ("GBR", None),
+            ("G ", None),
+            ("", None),
+        ]);
+        parses::<Mcc>(&[
+            ("6012", Some("6012")),
+            ("601", None),
+            ("60122", None),
+            ("60a2", None),
+            ("٣٤٥٦", None),
+        ]);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::api;
 use crate::api::admin_service_server::AdminService;
 use crate::app::{Answer, Issued, NewApiKey};
 use crate::domain::{
-    DomainStatus, Error, Faults, NewDomain, OrganizationId, PageRequest, Result, Scope, Scopes, Secret, SettingsPatch,
+    DomainSettings, DomainStatus, Error, Fault, Faults, NewDomain, OrganizationId, PageRequest, Result,
+    Scope, Scopes, Secret, SettingsPatch,
 };
 
 #[tonic::async_trait]
@@ -20,9 +21,11 @@ impl AdminService for Purser {
         let caller = self.authorize(&request, Scope::Admin).await?;
         let (metadata, _, message) = request.into_parts();
         let api::CreateOrganizationRequest { organization, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
         let api::Organization { id: _, display_name, create_time: _ } = organization.unwrap_or_default();
-        let name = convert::required_line("organization.display_name", display_name)?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let name = faults.absorb(convert::required_line("organization.display_name", display_name))?;
+        faults.done()?;
         let made = self.app.create_organization(&caller, name, request_id).await?;
         Ok(answered(made.map(|it| api::CreateOrganizationResponse { organization: Some(it.into()) })))
     }
@@ -51,12 +54,17 @@ impl AdminService for Purser {
         }))
     }
 
-    async fn create_domain(&self, request: Request<api::CreateDomainRequest>) -> Reply<api::CreateDomainResponse> {
+    async fn create_domain(
+        &self,
+        request: Request<api::CreateDomainRequest>,
+    ) -> Reply<api::CreateDomainResponse> {
         let caller = self.authorize(&request, Scope::Admin).await?;
         let (metadata, _, message) = request.into_parts();
         let api::CreateDomainRequest { domain, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let made = self.app.create_domain(&caller, new_domain(domain.unwrap_or_default())?, request_id).await?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let new = new_domain(domain.unwrap_or_default(), faults)?;
+        let made = self.app.create_domain(&caller, new, request_id).await?;
         Ok(answered(made.map(|it| api::CreateDomainResponse { domain: Some((&*it).into()) })))
     }
 
@@ -73,7 +81,10 @@ impl AdminService for Purser {
         Ok(Response::new(api::GetDomainResponse { domain: Some((&*domain).into()) }))
     }
 
-    async fn list_domains(&self, request: Request<api::ListDomainsRequest>) -> Reply<api::ListDomainsResponse> {
+    async fn list_domains(
+        &self,
+        request: Request<api::ListDomainsRequest>,
+    ) -> Reply<api::ListDomainsResponse> {
         let caller = self.authorize(&request, Scope::Admin).await?;
         let api::ListDomainsRequest { organization_id, page_size, page_token } = request.into_inner();
         let organization: Option<OrganizationId> = convert::optional_id("organization_id", &organization_id)?;
@@ -92,24 +103,29 @@ impl AdminService for Purser {
         let caller = self.authorize(&request, Scope::Admin).await?;
         let (metadata, _, message) = request.into_parts();
         let api::UpdateDomainSettingsRequest { id, settings, update_mask, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let id = convert::id("id", &id)?;
-        let paths = convert::paths(update_mask)?;
         let mut faults = Faults::default();
-        let settings = convert::settings("settings", settings, &mut faults)?;
-        faults.done()?;
-        let patch = SettingsPatch { paths, settings };
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let id = faults.absorb(convert::id("id", &id).map(Some))?;
+        let patch = settings_patch(settings.unwrap_or_default(), update_mask, &mut faults)?;
+        let id = faults.finish(id)?;
         let updated = self.app.update_domain_settings(&caller, id, patch, request_id).await?;
         Ok(answered(updated.map(|it| api::UpdateDomainSettingsResponse { domain: Some((&*it).into()) })))
     }
 
-    async fn suspend_domain(&self, request: Request<api::SuspendDomainRequest>) -> Reply<api::SuspendDomainResponse> {
+    async fn suspend_domain(
+        &self,
+        request: Request<api::SuspendDomainRequest>,
+    ) -> Reply<api::SuspendDomainResponse> {
         let caller = self.authorize(&request, Scope::Admin).await?;
         let (metadata, _, message) = request.into_parts();
         let api::SuspendDomainRequest { id, reason, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let (id, reason) = (convert::id("id", &id)?, convert::parse("reason", reason.try_into())?);
-        let set = self.app.set_domain_status(&caller, id, DomainStatus::Suspended, reason, request_id).await?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let id = faults.absorb(convert::id("id", &id).map(Some))?;
+        let reason = faults.take("reason", reason.try_into());
+        let id = faults.finish(id)?;
+        let set =
+            self.app.set_domain_status(&caller, id, DomainStatus::Suspended, reason, request_id).await?;
         Ok(answered(set.map(|it| api::SuspendDomainResponse { domain: Some((&*it).into()) })))
     }
 
@@ -120,25 +136,36 @@ impl AdminService for Purser {
         let caller = self.authorize(&request, Scope::Admin).await?;
         let (metadata, _, message) = request.into_parts();
         let api::ReinstateDomainRequest { id, reason, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let (id, reason) = (convert::id("id", &id)?, convert::parse("reason", reason.try_into())?);
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let id = faults.absorb(convert::id("id", &id).map(Some))?;
+        let reason = faults.take("reason", reason.try_into());
+        let id = faults.finish(id)?;
         let set = self.app.set_domain_status(&caller, id, DomainStatus::Active, reason, request_id).await?;
         Ok(answered(set.map(|it| api::ReinstateDomainResponse { domain: Some((&*it).into()) })))
     }
 
-    async fn create_api_key(&self, request: Request<api::CreateApiKeyRequest>) -> Reply<api::CreateApiKeyResponse> {
+    async fn create_api_key(
+        &self,
+        request: Request<api::CreateApiKeyRequest>,
+    ) -> Reply<api::CreateApiKeyResponse> {
         let caller = self.authorize(&request, Scope::Admin).await?;
         let (metadata, _, message) = request.into_parts();
         let api::CreateApiKeyRequest { api_key, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let new = new_api_key(api_key.unwrap_or_default())?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let new = new_api_key(api_key.unwrap_or_default(), faults)?;
         let made = self.app.create_api_key(&caller, new, request_id).await?;
         Ok(issued(made, |api_key, secret| api::CreateApiKeyResponse { api_key, secret }))
     }
 
-    async fn list_api_keys(&self, request: Request<api::ListApiKeysRequest>) -> Reply<api::ListApiKeysResponse> {
+    async fn list_api_keys(
+        &self,
+        request: Request<api::ListApiKeysRequest>,
+    ) -> Reply<api::ListApiKeysResponse> {
         let caller = self.authorize(&request, Scope::Admin).await?;
-        let api::ListApiKeysRequest { organization_id, domain_id, page_size, page_token } = request.into_inner();
+        let api::ListApiKeysRequest { organization_id, domain_id, page_size, page_token } =
+            request.into_inner();
         let organization: Option<OrganizationId> = convert::optional_id("organization_id", &organization_id)?;
         let domain = convert::optional_id("domain_id", &domain_id)?;
         let page = PageRequest::parse(page_size, &page_token, &("api_keys", organization, domain))?;
@@ -149,45 +176,72 @@ impl AdminService for Purser {
         }))
     }
 
-    async fn rotate_api_key(&self, request: Request<api::RotateApiKeyRequest>) -> Reply<api::RotateApiKeyResponse> {
+    async fn rotate_api_key(
+        &self,
+        request: Request<api::RotateApiKeyRequest>,
+    ) -> Reply<api::RotateApiKeyResponse> {
         let caller = self.authorize(&request, Scope::Admin).await?;
         let (metadata, _, message) = request.into_parts();
         let api::RotateApiKeyRequest { id, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let rotated = self.app.rotate_api_key(&caller, convert::id("id", &id)?, request_id).await?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let id = faults.absorb(convert::id("id", &id).map(Some))?;
+        let rotated = self.app.rotate_api_key(&caller, faults.finish(id)?, request_id).await?;
         Ok(issued(rotated, |api_key, secret| api::RotateApiKeyResponse { api_key, secret }))
     }
 
-    async fn revoke_api_key(&self, request: Request<api::RevokeApiKeyRequest>) -> Reply<api::RevokeApiKeyResponse> {
+    async fn revoke_api_key(
+        &self,
+        request: Request<api::RevokeApiKeyRequest>,
+    ) -> Reply<api::RevokeApiKeyResponse> {
         let caller = self.authorize(&request, Scope::Admin).await?;
         let (metadata, _, message) = request.into_parts();
         let api::RevokeApiKeyRequest { id, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let revoked = self.app.revoke_api_key(&caller, convert::id("id", &id)?, request_id).await?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let id = faults.absorb(convert::id("id", &id).map(Some))?;
+        let revoked = self.app.revoke_api_key(&caller, faults.finish(id)?, request_id).await?;
         Ok(answered(revoked.map(|it| api::RevokeApiKeyResponse { api_key: Some(it.into()) })))
     }
 }
 
-fn new_domain(domain: api::Domain) -> Result<NewDomain> {
-    let api::Domain { id: _, organization_id, name, environment, status: _, settings, create_time: _ } = domain;
-    let mut faults = Faults::default();
+fn new_domain(domain: api::Domain, mut faults: Faults) -> Result<NewDomain> {
+    let api::Domain { id: _, organization_id, name, environment, status: _, settings, create_time: _ } =
+        domain;
     let organization_id = faults.keep("domain.organization_id", organization_id.parse());
     let name = faults.keep("domain.name", name.try_into());
-    let environment = faults.keep("domain.environment", convert::environment(environment));
+    let environment = convert::environment(environment);
+    let environment = environment.and_then(|it| it.ok_or(Fault::new("is required: LIVE or SANDBOX")));
+    let environment = faults.keep("domain.environment", environment);
     let settings = convert::settings("domain.settings", settings, &mut faults)?;
-    match (organization_id, name, environment.flatten()) {
+    match (organization_id, name, environment) {
         (Some(organization_id), Some(name), Some(environment)) if faults.is_empty() => {
             Ok(NewDomain { organization_id, name, environment, settings })
-        }
-        (_, _, None) => {
-            faults.add("domain.environment", crate::domain::Fault::new("is required: LIVE or SANDBOX"));
-            Err(faults.into())
         }
         _ => Err(faults.into()),
     }
 }
 
-fn new_api_key(key: api::ApiKey) -> Result<NewApiKey> {
+/// Only what is masked is read: a fault anywhere else is no fault.
+fn settings_patch(
+    mut settings: api::DomainSettings,
+    mask: Option<prost_types::FieldMask>,
+    faults: &mut Faults,
+) -> Result<SettingsPatch> {
+    let paths = faults.absorb(convert::paths(mask))?;
+    faults.absorb(DomainSettings::default().with(&paths, &DomainSettings::default()))?;
+    let is_masked = |name: &str| paths.iter().any(|it| it == name);
+    if !is_masked("auto_wallet_networks") {
+        settings.auto_wallet_networks.clear();
+    }
+    let mut of_settings = Faults::default();
+    let settings = convert::settings("settings", Some(settings), &mut of_settings)?;
+    of_settings.only(|field| field.strip_prefix("settings.").is_some_and(is_masked));
+    faults.absorb(of_settings.done())?;
+    Ok(SettingsPatch { paths, settings })
+}
+
+fn new_api_key(key: api::ApiKey, mut faults: Faults) -> Result<NewApiKey> {
     let api::ApiKey {
         id: _,
         organization_id,
@@ -200,14 +254,16 @@ fn new_api_key(key: api::ApiKey) -> Result<NewApiKey> {
         revoke_time: _,
         last_use_time: _,
     } = key;
-    Ok(NewApiKey {
-        organization_id: convert::optional_id("api_key.organization_id", &organization_id)?,
-        domain_id: convert::optional_id("api_key.domain_id", &domain_id)?,
-        environment: convert::parse("api_key.environment", convert::environment(environment))?,
-        display_name: convert::parse("api_key.display_name", display_name.try_into())?,
-        scopes: Scopes::parse("api_key.scopes", scopes.iter().map(String::as_str))?,
-        expire_us: convert::micros("api_key.expire_time", expire_time)?,
-    })
+    let new = NewApiKey {
+        organization_id: faults.absorb(convert::optional_id("api_key.organization_id", &organization_id))?,
+        domain_id: faults.absorb(convert::optional_id("api_key.domain_id", &domain_id))?,
+        environment: faults.take("api_key.environment", convert::environment(environment)),
+        display_name: faults.take("api_key.display_name", display_name.try_into()),
+        scopes: faults.absorb(Scopes::parse("api_key.scopes", scopes.iter().map(String::as_str)))?,
+        expire_us: faults.absorb(convert::micros("api_key.expire_time", expire_time))?,
+    };
+    faults.done()?;
+    Ok(new)
 }
 
 /// A key and its secret, which is shown once: a replay says that it is left out.

@@ -7,7 +7,8 @@ use crate::api;
 use crate::api::customer_service_server::CustomerService;
 use crate::app::{Answer, CustomerTarget};
 use crate::domain::{
-    CustomerPatch, DomainId, Error, Fault, Faults, KycStatus, Member, NewCustomer, Result, Scope,
+    CustomerKey, CustomerPatch, DomainId, Error, Fault, Faults, KycStatus, Member, NewCustomer, Profile,
+    Result, Scope,
 };
 
 #[tonic::async_trait]
@@ -19,18 +20,24 @@ impl CustomerService for Purser {
         let caller = self.authorize(&request, Scope::CustomersWrite).await?;
         let (metadata, _, message) = request.into_parts();
         let api::CreateCustomerRequest { customer, domain_id, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let domain = convert::optional_id("domain_id", &domain_id)?;
-        let new = new_customer(customer.unwrap_or_default())?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
+        let new = new_customer(customer.unwrap_or_default(), faults)?;
         let made = self.app.create_customer(&caller, domain, new, request_id).await?;
         Ok(answered(customer_of(made, |customer| api::CreateCustomerResponse { customer })))
     }
 
-    async fn get_customer(&self, request: Request<api::GetCustomerRequest>) -> Reply<api::GetCustomerResponse> {
+    async fn get_customer(
+        &self,
+        request: Request<api::GetCustomerRequest>,
+    ) -> Reply<api::GetCustomerResponse> {
         let caller = self.authorize(&request, Scope::CustomersRead).await?;
         let api::GetCustomerRequest { key, domain_id } = request.into_inner();
-        let key = convert::key!(api::get_customer_request::Key, key)?;
-        let domain = convert::optional_id("domain_id", &domain_id)?;
+        let mut faults = Faults::default();
+        let key = faults.absorb(convert::key!(api::get_customer_request::Key, key).map(Some))?;
+        let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
+        let key = faults.finish(key)?;
         let member = self.app.get_customer(&caller, &key, domain).await?;
         Ok(Response::new(api::GetCustomerResponse { customer: Some(member.into()) }))
     }
@@ -54,7 +61,10 @@ impl CustomerService for Purser {
         Ok(Response::new(api::BatchGetCustomersResponse { results: results.collect() }))
     }
 
-    async fn list_customers(&self, request: Request<api::ListCustomersRequest>) -> Reply<api::ListCustomersResponse> {
+    async fn list_customers(
+        &self,
+        request: Request<api::ListCustomersRequest>,
+    ) -> Reply<api::ListCustomersResponse> {
         let caller = self.authorize(&request, Scope::CustomersRead).await?;
         let (domain, filter, page, count) = convert::filter(request.into_inner())?;
         let list = self.app.list_customers(&caller, domain, filter, page, count).await?;
@@ -73,10 +83,12 @@ impl CustomerService for Purser {
         let caller = self.authorize(&request, Scope::CustomersWrite).await?;
         let (metadata, _, message) = request.into_parts();
         let api::UpdateCustomerRequest { key, domain_id, customer, update_mask, etag, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let key = convert::key!(api::update_customer_request::Key, key)?;
-        let target = target(key, &domain_id, etag)?;
-        let patch = patch(customer.unwrap_or_default(), update_mask)?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let key = convert::key!(api::update_customer_request::Key, key);
+        let target = target(key, &domain_id, etag, &mut faults)?;
+        let patch = patch(customer.unwrap_or_default(), update_mask, &mut faults)?;
+        let target = faults.finish(target)?;
         let updated = self.app.update_customer(&caller, target, patch, request_id).await?;
         Ok(answered(customer_of(updated, |customer| api::UpdateCustomerResponse { customer })))
     }
@@ -88,9 +100,12 @@ impl CustomerService for Purser {
         let caller = self.authorize(&request, Scope::CustomersWrite).await?;
         let (metadata, _, message) = request.into_parts();
         let api::SoftDeleteCustomerRequest { key, domain_id, etag, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let key = convert::key!(api::soft_delete_customer_request::Key, key)?;
-        let deleted = self.app.soft_delete_customer(&caller, target(key, &domain_id, etag)?, request_id).await?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let key = convert::key!(api::soft_delete_customer_request::Key, key);
+        let target = target(key, &domain_id, etag, &mut faults)?;
+        let target = faults.finish(target)?;
+        let deleted = self.app.soft_delete_customer(&caller, target, request_id).await?;
         Ok(answered(customer_of(deleted, |customer| api::SoftDeleteCustomerResponse { customer })))
     }
 
@@ -101,12 +116,17 @@ impl CustomerService for Purser {
         let caller = self.authorize(&request, Scope::CustomersWrite).await?;
         let (metadata, _, message) = request.into_parts();
         let api::RestoreCustomerRequest { id, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let restored = self.app.restore_customer(&caller, convert::id("id", &id)?, request_id).await?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let id = faults.absorb(convert::id("id", &id).map(Some))?;
+        let restored = self.app.restore_customer(&caller, faults.finish(id)?, request_id).await?;
         Ok(answered(customer_of(restored, |customer| api::RestoreCustomerResponse { customer })))
     }
 
-    async fn erase_customer(&self, request: Request<api::EraseCustomerRequest>) -> Reply<api::EraseCustomerResponse> {
+    async fn erase_customer(
+        &self,
+        request: Request<api::EraseCustomerRequest>,
+    ) -> Reply<api::EraseCustomerResponse> {
         self.authorize(&request, Scope::CustomersErase).await?;
         Err(Error::Unimplemented("EraseCustomer").into())
     }
@@ -141,25 +161,35 @@ impl CustomerService for Purser {
         Ok(Response::new(api::BatchResolveCustomersResponse { results: results.collect() }))
     }
 
-    async fn verify_payee(&self, request: Request<api::VerifyPayeeRequest>) -> Reply<api::VerifyPayeeResponse> {
+    async fn verify_payee(
+        &self,
+        request: Request<api::VerifyPayeeRequest>,
+    ) -> Reply<api::VerifyPayeeResponse> {
         let caller = self.authorize(&request, Scope::CustomersResolve).await?;
         let api::VerifyPayeeRequest { payment_address, name } = request.into_inner();
-        let alias = convert::parse("payment_address", payment_address.try_into())?;
-        let name = convert::parse("name", name.try_into())?;
+        let mut faults = Faults::default();
+        let alias = faults.keep("payment_address", payment_address.try_into());
+        let name = faults.absorb(convert::required_line("name", name))?;
+        let alias = faults.finish(alias)?;
         let matched = self.app.verify_payee(&caller, &alias, &name).await?;
         Ok(Response::new(api::VerifyPayeeResponse { r#match: api::PayeeMatch::from(matched).into() }))
     }
 
-    async fn set_kyc_status(&self, request: Request<api::SetKycStatusRequest>) -> Reply<api::SetKycStatusResponse> {
+    async fn set_kyc_status(
+        &self,
+        request: Request<api::SetKycStatusRequest>,
+    ) -> Reply<api::SetKycStatusResponse> {
         use convert::Known;
         let caller = self.authorize(&request, Scope::KycWrite).await?;
         let (metadata, _, message) = request.into_parts();
         let api::SetKycStatusRequest { id, kyc_status, reason, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let id = convert::id("id", &id)?;
-        let to = convert::parse("kyc_status", KycStatus::known(kyc_status))?;
-        let to = to.ok_or_else(|| Error::invalid("kyc_status", "is required"))?;
-        let reason = convert::parse("reason", reason.try_into())?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let id = faults.absorb(convert::id("id", &id).map(Some))?;
+        let to = KycStatus::known(kyc_status).and_then(|it| it.ok_or(Fault::new("is required")));
+        let to = faults.keep("kyc_status", to);
+        let reason = faults.take("reason", reason.try_into());
+        let (id, to) = faults.finish(id.zip(to))?;
         let set = self.app.set_kyc_status(&caller, id, to, reason, request_id).await?;
         Ok(answered(customer_of(set, |customer| api::SetKycStatusResponse { customer })))
     }
@@ -169,30 +199,43 @@ fn customer_of<T>(answer: Answer<Member>, wrap: impl FnOnce(Option<api::Customer
     answer.map(|member| wrap(Some(member.into())))
 }
 
-fn new_customer(customer: api::Customer) -> Result<NewCustomer> {
-    let mut faults = Faults::default();
+fn new_customer(customer: api::Customer, mut faults: Faults) -> Result<NewCustomer> {
     let status = faults.take("customer.status", convert::status_of(customer.status));
     let profile = convert::profile(customer, &mut faults);
     faults.done()?;
     Ok(NewCustomer { profile, status })
 }
 
-fn target(key: crate::domain::CustomerKey, domain_id: &str, etag: String) -> Result<CustomerTarget> {
-    let domain: Option<DomainId> = convert::optional_id("domain_id", domain_id)?;
-    Ok(CustomerTarget { key, domain, etag: (!etag.is_empty()).then_some(etag) })
+/// Which customer, and which version of them; none where a fault was noted.
+fn target(
+    key: Result<CustomerKey>,
+    domain_id: &str,
+    etag: String,
+    faults: &mut Faults,
+) -> Result<Option<CustomerTarget>> {
+    let key = faults.absorb(key.map(Some))?;
+    let domain: Option<DomainId> = faults.absorb(convert::optional_id("domain_id", domain_id))?;
+    Ok(key.map(|key| CustomerTarget { key, domain, etag: (!etag.is_empty()).then_some(etag) }))
 }
 
 /// Only what is masked is read: a fault anywhere else is no fault.
-fn patch(customer: api::Customer, mask: Option<prost_types::FieldMask>) -> Result<CustomerPatch> {
-    let paths = convert::paths(mask)?;
-    let mut faults = Faults::default();
+fn patch(
+    customer: api::Customer,
+    mask: Option<prost_types::FieldMask>,
+    faults: &mut Faults,
+) -> Result<CustomerPatch> {
+    let paths = faults.absorb(convert::paths(mask))?;
     let status = faults.take("customer.status", status_masked(customer.status));
-    let profile = convert::profile(customer, &mut faults);
+    let profile = convert::profile(customer, faults);
     faults.only(|field| {
-        let field = field.strip_prefix("customer.").unwrap_or(field);
+        let Some(field) = field.strip_prefix("customer.") else { return true };
         paths.iter().any(|path| covers(path, field) || covers(field, path))
     });
-    faults.done()?;
+    for path in paths.iter().filter(|it| *it != "status") {
+        if let Err(fault) = Profile::can_set(path) {
+            faults.add("update_mask", Fault::because(format!("`{path}` {fault}")));
+        }
+    }
     Ok(CustomerPatch { paths, profile, status })
 }
 

@@ -53,13 +53,17 @@ pub fn service_names() -> Vec<String> {
 #[must_use]
 pub fn methods() -> Methods {
     let services: Vec<_> = API.services().collect();
-    let (streaming, unary): (Vec<_>, Vec<_>) =
-        services.iter().flat_map(prost_reflect::ServiceDescriptor::methods).partition(|it| it.is_server_streaming());
-    let path = |it: &prost_reflect::MethodDescriptor| format!("/{}/{}", it.parent_service().full_name(), it.name());
+    let (streaming, unary): (Vec<_>, Vec<_>) = services
+        .iter()
+        .flat_map(prost_reflect::ServiceDescriptor::methods)
+        .partition(prost_reflect::MethodDescriptor::is_server_streaming);
+    let path =
+        |it: &prost_reflect::MethodDescriptor| format!("/{}/{}", it.parent_service().full_name(), it.name());
     Methods::new(unary.iter().map(path), streaming.iter().map(path))
 }
 
 /// The methods of administration, for a program on the machine itself: its requests carry the [`Caller`] they are from.
+#[must_use]
 pub fn administration(app: App) -> impl AdminService {
     Purser { app }
 }
@@ -77,7 +81,8 @@ pub fn routes(app: App, health: HealthServer<impl Health>) -> anyhow::Result<Rou
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let v1 = reflection().register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET);
-    let v1alpha = reflection().register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET);
+    let v1alpha =
+        reflection().register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET);
     Ok(Routes::new(CustomerServiceServer::new(purser.clone()).max_decoding_message_size(MESSAGE_BYTES))
         .add_service(AdminServiceServer::new(purser).max_decoding_message_size(MESSAGE_BYTES))
         .add_service(health.max_decoding_message_size(MESSAGE_BYTES))

@@ -8,7 +8,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::convert::timestamp;
 use crate::api::ErrorReason;
-use crate::domain::{Error, KeyKind, Noun};
+use crate::domain::{Error, Fault, FieldFault, KeyKind, Noun};
 
 /// The `domain` of every `google.rpc.ErrorInfo` we send.
 const DOMAIN: &str = "purser.v1";
@@ -22,11 +22,14 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let (code, reason) = placed(&error);
         let mut details = info(reason, metadata(&error));
+        let mut message = error.to_string();
         match &error {
             Error::Invalid(faults) => {
-                for it in faults {
+                let told = fitting(faults);
+                for it in &told {
                     details.add_bad_request_violation(it.field.clone(), it.fault.problem());
                 }
+                message = Error::Invalid(told).to_string();
             }
             Error::Contended | Error::Overloaded => {
                 details.set_retry_info(Some(Duration::from_millis(100)));
@@ -39,8 +42,33 @@ impl From<Error> for Status {
             Error::Internal(cause) => tracing::error!(%cause, "internal error"),
             _ => {}
         }
-        Self::with_error_details(code, error.to_string(), details)
+        Self::with_error_details(code, message, details)
     }
+}
+
+/// The faults that an answer has room for. It travels in headers, of which peers take 16 KiB, and says each fault three
+/// times: in the message, and in the details, which repeat the message. Every field of any request fits; what a caller
+/// repeats a hundred times does not.
+fn fitting(faults: &[FieldFault]) -> Vec<FieldFault> {
+    const ROOM: usize = 14 * 1024;
+    const LONGEST: usize = 255;
+    // The message escapes what is no letter or digit; the details are in base64.
+    let length =
+        |text: &str| text.bytes().map(|it| if it.is_ascii_alphanumeric() { 4 } else { 6 }).sum::<usize>();
+    let mut used = 0;
+    let shorten = |it: &FieldFault| match it.fault.problem().char_indices().nth(LONGEST) {
+        // It may repeat what was sent, such as the path of a mask.
+        Some((end, _)) => {
+            let fault = Fault::because(format!("{}…", &it.fault.problem()[..end]));
+            FieldFault { field: it.field.clone(), fault }
+        }
+        None => it.clone(),
+    };
+    let fits = |it: &FieldFault| {
+        used += length(&it.field) + length(it.fault.problem()) + length("`` ; ");
+        used <= ROOM
+    };
+    faults.iter().map(shorten).take_while(fits).collect()
 }
 
 fn info(reason: ErrorReason, metadata: HashMap<String, String>) -> ErrorDetails {
@@ -69,7 +97,9 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::CustomerNotDeleted(_) => (Code::FailedPrecondition, ErrorReason::CustomerNotDeleted),
         Error::EmailNotUnique => (Code::FailedPrecondition, ErrorReason::EmailNotUnique),
         Error::EmailsShared => (Code::FailedPrecondition, ErrorReason::EmailsNotUniqueYet),
-        Error::KycTransitionNotAllowed { .. } => (Code::FailedPrecondition, ErrorReason::KycTransitionNotAllowed),
+        Error::KycTransitionNotAllowed { .. } => {
+            (Code::FailedPrecondition, ErrorReason::KycTransitionNotAllowed)
+        }
         Error::DomainSuspended => (Code::FailedPrecondition, ErrorReason::DomainSuspended),
         Error::EtagMismatch => (Code::Aborted, ErrorReason::EtagMismatch),
         Error::Contended => (Code::Aborted, ErrorReason::Contended),
@@ -106,9 +136,13 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::KeyTooWide(what) => vec![("wider_in", (*what).to_owned())],
         Error::Taken { kind: KeyKind::DomainName, owner: Some(id) } => vec![("domain_id", id.clone())],
         Error::Taken { owner: Some(id), .. } => vec![("customer_id", id.clone())],
-        Error::AliasQuarantined { until_us } => vec![("quarantine_end_time", timestamp(*until_us).to_string())],
+        Error::AliasQuarantined { until_us } => {
+            vec![("quarantine_end_time", timestamp(*until_us).to_string())]
+        }
         Error::CustomerDeleted(id) | Error::CustomerNotDeleted(id) => vec![("customer_id", id.to_string())],
-        Error::KycTransitionNotAllowed { from, to } => vec![("from", from.to_string()), ("to", to.to_string())],
+        Error::KycTransitionNotAllowed { from, to } => {
+            vec![("from", from.to_string()), ("to", to.to_string())]
+        }
         _ => Vec::new(),
     };
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -147,11 +181,19 @@ mod tests {
             (taken(KeyKind::Email), Code::AlreadyExists, "EMAIL_TAKEN", &["customer_id"]),
             (taken(KeyKind::ExternalId), Code::AlreadyExists, "EXTERNAL_ID_TAKEN", &["customer_id"]),
             (taken(KeyKind::DomainName), Code::AlreadyExists, "DOMAIN_NAME_TAKEN", &["domain_id"]),
-            (Error::AliasQuarantined { until_us: 0 }, Code::AlreadyExists, "ALIAS_QUARANTINED", &[
-                "quarantine_end_time",
-            ]),
+            (
+                Error::AliasQuarantined { until_us: 0 },
+                Code::AlreadyExists,
+                "ALIAS_QUARANTINED",
+                &["quarantine_end_time"],
+            ),
             (Error::CustomerDeleted(id), Code::FailedPrecondition, "CUSTOMER_DELETED", &["customer_id"]),
-            (Error::CustomerNotDeleted(id), Code::FailedPrecondition, "CUSTOMER_NOT_DELETED", &["customer_id"]),
+            (
+                Error::CustomerNotDeleted(id),
+                Code::FailedPrecondition,
+                "CUSTOMER_NOT_DELETED",
+                &["customer_id"],
+            ),
             (Error::EmailNotUnique, Code::FailedPrecondition, "EMAIL_NOT_UNIQUE", &[]),
             (Error::EmailsShared, Code::FailedPrecondition, "EMAILS_NOT_UNIQUE_YET", &[]),
             (
@@ -190,8 +232,25 @@ mod tests {
         faults.add("b", crate::domain::Fault::new("is worse"));
         let status = Status::from(faults.done().unwrap_err());
         let violations = status.get_details_bad_request().unwrap().field_violations;
-        let violations: Vec<_> = violations.iter().map(|it| (it.field.as_str(), it.description.as_str())).collect();
+        let violations: Vec<_> =
+            violations.iter().map(|it| (it.field.as_str(), it.description.as_str())).collect();
         assert_eq!(violations, [("a", "is bad"), ("b", "is worse")]);
+    }
+
+    #[test]
+    fn faults_that_are_too_many_or_too_long_are_cut_to_what_headers_hold() {
+        let mut faults = crate::domain::Faults::default();
+        faults.add("a", Fault::because("é".repeat(1_000_000)));
+        for _ in 0..10_000 {
+            faults.add("b", Fault::new("is bad"));
+        }
+        let status = Status::from(faults.done().unwrap_err());
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        assert!(violations.len() > 100);
+        assert_eq!(violations[0].description, format!("{}…", "é".repeat(255)));
+        let headers = status.into_http::<()>().into_parts().0.headers;
+        let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+        assert!(size < 15 * 1024, "{size}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::set::{Fetched, Part, Set};
 use crate::domain::{Error, Result};
 
 pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -106,7 +107,7 @@ impl Db {
             .pragma("wal_autocheckpoint", "8000")
             .pragma("cache_size", "-8000");
         // The one reader of look-ups keeps what is asked for most.
-        let looking = options.clone().read_only(true).pragma("cache_size", "-64000");
+        let looking = options.clone().read_only(true).pragma("cache_size", "-48000");
         let pool = |connections, options: SqliteConnectOptions| {
             Backend::Sqlite(
                 SqlitePoolOptions::new()
@@ -119,24 +120,29 @@ impl Db {
             )
         };
         let scanning = options.clone().read_only(true);
+        // The writer's statements are long, and few.
+        let writing = options.pragma("cache_size", "-32000").statement_cache_capacity(64);
         Self {
             read: Kept::new(pool(1, looking), 1),
             scan: pool(2, scanning),
-            write: Kept::new(pool(1, options), 1),
+            write: Kept::new(pool(1, writing), 1),
         }
     }
 
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write, and reads the rows whose locks it needs.
     ///
-    /// On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`): one that reads first and writes later can fail
-    /// with `SQLITE_BUSY_SNAPSHOT`, which no timeout waits for.
-    pub(super) async fn begin(&self) -> Result<Tx> {
+    /// On SQLite the one write lock is taken at once (`BEGIN IMMEDIATE`): a transaction that reads first and writes later
+    /// can fail with `SQLITE_BUSY_SNAPSHOT`, which no timeout waits for.
+    pub(super) async fn begin<T: Fetched>(&self, locked: &str, set: Set<'_>) -> Result<(Tx, Vec<T>)> {
         let mut borrowed = self.write.borrow().await?;
-        match borrowed.conn() {
-            Backend::Postgres(it) => sqlx::raw_sql("BEGIN").execute(it).await.map(drop)?,
-            Backend::Sqlite(it) => sqlx::raw_sql("BEGIN IMMEDIATE").execute(it).await.map(drop)?,
-        }
-        Ok(Tx(borrowed))
+        let rows = match borrowed.conn() {
+            Backend::Postgres(it) => {
+                sqlx::raw_sql("BEGIN").execute(&mut *it).await?;
+                Conn::Postgres(it).fetch(&format!("{locked} FOR UPDATE OF l"), set).await?
+            }
+            conn @ Backend::Sqlite(_) => conn.fetch(&format!("BEGIN IMMEDIATE; {locked}"), set).await?,
+        };
+        Ok((Tx(borrowed), rows))
     }
 }
 
@@ -229,21 +235,22 @@ impl Tx {
         self.0.conn()
     }
 
-    pub(super) const fn is_postgres(&self) -> bool {
-        matches!(self.0.connection, Backend::Postgres(_))
-    }
-
-    pub(super) async fn commit(self) -> Result<()> {
-        self.end("COMMIT").await
+    /// Writes and commits.
+    pub(super) async fn commit(mut self, writes: Vec<Part<'_>>) -> Result<()> {
+        match self.conn() {
+            Backend::Postgres(it) => {
+                Conn::Postgres(&mut *it).run_all(writes, "").await?;
+                sqlx::raw_sql("COMMIT").execute(it).await?;
+            }
+            conn @ Backend::Sqlite(_) => conn.run_all(writes, "COMMIT").await?,
+        }
+        self.0.give_back();
+        Ok(())
     }
 
     /// Ends it without a trace, and keeps the connection.
-    pub(super) async fn rollback(self) -> Result<()> {
-        self.end("ROLLBACK").await
-    }
-
-    async fn end(mut self, how: &'static str) -> Result<()> {
-        on!(self.conn(), |it| sqlx::raw_sql(how).execute(it).await.map(drop))?;
+    pub(super) async fn rollback(mut self) -> Result<()> {
+        on!(self.conn(), |it| sqlx::raw_sql("ROLLBACK").execute(it).await.map(drop))?;
         self.0.give_back();
         Ok(())
     }

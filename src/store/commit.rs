@@ -12,9 +12,11 @@ use uuid::Uuid;
 use super::backend::Tx;
 use super::log::Appender;
 use super::row::Puts;
-use super::set::{Set, Type, Value};
+use super::set::{Part, Set, Type, Value};
 use super::{Store, facts, sweep};
-use crate::domain::{Change, Error, Facts, KeyChange, Resource, Result, Sweep, Table, UniqueKey, Verdict, judge};
+use crate::domain::{
+    Change, Error, Facts, KeyChange, Resource, Result, Sweep, Table, UniqueKey, Verdict, judge,
+};
 
 /// What became of a Change.
 #[derive(Debug)]
@@ -57,20 +59,21 @@ impl Store {
         const TRIES: u32 = 8;
         let mut tried = 1;
         loop {
-            match self.commit_once(group).await {
-                // What passes: another instance was first, or the connection had died while it lay idle. A failure of
-                // the COMMIT itself is not among these: it may have taken effect.
-                Err(Failure::Before(Error::Contended | Error::DatabaseUnavailable(_))) if tried < TRIES => tried += 1,
-                Err(Failure::Before(error) | Failure::AtCommit(error)) => return Err(error),
-                Ok(outcomes) => return Ok(outcomes),
+            let mut written = false;
+            match self.commit_once(group, &mut written).await {
+                // What passes, and has left nothing: another instance was first.
+                Err(Error::Contended) if tried < TRIES => tried += 1,
+                // The connection had died while it lay idle. Not once anything was written: the end of that may be lost
+                // on the way back from a commit that took effect.
+                Err(Error::DatabaseUnavailable(_)) if !written && tried < TRIES => tried += 1,
+                done => return done,
             }
         }
     }
 
-    async fn commit_once(&self, group: &[Change]) -> Result<Vec<Outcome>, Failure> {
-        let mut tx = self.db.begin().await?;
+    async fn commit_once(&self, group: &[Change], written: &mut bool) -> Result<Vec<Outcome>> {
         let logs: BTreeSet<_> = group.iter().flat_map(Change::logs).collect();
-        let mut log = Appender::lock(&mut tx, &logs).await?;
+        let (mut tx, mut log) = Appender::lock(&self.db, &logs).await?;
         let facts = facts::read(&mut tx, group).await?;
         let verdicts = judge(group, &facts);
 
@@ -84,25 +87,11 @@ impl Store {
         }
         if batch.is_empty {
             tx.rollback().await?;
-            return Ok(outcomes);
+        } else {
+            *written = true;
+            batch.commit(tx, log).await?;
         }
-        batch.write(&mut tx).await?;
-        log.write(&mut tx).await?;
-        tx.commit().await.map_err(Failure::AtCommit)?;
         Ok(outcomes)
-    }
-}
-
-enum Failure {
-    /// Nothing took effect.
-    Before(Error),
-    /// The commit was asked for, and its outcome is not known.
-    AtCommit(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Before(error)
     }
 }
 
@@ -110,6 +99,7 @@ impl From<Error> for Failure {
 struct Batch {
     is_empty: bool,
     puts: BTreeMap<Table, Puts>,
+    gone_requests: Set<'static>,
     requests: Set<'static>,
     gone_keys: Set<'static>,
     new_keys: Set<'static>,
@@ -124,6 +114,7 @@ impl Default for Batch {
         Self {
             is_empty: true,
             puts: BTreeMap::new(),
+            gone_requests: Set::new(&[Uuid, Text]),
             requests: Set::new(&[Uuid, Text, Text, Bytes, Int, Int]),
             gone_keys: Set::new(&[Uuid, Text, Text]),
             new_keys: Set::new(&[Uuid, Text, Text, Uuid, Int]),
@@ -146,7 +137,7 @@ impl Batch {
             let Some((event, changed)) = &write.event else { continue };
             let body = write.resource.to_json()?;
             let places = log.append(change, &write.resource, *event, changed, &body);
-            self.put(write.resource.clone().at(places[0].1), body);
+            self.put(&write.resource, places[0].1, body);
             if first.is_none() {
                 let scope = change.ctx.request.as_ref().map(|it| it.scope);
                 outcome = places.iter().find(|it| Some(it.0) == scope).unwrap_or(&places[0]).1;
@@ -158,6 +149,10 @@ impl Batch {
             *self.counts.entry(domain.as_uuid()).or_default() += delta;
         }
         self.sweeps.extend(change.sweep);
+        // One that is there is too old to count: it would have been the answer otherwise.
+        let old =
+            change.ctx.request.iter().filter(|it| facts.requests.contains_key(&(it.scope, it.id.clone())));
+        self.gone_requests.extend(old.map(|it| [it.scope.as_uuid().into(), it.id.as_str().into()]));
         self.requests.extend(change.ctx.request.iter().map(|it| {
             [
                 it.scope.as_uuid().into(),
@@ -171,12 +166,15 @@ impl Batch {
         Ok(first.unwrap_or(outcome))
     }
 
-    fn put(&mut self, resource: Resource, body: String) {
-        if let Resource::Customer(customer) = &resource {
+    fn put(&mut self, resource: &Resource, sequence: i64, body: String) {
+        if let Resource::Customer(customer) = resource {
             let text = customer.profile.search_text();
             self.search.extend([[customer.id.as_uuid().into(), text.into()]]);
         }
-        self.puts.entry(resource.table()).or_insert_with(|| Puts::new(resource.table())).push(&resource, body);
+        self.puts
+            .entry(resource.table())
+            .or_insert_with(|| Puts::new(resource.table()))
+            .push(resource, sequence, body);
     }
 
     /// A name that is there leaves first, and comes back as it is from now on.
@@ -195,41 +193,45 @@ impl Batch {
         self.new_keys.extend([[scope, kind, text, owner.into(), held_until_us.into()]]);
     }
 
-    async fn write(self, tx: &mut Tx) -> Result<()> {
+    /// Writes it all, and the events with it, and commits.
+    async fn commit(self, mut tx: Tx, log: Appender) -> Result<()> {
         const FREE_KEYS: &str = "
             WITH q(scope, kind, key) AS ({set})
             DELETE FROM unique_keys WHERE (scope, kind, key) IN (SELECT scope, kind, key FROM q)";
+        const FORGET_REQUESTS: &str = "
+            WITH q(scope, id) AS ({set})
+            DELETE FROM requests WHERE (scope, id) IN (SELECT scope, id FROM q)";
         // Plain inserts: where somebody else's commit has made untrue what was judged, the primary key says so.
         const PUT_KEYS: &str = "
-            WITH q(scope, kind, key, owner, held_until_us) AS ({set})
             INSERT INTO unique_keys (scope, kind, key, owner, held_until_us)
-            SELECT scope, kind, key, owner, held_until_us FROM q WHERE scope IS NOT NULL";
+            SELECT scope, kind, key, owner, held_until_us FROM {q} WHERE scope IS NOT NULL";
         const PUT_REQUESTS: &str = "
-            WITH q(scope, id, method, digest, sequence, create_us) AS ({set})
             INSERT INTO requests (scope, id, method, digest, sequence, create_us)
-            SELECT scope, id, method, digest, sequence, create_us FROM q WHERE scope IS NOT NULL";
+            SELECT scope, id, method, digest, sequence, create_us FROM {q} WHERE scope IS NOT NULL";
         const PUT_COUNTS: &str = "
-            WITH q(scope, name, value) AS ({set})
-            INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM q WHERE scope IS NOT NULL
+            INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM {q} WHERE scope IS NOT NULL
             ON CONFLICT (scope, name) DO UPDATE SET value = counters.value + excluded.value";
         const PUT_SEARCH: &str = "
-            WITH q(customer_id, text) AS ({set})
-            INSERT INTO customer_search (customer_id, text) SELECT customer_id, text FROM q
+            INSERT INTO customer_search (customer_id, text) SELECT customer_id, text FROM {q}
             WHERE customer_id IS NOT NULL
             ON CONFLICT (customer_id) DO UPDATE SET text = excluded.text";
 
         tx.conn().run(FREE_KEYS, self.gone_keys).await?;
-        for puts in self.puts.into_values() {
-            tx.conn().run(&puts.sql(), puts.set).await?;
-        }
-        tx.conn().run(PUT_KEYS, self.new_keys).await?;
-        tx.conn().run(PUT_REQUESTS, self.requests).await?;
-        tx.conn().run(PUT_SEARCH, self.search).await?;
-        let counts = self.counts.into_iter().map(|(scope, delta)| [scope.into(), "customers".into(), delta.into()]);
-        tx.conn().run(PUT_COUNTS, Set::of(&[Type::Uuid, Type::Text, Type::Int], counts)).await?;
+        tx.conn().run(FORGET_REQUESTS, self.gone_requests).await?;
+        let counts =
+            self.counts.into_iter().map(|(scope, delta)| [scope.into(), "customers".into(), delta.into()]);
+        let counts = Set::of(&[Type::Uuid, Type::Text, Type::Int], counts);
+        let mut parts: Vec<Part<'_>> = self.puts.into_values().map(Puts::part).collect();
+        parts.extend([
+            Part::new("scope, kind, key, owner, held_until_us", self.new_keys, PUT_KEYS),
+            Part::new("scope, id, method, digest, sequence, create_us", self.requests, PUT_REQUESTS),
+            Part::new("customer_id, text", self.search, PUT_SEARCH),
+            Part::new("scope, name, value", counts, PUT_COUNTS),
+        ]);
+        parts.extend(log.parts());
         for it in self.sweeps {
-            sweep::run(tx, it).await?;
+            sweep::run(&mut tx, it).await?;
         }
-        Ok(())
+        tx.commit(parts).await
     }
 }

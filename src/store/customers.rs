@@ -5,8 +5,8 @@ use super::backend::Backend;
 use super::select::Select;
 use super::set::{Set, Type};
 use crate::domain::{
-    Customer, CustomerId, CustomerStatus, CustomerType, DomainId, KycStatus, Page, PageRequest, Position, Resource,
-    Result, Table,
+    Customer, CustomerId, CustomerStatus, CustomerType, DomainId, KycStatus, Page, PageRequest, Position,
+    Resource, Result, Table,
 };
 
 /// Which customers to list. Values of a field are alternatives; fields must all hold; an empty field says nothing.
@@ -62,10 +62,18 @@ impl CustomerFilter {
     /// Whether it asks for every live customer of its domains.
     #[must_use]
     pub fn is_everybody(&self) -> bool {
-        let Self { domains: _, ids, types, texts, statuses, kyc_statuses, after_us, before_us, search, .. } = self;
+        let Self {
+            domains: _, ids, types, texts, statuses, kyc_statuses, after_us, before_us, search, ..
+        } = self;
         let any_text = texts.iter().any(|it| !it.1.is_empty());
-        let any_list = !(ids.is_empty() && types.is_empty() && statuses.is_empty() && kyc_statuses.is_empty());
-        !any_text && !any_list && after_us.is_none() && before_us.is_none() && search.is_none() && !self.show_deleted
+        let any_list =
+            !(ids.is_empty() && types.is_empty() && statuses.is_empty() && kyc_statuses.is_empty());
+        !any_text
+            && !any_list
+            && after_us.is_none()
+            && before_us.is_none()
+            && search.is_none()
+            && !self.show_deleted
     }
 }
 
@@ -84,7 +92,11 @@ impl Store {
     /// # Errors
     ///
     /// Those of the database; [`crate::domain::Error::Overloaded`] where it would take too long.
-    pub async fn list_customers(&self, filter: &CustomerFilter, page: &PageRequest) -> Result<Page<Customer>> {
+    pub async fn list_customers(
+        &self,
+        filter: &CustomerFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Customer>> {
         let mut select = self.select_customers("t.body, t.sequence", filter);
         select.page(page, !filter.oldest_first);
         let rows: Vec<(String, i64)> = self.scan(select).await?;
@@ -143,31 +155,11 @@ impl Store {
         if !filter.show_deleted && !filter.statuses.contains(&CustomerStatus::Deleted) {
             select.and("t.status <> 'DELETED'");
         }
-        self.narrow_by_names(&mut select, filter);
+        narrow_by_names(&mut select, filter);
         if let Some(text) = &filter.search {
             self.narrow_by_search(&mut select, text);
         }
         select
-    }
-
-    /// Live customers are found by alias and external id through the index of unique names.
-    fn narrow_by_names(&self, select: &mut Select, filter: &CustomerFilter) {
-        let live_only = !filter.show_deleted && !filter.statuses.contains(&CustomerStatus::Deleted);
-        for (column, values) in filter.texts.iter().filter(|it| live_only && !it.1.is_empty()) {
-            let (kind, keys): (_, Vec<&str>) = match column {
-                TextColumn::PaymentAddress => {
-                    ("alias", values.iter().map(|it| it.split_once('@').map_or("", |it| it.0)).collect())
-                }
-                TextColumn::ExternalId => ("external_id", values.iter().map(String::as_str).collect()),
-                _ => continue,
-            };
-            let scopes = select.list(filter.domains.iter().map(|it| it.as_uuid()));
-            let keys = select.list(keys);
-            select.and(&format!(
-                "t.id IN (SELECT k.owner FROM unique_keys AS k
-                          WHERE k.scope IN {scopes} AND k.kind = '{kind}' AND k.key IN {keys})"
-            ));
-        }
     }
 
     /// Substrings are found through an index of trigrams; what it finds is compared whole.
@@ -181,13 +173,40 @@ impl Store {
                 ));
             }
             Backend::Sqlite(_) => {
-                let phrase = select.bind(format!("\"{}\"", text.replace('"', "\"\"")));
+                let (trigrams, whole) = (select.bind(trigrams(text)), select.bind(text.to_owned()));
                 select.and(&format!(
                     "t.id IN (SELECT s.customer_id FROM customer_search_index AS i
                               CROSS JOIN customer_search AS s ON s.docid = i.rowid
-                              WHERE i.text MATCH {phrase})"
+                              WHERE i.text MATCH {trigrams} AND instr(s.text, {whole}) > 0)"
                 ));
             }
         }
     }
+}
+
+/// Live customers are found by alias and external id through the index of unique names.
+fn narrow_by_names(select: &mut Select, filter: &CustomerFilter) {
+    let live_only = !filter.show_deleted && !filter.statuses.contains(&CustomerStatus::Deleted);
+    for (column, values) in filter.texts.iter().filter(|it| live_only && !it.1.is_empty()) {
+        let (kind, keys): (_, Vec<&str>) = match column {
+            TextColumn::PaymentAddress => {
+                ("alias", values.iter().map(|it| it.split_once('@').map_or("", |it| it.0)).collect())
+            }
+            TextColumn::ExternalId => ("external_id", values.iter().map(String::as_str).collect()),
+            _ => continue,
+        };
+        let scopes = select.list(filter.domains.iter().map(|it| it.as_uuid()));
+        let keys = select.list(keys);
+        select.and(&format!(
+            "t.id IN (SELECT k.owner FROM unique_keys AS k
+                      WHERE k.scope IN {scopes} AND k.kind = '{kind}' AND k.key IN {keys})"
+        ));
+    }
+}
+
+/// What FTS5 is asked for: every three characters of the text, each in quotes.
+fn trigrams(text: &str) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let quoted = |it: &[char]| format!("\"{}\"", it.iter().collect::<String>().replace('"', "\"\""));
+    characters.windows(3).map(quoted).collect::<Vec<_>>().join(" AND ")
 }

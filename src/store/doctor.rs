@@ -35,6 +35,20 @@ const CHECKS: &[(&str, &str)] = &[
          WHERE e.id IS NULL OR e.payload <> d.body",
     ),
     (
+        "each organization is what its last event says",
+        "SELECT count(*) FROM organizations AS o
+         LEFT JOIN events AS e ON e.log_id = o.id AND e.sequence = o.sequence AND e.resource_id = o.id
+         WHERE e.id IS NULL OR e.payload <> o.body",
+    ),
+    (
+        // A key that reaches no organization is the operators', whose log has the smallest id.
+        "each API key is what its last event says",
+        "SELECT count(*) FROM api_keys AS k
+         LEFT JOIN events AS e ON e.sequence = k.sequence AND e.resource_id = k.id
+             AND e.log_id = coalesce(k.domain_id, k.organization_id, (SELECT id FROM logs ORDER BY id LIMIT 1))
+         WHERE e.id IS NULL OR e.payload <> k.body",
+    ),
+    (
         "each customer belongs to a domain",
         "SELECT count(*) FROM customers AS c LEFT JOIN domains AS d ON d.id = c.domain_id WHERE d.id IS NULL",
     ),
@@ -57,9 +71,24 @@ const CHECKS: &[(&str, &str)] = &[
               - (SELECT count(payment_address) + count(external_id) FROM customers WHERE status <> 'DELETED'))",
     ),
     (
+        "each live customer has their email alone where the domain says so",
+        "SELECT count(*) FROM customers AS c JOIN domains AS d ON d.id = c.domain_id
+         LEFT JOIN unique_keys AS k ON k.scope = c.domain_id AND k.kind = 'email' AND k.key = c.email
+         WHERE c.status <> 'DELETED' AND c.email IS NOT NULL
+           AND d.body LIKE '%\"unique_email\":true%' AND (k.owner IS NULL OR k.owner <> c.id)",
+    ),
+    (
+        "no email is a name where the domain lets customers share one",
+        "SELECT count(*) FROM unique_keys AS k JOIN domains AS d ON d.id = k.scope
+         WHERE k.kind = 'email' AND d.body LIKE '%\"unique_email\":false%'",
+    ),
+    (
         "each domain's name is its own",
-        "SELECT count(*) FROM unique_keys AS k LEFT JOIN domains AS d ON d.id = k.owner
-         WHERE k.kind = 'domain_name' AND d.id IS NULL",
+        "SELECT (SELECT count(*) FROM unique_keys AS k LEFT JOIN domains AS d ON d.id = k.owner
+                 WHERE k.kind = 'domain_name' AND d.id IS NULL)
+              + (SELECT count(*) FROM domains AS d LEFT JOIN unique_keys AS k
+                     ON k.kind = 'domain_name' AND k.owner = d.id AND k.held_until_us IS NULL
+                 WHERE k.owner IS NULL OR d.body NOT LIKE '%\"name\":\"' || k.key || '\"%')",
     ),
     (
         "each domain counts its live customers",
@@ -103,7 +132,8 @@ impl Store {
                 for (what, sql) in CHECKS {
                     found.push((*what, sqlx::query_scalar(*sql).fetch_one(&mut *tx).await?));
                 }
-                let broken: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut *tx).await?;
+                let broken: Vec<(String,)> =
+                    sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut *tx).await?;
                 let broken = broken.iter().filter(|it| it.0 != "ok").count();
                 found.push(("the file is not corrupt", i64::try_from(broken).unwrap_or(i64::MAX)));
             }

@@ -1,68 +1,89 @@
 //! What a group was decided on, as it is stored now.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
 use super::backend::Tx;
-use super::set::{Set, Type, Value};
-use super::{requests, sweep};
-use crate::domain::{Change, Facts, KeyChange, KeyState, Result, Sweep, Table, UniqueKey};
+use super::requests;
+use super::set::{Part, Set, Type, Value};
+use super::sweep;
+use crate::domain::{Change, DomainId, Error, Facts, KeyChange, KeyState, Result, Sweep, Table, UniqueKey};
+
+/// A row of any of the questions: which one, and what it found.
+type Row =
+    (String, Uuid, Option<String>, Option<String>, Option<Vec<u8>>, Option<Uuid>, Option<i64>, Option<i64>);
 
 /// Reads it under the locks of the logs, so that it stays true until the transaction ends.
 pub(super) async fn read(tx: &mut Tx, group: &[Change]) -> Result<Facts> {
-    let marks = group.iter().filter_map(|it| it.ctx.request.as_ref());
-    let mut shared_emails = HashSet::new();
+    let mut facts = Facts { shared_emails: shared_emails(tx, group).await?, ..Facts::default() };
+    let mut parts = vec![requests_of(group), keys_of(group)];
+    let expected: BTreeSet<_> =
+        group.iter().flat_map(Change::decided_on).map(|it| (it.table, it.id)).collect();
+    parts.extend(Table::ALL.iter().map(|table| rows_of(*table, &expected)));
+    for row in tx.conn().fetch_all_of::<Row>(parts).await? {
+        note(&mut facts, row)?;
+    }
+    Ok(facts)
+}
+
+fn requests_of(group: &[Change]) -> Part<'static> {
+    const READ: &str = "
+        SELECT 'request', r.scope, r.id, r.method, r.digest, CAST(NULL AS UUID), r.sequence, r.create_us
+        FROM {q} AS q CROSS JOIN requests AS r WHERE r.scope = q.scope AND r.id = q.id";
+    Part::new("scope, id", requests::set(group.iter().filter_map(|it| it.ctx.request.as_ref())), READ)
+}
+
+fn keys_of(group: &[Change]) -> Part<'static> {
+    const READ: &str = "
+        SELECT 'key', k.scope, k.kind, k.key, CAST(NULL AS BYTEA), k.owner, k.held_until_us, CAST(NULL AS BIGINT)
+        FROM {q} AS q CROSS JOIN unique_keys AS k WHERE k.scope = q.scope AND k.kind = q.kind AND k.key = q.key";
+    let touched: BTreeSet<_> = group.iter().flat_map(|it| &it.keys).map(KeyChange::key).collect();
+    let rows = touched
+        .into_iter()
+        .map(|it| [Value::from(it.scope), it.kind.as_str().into(), it.text.as_str().into()]);
+    Part::new("scope, kind, key", Set::of(&[Type::Uuid, Type::Text, Type::Text], rows), READ)
+}
+
+fn rows_of(table: Table, expected: &BTreeSet<(Table, Uuid)>) -> Part<'static> {
+    let ids = expected.iter().filter(|it| it.0 == table).map(|it| [it.1.into()]);
+    let sql = format!(
+        "SELECT '{table}', t.id, CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BYTEA), CAST(NULL AS UUID),
+                t.sequence, CAST(NULL AS BIGINT)
+         FROM {{q}} AS q CROSS JOIN {table} AS t WHERE t.id = q.id"
+    );
+    Part::new("id", Set::of(&[Type::Uuid], ids), sql)
+}
+
+fn note(facts: &mut Facts, row: Row) -> Result<()> {
+    let broken = || Error::internal("a fact is not whole");
+    match row {
+        (what, scope, Some(id), Some(method), Some(digest), _, Some(sequence), Some(create_us))
+            if what == "request" =>
+        {
+            let (key, remembered) = requests::parse((scope, id, method, digest, sequence, create_us))?;
+            facts.requests.insert(key, remembered);
+        }
+        (what, scope, Some(kind), Some(text), _, owner, held_until_us, _) if what == "key" => {
+            let kind = kind.parse().map_err(Error::internal)?;
+            facts.keys.insert(UniqueKey { scope, kind, text }, KeyState { owner, held_until_us });
+        }
+        (what, id, .., sequence, _) => {
+            let table = what.parse().map_err(Error::internal)?;
+            facts.rows.insert((table, id), sequence.ok_or_else(broken)?);
+        }
+    }
+    Ok(())
+}
+
+async fn shared_emails(tx: &mut Tx, group: &[Change]) -> Result<HashSet<DomainId>> {
+    let mut shared = HashSet::new();
     for change in group {
         if let Some(Sweep::TakeEmails(domain)) = change.sweep
             && sweep::emails_are_shared(tx, domain).await?
         {
-            shared_emails.insert(domain);
+            shared.insert(domain);
         }
     }
-    Ok(Facts {
-        requests: requests::read(tx.conn(), marks).await?,
-        keys: keys(tx, group).await?,
-        rows: rows(tx, group).await?,
-        shared_emails,
-    })
-}
-
-async fn keys(tx: &mut Tx, group: &[Change]) -> Result<HashMap<UniqueKey, KeyState>> {
-    const READ: &str = "
-        WITH q(scope, kind, key) AS ({set})
-        SELECT k.scope, k.kind, k.key, k.owner, k.held_until_us FROM q CROSS JOIN unique_keys AS k
-        WHERE k.scope = q.scope AND k.kind = q.kind AND k.key = q.key";
-    let touched: BTreeSet<_> = group.iter().flat_map(|it| &it.keys).map(KeyChange::key).collect();
-    if touched.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let set = Set::of(
-        &[Type::Uuid, Type::Text, Type::Text],
-        touched.into_iter().map(|it| [Value::from(it.scope), it.kind.as_str().into(), it.text.as_str().into()]),
-    );
-    let rows: Vec<(Uuid, String, String, Option<Uuid>, Option<i64>)> = tx.conn().fetch(READ, set).await?;
-    rows.into_iter()
-        .map(|(scope, kind, text, owner, held_until_us)| {
-            let kind = kind.parse().map_err(crate::domain::Error::internal)?;
-            Ok((UniqueKey { scope, kind, text }, KeyState { owner, held_until_us }))
-        })
-        .collect()
-}
-
-async fn rows(tx: &mut Tx, group: &[Change]) -> Result<HashMap<(Table, Uuid), i64>> {
-    let expected: BTreeSet<_> = group.iter().flat_map(Change::decided_on).map(|it| (it.table, it.id)).collect();
-    let mut versions = HashMap::with_capacity(expected.len());
-    for table in Table::ALL {
-        let ids: Vec<_> = expected.iter().filter(|it| it.0 == *table).map(|it| [it.1.into()]).collect();
-        if ids.is_empty() {
-            continue;
-        }
-        let sql = format!(
-            "WITH q(id) AS ({{set}}) SELECT t.id, t.sequence FROM q CROSS JOIN {table} AS t WHERE t.id = q.id"
-        );
-        let rows: Vec<(Uuid, i64)> = tx.conn().fetch(&sql, Set::of(&[Type::Uuid], ids)).await?;
-        versions.extend(rows.into_iter().map(|(id, sequence)| ((*table, id), sequence)));
-    }
-    Ok(versions)
+    Ok(shared)
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
-use super::backend::Tx;
-use super::set::{Set, Type, Value};
+use super::backend::{Db, Tx};
+use super::set::{Part, Set, Type, Value};
 use crate::clock;
 use crate::domain::{
-    Change, Error, EventHeader, EventId, EventType, Hash, LogId, Resource, Result, Table, chain,
+    Change, Domain, DomainId, Error, EventHeader, EventId, EventType, Hash, LogId, Resource, Result, Table,
+    chain,
 };
 
 /// The end of a log that is locked.
@@ -24,26 +25,26 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    /// Locks logs, in the order of their ids. One that is not there yet begins here.
-    pub(super) async fn lock(tx: &mut Tx, logs: &BTreeSet<LogId>) -> Result<Self> {
+    /// Begins a transaction with the locks of logs, taken in the order of their ids. A log that is not there yet begins
+    /// here.
+    pub(super) async fn lock(db: &Db, logs: &BTreeSet<LogId>) -> Result<(Tx, Self)> {
         use Type::{Bytes, Int, Text, Uuid};
         const READ: &str = "
             WITH q(id) AS ({set})
             SELECT l.id, l.last_sequence, l.last_us, l.chain FROM q CROSS JOIN logs AS l
             WHERE l.id = q.id ORDER BY l.id";
-        // SQLite's one write lock was taken when the transaction began.
-        let sql = if tx.is_postgres() { [READ, " FOR UPDATE OF l"].concat() } else { READ.to_owned() };
         let ids = Set::of(&[Uuid], logs.iter().map(|it| [it.as_uuid().into()]));
-        let rows: Vec<(uuid::Uuid, i64, i64, Vec<u8>)> = tx.conn().fetch(&sql, ids).await?;
+        let (tx, rows): (_, Vec<(uuid::Uuid, i64, i64, Vec<u8>)>) = db.begin(READ, ids).await?;
         let mut tips: BTreeMap<_, _> =
             logs.iter().map(|it| (*it, Tip { last_sequence: 0, last_us: 0, chain: [0; 32] })).collect();
         for (id, last_sequence, last_us, chain) in rows {
-            let chain = chain.try_into().map_err(|_| Error::internal(format!("log {id}: chain is not 32 bytes")))?;
+            let chain =
+                chain.try_into().map_err(|_| Error::internal(format!("log {id}: chain is not 32 bytes")))?;
             tips.insert(LogId::from_uuid(id), Tip { last_sequence, last_us, chain });
         }
         let types: &[Type] =
             &[Uuid, Int, Uuid, Text, Uuid, Uuid, Text, Text, Int, Text, Text, Text, Bytes, Bytes, Bytes];
-        Ok(Self { tips, events: Set::new(types) })
+        Ok((tx, Self { tips, events: Set::new(types) }))
     }
 
     /// Appends what happened to a resource, to its home and to the other logs the Change names.
@@ -113,26 +114,29 @@ impl Appender {
         sequence
     }
 
-    pub(super) async fn write(self, tx: &mut Tx) -> Result<()> {
+    /// The events, and the logs' new ends.
+    pub(super) fn parts(self) -> [Part<'static>; 2] {
+        const EVENT: &str =
+            "log_id, sequence, id, type, resource_id, customer_id, actor, request_id, create_us,
+                             changed_fields, reason, payload, salt, digest, chain";
         const PUT_EVENTS: &str = "
-            WITH q(log_id, sequence, id, type, resource_id, customer_id, actor, request_id, create_us,
-                   changed_fields, reason, payload, salt, digest, chain) AS ({set})
             INSERT INTO events (log_id, sequence, id, type, resource_id, customer_id, actor, request_id, create_us,
                                 changed_fields, reason, payload, salt, digest, chain)
             SELECT log_id, sequence, id, type, resource_id, customer_id, actor, request_id, create_us,
-                   changed_fields, reason, payload, salt, digest, chain FROM q WHERE log_id IS NOT NULL";
+                   changed_fields, reason, payload, salt, digest, chain FROM {q} WHERE log_id IS NOT NULL";
         const PUT_LOGS: &str = "
-            WITH q(id, last_sequence, last_us, chain) AS ({set})
             INSERT INTO logs (id, last_sequence, last_us, chain)
-            SELECT id, last_sequence, last_us, chain FROM q WHERE id IS NOT NULL
+            SELECT id, last_sequence, last_us, chain FROM {q} WHERE id IS NOT NULL
             ON CONFLICT (id) DO UPDATE SET last_sequence = excluded.last_sequence, last_us = excluded.last_us,
                                            chain = excluded.chain";
-
-        tx.conn().run(PUT_EVENTS, self.events).await?;
         let tips = self.tips.into_iter().filter(|(_, tip)| tip.last_sequence > 0).map(|(log, tip)| {
             [log.as_uuid().into(), tip.last_sequence.into(), tip.last_us.into(), tip.chain.into()]
         });
-        tx.conn().run(PUT_LOGS, Set::of(&[Type::Uuid, Type::Int, Type::Int, Type::Bytes], tips)).await
+        let tips = Set::of(&[Type::Uuid, Type::Int, Type::Int, Type::Bytes], tips);
+        [
+            Part::new(EVENT, self.events, PUT_EVENTS),
+            Part::new("id, last_sequence, last_us, chain", tips, PUT_LOGS),
+        ]
     }
 }
 
@@ -148,11 +152,36 @@ impl Store {
             SELECT e.type, e.payload FROM q CROSS JOIN events AS e
             WHERE e.log_id = q.log_id AND e.sequence = q.sequence";
         let place = [Value::from(log.as_uuid()), sequence.into()];
-        let rows: Vec<(String, Option<String>)> = self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
+        let rows: Vec<(String, Option<String>)> =
+            self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
         let missing = || Error::internal(format!("event {sequence} of log {} holds nothing", log.as_uuid()));
         let (kind, payload) = rows.into_iter().next().ok_or_else(missing)?;
         let table = table_of(&kind).ok_or_else(missing)?;
         Resource::from_json(table, &payload.ok_or_else(missing)?, sequence)
+    }
+
+    /// A domain as it was once its log had come to a sequence.
+    ///
+    /// It goes through the log backwards, to the last event about the domain itself: for the rare case that the domain
+    /// has changed since.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] where the log has no such domain.
+    pub async fn domain_as_of(&self, id: DomainId, sequence: i64) -> Result<Domain> {
+        const READ: &str = "
+            WITH q(log_id, sequence) AS ({set})
+            SELECT e.sequence, e.payload FROM events AS e
+            WHERE e.log_id = (SELECT log_id FROM q) AND e.sequence <= (SELECT sequence FROM q) AND e.resource_id = e.log_id
+            ORDER BY e.sequence DESC LIMIT 1";
+        let place = [Value::from(id.as_uuid()), sequence.into()];
+        let rows: Vec<(i64, Option<String>)> =
+            self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
+        let (sequence, payload) = rows
+            .into_iter()
+            .find_map(|(sequence, payload)| Some((sequence, payload?)))
+            .ok_or_else(|| Error::internal(format!("domain {id} was not there at {sequence}")))?;
+        Resource::from_json(Table::Domains, &payload, sequence)?.try_into()
     }
 }
 

@@ -38,12 +38,19 @@ impl Store {
              WHERE k.scope = q.scope AND k.kind = q.kind AND k.key = q.key AND k.held_until_us IS NULL
                AND t.id = k.owner"
         );
-        let rows = numbered(keys).map(|(n, it)| [n, it.scope.into(), it.kind.as_str().into(), it.text.as_str().into()]);
+        let rows = numbered(keys)
+            .map(|(n, it)| [n, it.scope.into(), it.kind.as_str().into(), it.text.as_str().into()]);
         let set = Set::of(&[Type::Int, Type::Uuid, Type::Text, Type::Text], rows);
         self.read_lines(table, &sql, set, keys.len()).await
     }
 
-    async fn read_lines(&self, table: Table, sql: &str, set: Set<'_>, asked: usize) -> Result<Vec<Option<Resource>>> {
+    async fn read_lines(
+        &self,
+        table: Table,
+        sql: &str,
+        set: Set<'_>,
+        asked: usize,
+    ) -> Result<Vec<Option<Resource>>> {
         let rows: Vec<(Option<String>,)> = self.read(sql, set).await?;
         let text = rows.into_iter().next().and_then(|it| it.0).unwrap_or_default();
         place(asked, text.lines().map(|line| parse(table, line)))
@@ -61,9 +68,12 @@ impl Store {
             WHERE t.id = q.id";
         let set = Set::of(&[Type::Int, Type::Uuid], numbered(ids).map(|(n, id)| [n, id.as_uuid().into()]));
         let rows: Vec<(i64, String, i64, Vec<u8>, Option<i64>)> = self.read(READ, set).await?;
-        place(ids.len(), rows.into_iter().map(|(n, body, sequence, hash, last_use_us)| {
-            Ok((n, api_key(&body, sequence, hash, last_use_us)?))
-        }))
+        place(
+            ids.len(),
+            rows.into_iter().map(|(n, body, sequence, hash, last_use_us)| {
+                Ok((n, api_key(&body, sequence, hash, last_use_us)?))
+            }),
+        )
     }
 }
 

@@ -40,12 +40,22 @@ impl Store {
         let mut tried = 1;
         loop {
             match self.read_once(sql, set.clone()).await {
-                Err(Error::DatabaseUnavailable(cause)) if tried < TRIES && !cause.to_string().contains("timed out") => {
+                Err(Error::DatabaseUnavailable(cause))
+                    if tried < TRIES && !cause.to_string().contains("timed out") =>
+                {
                     tried += 1;
                 }
                 done => return done,
             }
         }
+    }
+
+    /// Runs one write that is its own transaction and no Change: nothing that a caller sees depends on it.
+    async fn write<T: Fetched>(&self, sql: &str, set: Set<'_>) -> Result<Vec<T>> {
+        let mut connection = self.db.write.borrow().await?;
+        let found = connection.conn().fetch(sql, set).await?;
+        connection.give_back();
+        Ok(found)
     }
 
     async fn read_once<T: Fetched>(&self, sql: &str, set: Set<'_>) -> Result<Vec<T>> {

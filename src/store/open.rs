@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::migrate::{MigrateError, Migrator};
 
-use super::backend::{Backend, Db, POSTGRES, SQLITE, on};
 use super::Store;
+use super::backend::{Backend, Db, POSTGRES, SQLITE, on};
 use super::set::{Set, Type};
 use crate::domain::{Error, Result};
 
@@ -73,22 +73,35 @@ impl Store {
         Ok(())
     }
 
-    /// How the schema stands.
+    /// How the schema stands. Changes nothing.
     ///
     /// # Errors
     ///
     /// Those of the database.
     pub async fn schema(&self) -> Result<Schema> {
-        async fn applied(connection: &mut impl Migrate) -> Result<Vec<i64>, MigrateError> {
-            connection.ensure_migrations_table("_sqlx_migrations").await?;
-            let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
-            Ok(applied.into_iter().map(|it| it.version).collect())
-        }
-        let (applied, known): (_, &Migrator) = match &self.db.write.pool {
-            Backend::Postgres(pool) => (applied(&mut *pool.acquire().await?).await, &POSTGRES),
-            Backend::Sqlite(pool) => (applied(&mut *pool.acquire().await?).await, &SQLITE),
+        const APPLIED: &str = "SELECT version FROM _sqlx_migrations";
+        let (applied, known): (Vec<i64>, &Migrator) = match &self.db.write.pool {
+            Backend::Postgres(pool) => {
+                let is_there = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL");
+                let is_there: bool = is_there.fetch_one(pool).await?;
+                (
+                    if is_there { sqlx::query_scalar(APPLIED).fetch_all(pool).await? } else { Vec::new() },
+                    &POSTGRES,
+                )
+            }
+            // To look is not to make the file.
+            Backend::Sqlite(pool) if !pool.connect_options().get_filename().exists() => (Vec::new(), &SQLITE),
+            Backend::Sqlite(pool) => {
+                let is_there = sqlx::query_scalar(
+                    "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
+                );
+                let is_there: bool = is_there.fetch_one(pool).await?;
+                (
+                    if is_there { sqlx::query_scalar(APPLIED).fetch_all(pool).await? } else { Vec::new() },
+                    &SQLITE,
+                )
+            }
         };
-        let applied = applied.map_err(of_migration)?;
         let known: Vec<i64> = known.iter().map(|it| it.version).collect();
         Ok(if applied.iter().any(|it| !known.contains(it)) {
             Schema::Newer
@@ -123,14 +136,19 @@ impl Store {
                 let sql = "SELECT name, setting FROM pg_settings WHERE setting = 'off'
                            AND name IN ('fsync', 'full_page_writes', 'synchronous_commit')";
                 let off: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(pool).await?;
-                Ok(off.into_iter().map(|(name, setting)| format!("Postgres has `{name}` {setting}")).collect())
+                Ok(off
+                    .into_iter()
+                    .map(|(name, setting)| format!("Postgres has `{name}` {setting}"))
+                    .collect())
             }
             Backend::Sqlite(pool) => {
                 let mut connection = pool.acquire().await?;
                 let (version,): (String,) =
                     sqlx::query_as("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
-                let (journal,): (String,) = sqlx::query_as("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
-                let (synchronous,): (i64,) = sqlx::query_as("PRAGMA synchronous").fetch_one(&mut *connection).await?;
+                let (journal,): (String,) =
+                    sqlx::query_as("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
+                let (synchronous,): (i64,) =
+                    sqlx::query_as("PRAGMA synchronous").fetch_one(&mut *connection).await?;
                 Ok(sqlite_faults(&version, &journal, synchronous))
             }
         }
@@ -143,7 +161,11 @@ impl Store {
         let open = |pool: &super::backend::Pool| on!(pool, |pool| pool.size());
         [
             PoolUse { pool: "read", open: open(&read.pool), idle: read.idle() },
-            PoolUse { pool: "scan", open: open(&self.db.scan), idle: on!(&self.db.scan, |pool| pool.num_idle()) },
+            PoolUse {
+                pool: "scan",
+                open: open(&self.db.scan),
+                idle: on!(&self.db.scan, |pool| pool.num_idle()),
+            },
             PoolUse { pool: "write", open: open(&write.pool), idle: write.idle() },
         ]
     }

@@ -1,11 +1,8 @@
 //! Requests that took effect, so that none takes effect twice.
 
-use std::collections::HashMap;
-
 use uuid::Uuid;
 
 use super::Store;
-use super::backend::Conn;
 use super::set::{Set, Type, Value};
 use crate::domain::{Error, LogId, Remembered, RequestId, RequestMark, Result};
 
@@ -16,24 +13,16 @@ const READ: &str = "
 
 type Row = (Uuid, String, String, Vec<u8>, i64, i64);
 
-/// Those of the given requests that took effect.
-pub(super) async fn read(
-    conn: Conn<'_>,
-    marks: impl Iterator<Item = &RequestMark>,
-) -> Result<HashMap<(LogId, RequestId), Remembered>> {
-    let set = set(marks);
-    if set.is_empty() {
-        return Ok(HashMap::new());
-    }
-    conn.fetch(READ, set).await?.into_iter().map(parse).collect()
-}
-
-fn set<'a>(marks: impl Iterator<Item = &'a RequestMark>) -> Set<'static> {
+/// Requests to ask for.
+pub(super) fn set<'a>(marks: impl Iterator<Item = &'a RequestMark>) -> Set<'static> {
     let rows = marks.map(|it| [Value::from(it.scope.as_uuid()), it.id.as_str().into()]);
     Set::of(&[Type::Uuid, Type::Text], rows)
 }
 
-fn parse((scope, id, method, digest, sequence, create_us): Row) -> Result<((LogId, RequestId), Remembered)> {
+/// What a row says of a request that took effect.
+pub(super) fn parse(
+    (scope, id, method, digest, sequence, create_us): Row,
+) -> Result<((LogId, RequestId), Remembered)> {
     let id = RequestId::try_from(id).map_err(Error::internal)?;
     let digest = digest.try_into().map_err(|_| Error::internal("a request's digest is not 32 bytes"))?;
     Ok(((LogId::from_uuid(scope), id), Remembered { method, digest, sequence, create_us }))
@@ -60,14 +49,11 @@ impl Store {
         const FORGET: &str = "
             WITH q(before_us) AS ({set})
             DELETE FROM requests WHERE (scope, id) IN (
-                SELECT scope, id FROM requests WHERE create_us < (SELECT max(before_us) FROM q)
-                ORDER BY create_us LIMIT 1000)
+                SELECT scope, id FROM requests WHERE create_us < (SELECT max(before_us) FROM q) LIMIT 1000)
             RETURNING 1";
         loop {
-            let mut tx = self.db.begin().await?;
             let set = Set::of(&[Type::Int], [[before_us.into()]]);
-            let gone: Vec<(i32,)> = tx.conn().fetch(FORGET, set).await?;
-            tx.commit().await?;
+            let gone: Vec<(i32,)> = self.write(FORGET, set).await?;
             if gone.len() < 1000 {
                 return Ok(());
             }

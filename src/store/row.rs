@@ -1,12 +1,12 @@
 //! The tables of resources, declared once: which columns a resource is found by, beside its body.
 
-use super::set::{Set, Type, Value};
+use super::set::{Part, Set, Type, Value};
 use crate::domain::{Alias, DomainId, Email, Environment, ExternalId, OrganizationId, Phone};
 use crate::domain::{Resource, Table, Text};
 
-/// The columns of a table but the last three, which all have: `sequence`, `create_us`, `body`.
+/// The columns of a table that a put writes, in the order of [`row`].
 struct Columns {
-    names: &'static [&'static str],
+    list: &'static str,
     types: &'static [Type],
 }
 
@@ -14,23 +14,19 @@ const fn columns(table: Table) -> Columns {
     use Type::{Bytes, Int, Text, Uuid};
     match table {
         Table::Organizations => {
-            Columns { names: &["id", "sequence", "create_us", "body"], types: &[Uuid, Int, Int, Text] }
+            Columns { list: "id, sequence, create_us, body", types: &[Uuid, Int, Int, Text] }
         }
         Table::Domains => Columns {
-            names: &["id", "organization_id", "environment", "sequence", "create_us", "body"],
+            list: "id, organization_id, environment, sequence, create_us, body",
             types: &[Uuid, Uuid, Text, Int, Int, Text],
         },
         Table::ApiKeys => Columns {
-            names: &[
-                "id", "organization_id", "domain_id", "environment", "secret_sha256", "sequence", "create_us", "body",
-            ],
+            list: "id, organization_id, domain_id, environment, secret_sha256, sequence, create_us, body",
             types: &[Uuid, Uuid, Uuid, Text, Bytes, Int, Int, Text],
         },
         Table::Customers => Columns {
-            names: &[
-                "id", "domain_id", "type", "first_name", "middle_name", "last_name", "nick_name", "payment_address",
-                "email", "phone", "external_id", "status", "kyc_status", "sequence", "create_us", "body",
-            ],
+            list: "id, domain_id, type, first_name, middle_name, last_name, nick_name, payment_address, email, phone, \
+                   external_id, status, kyc_status, sequence, create_us, body",
             types: &[
                 Uuid, Uuid, Text, Text, Text, Text, Text, Text, Text, Text, Text, Text, Text, Int, Int, Text,
             ],
@@ -39,16 +35,16 @@ const fn columns(table: Table) -> Columns {
 }
 
 /// The values of a resource's row, in the order of its columns.
-fn row(resource: &Resource, body: String) -> Vec<Value> {
+fn row(resource: &Resource, sequence: i64, body: String) -> Vec<Value> {
     match resource {
         Resource::Organization(it) => {
-            vec![it.id.as_uuid().into(), it.sequence.into(), it.create_us.into(), body.into()]
+            vec![it.id.as_uuid().into(), sequence.into(), it.create_us.into(), body.into()]
         }
         Resource::Domain(it) => vec![
             it.id.as_uuid().into(),
             it.organization_id.as_uuid().into(),
             it.environment.as_str().into(),
-            it.sequence.into(),
+            sequence.into(),
             it.create_us.into(),
             body.into(),
         ],
@@ -58,7 +54,7 @@ fn row(resource: &Resource, body: String) -> Vec<Value> {
             it.domain_id.map(DomainId::as_uuid).into(),
             it.environment.map(Environment::as_str).into(),
             (*it.secret_sha256.as_bytes()).into(),
-            it.sequence.into(),
+            sequence.into(),
             it.create_us.into(),
             body.into(),
         ],
@@ -76,7 +72,7 @@ fn row(resource: &Resource, body: String) -> Vec<Value> {
             it.profile.external_id.as_ref().map(ExternalId::as_str).into(),
             it.status.as_str().into(),
             it.kyc_status.as_str().into(),
-            it.sequence.into(),
+            sequence.into(),
             it.create_us.into(),
             body.into(),
         ],
@@ -99,19 +95,20 @@ impl Puts {
         Self { table, set: Set::new(columns(table).types) }
     }
 
-    pub(super) fn push(&mut self, resource: &Resource, body: String) {
-        self.set.extend([row(resource, body)]);
+    pub(super) fn push(&mut self, resource: &Resource, sequence: i64, body: String) {
+        self.set.extend([row(resource, sequence, body)]);
     }
 
-    pub(super) fn sql(&self) -> String {
-        let names = columns(self.table).names;
-        let list = names.join(", ");
-        let sets: Vec<String> = names[1..].iter().map(|it| format!("{it} = excluded.{it}")).collect();
-        format!(
-            "WITH q({list}) AS ({{set}}) INSERT INTO {table} ({list}) SELECT {list} FROM q WHERE id IS NOT NULL
+    /// The statement that puts them.
+    pub(super) fn part(self) -> Part<'static> {
+        let Columns { list, .. } = columns(self.table);
+        let sets: Vec<String> = list.split(", ").skip(1).map(|it| format!("{it} = excluded.{it}")).collect();
+        let sql = format!(
+            "INSERT INTO {table} ({list}) SELECT {list} FROM {{q}} WHERE id IS NOT NULL
              ON CONFLICT (id) DO UPDATE SET {sets}",
             table = self.table,
             sets = sets.join(", "),
-        )
+        );
+        Part::new(list, self.set, sql)
     }
 }

@@ -1,5 +1,6 @@
 //! Lists: one SELECT, put together from the filters that are there.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use super::Store;
@@ -46,7 +47,7 @@ impl Select {
             self.and(&format!("(t.create_us, t.id) {sign} ({create_us}, {id})"));
         }
         let limit = self.bind(i64::from(page.size) + 1);
-        self.text.push_str(&format!(" ORDER BY t.create_us {order}, t.id {order} LIMIT {limit}"));
+        let _ = write!(self.text, " ORDER BY t.create_us {order}, t.id {order} LIMIT {limit}");
     }
 
     /// Counts what would be selected, up to a bound.

@@ -4,6 +4,7 @@
 //! the set goes as one array a column, through UNNEST; to SQLite as VALUES, filled up with rows of NULL to a power of
 //! two so that there are few statements to prepare. Every statement skips or never matches rows of NULL.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sqlx::postgres::{PgArguments, PgRow};
@@ -70,7 +71,10 @@ impl<'a> Set<'a> {
     }
 
     /// The set of many rows.
-    pub(super) fn of<const N: usize>(types: &'a [Type; N], rows: impl IntoIterator<Item = [Value; N]>) -> Self {
+    pub(super) fn of<const N: usize>(
+        types: &'a [Type; N],
+        rows: impl IntoIterator<Item = [Value; N]>,
+    ) -> Self {
         let mut set = Self::new(types);
         set.extend(rows);
         set
@@ -88,7 +92,8 @@ impl<'a> Set<'a> {
         self.values.len() / self.types.len()
     }
 
-    fn for_postgres(self, sql: &str) -> Result<(String, PgArguments)> {
+    /// The rows as Postgres takes them, in parameters from `$first` on.
+    fn for_postgres(self, first: usize, arguments: &mut PgArguments) -> Result<String> {
         let mut source = String::from("SELECT * FROM UNNEST(");
         for (at, kind) in self.types.iter().enumerate() {
             let array = match kind {
@@ -97,32 +102,53 @@ impl<'a> Set<'a> {
                 Type::Text => "text",
                 Type::Bytes => "bytea",
             };
-            let _ = write!(source, "{}${}::{array}[]", if at == 0 { "" } else { ", " }, at + 1);
+            let _ = write!(source, "{}${}::{array}[]", if at == 0 { "" } else { ", " }, first + at);
         }
         source.push(')');
-        let mut columns: Vec<Vec<Value>> = self.types.iter().map(|_| Vec::with_capacity(self.len())).collect();
         let width = self.types.len();
+        let mut columns: Vec<Vec<Value>> =
+            self.types.iter().map(|_| Vec::with_capacity(self.len())).collect();
         for (at, value) in self.values.into_iter().enumerate() {
             columns[at % width].push(value);
         }
-        let mut arguments = PgArguments::default();
         for (kind, column) in self.types.iter().zip(columns) {
-            add_array(&mut arguments, *kind, column)?;
+            add_array(arguments, *kind, column)?;
         }
-        Ok((sql.replacen("{set}", &source, 1), arguments))
+        Ok(source)
     }
 
-    fn for_sqlite(mut self, sql: &str) -> Result<(String, SqliteArguments)> {
+    /// The rows as SQLite takes them, in parameters that follow those before.
+    fn for_sqlite(self, arguments: &mut SqliteArguments) -> Result<String> {
         let rows = self.len().next_power_of_two();
-        self.values.resize(rows * self.types.len(), Value::Null);
-        let row = format!("({})", vec!["?"; self.types.len()].join(","));
-        let source = format!("VALUES {}", vec![row; rows].join(","));
-        let mut arguments = SqliteArguments::default();
-        arguments.reserve(self.values.len(), 0);
-        for value in self.values {
-            add(&mut arguments, value)?;
+        let missing = rows * self.types.len() - self.values.len();
+        arguments.reserve(rows * self.types.len(), 0);
+        for value in self.values.into_iter().chain(std::iter::repeat_n(Value::Null, missing)) {
+            add(arguments, value)?;
         }
-        Ok((sql.replacen("{set}", &source, 1), arguments))
+        let row = format!("({})", vec!["?"; self.types.len()].join(","));
+        Ok(format!("VALUES {}", vec![row; rows].join(",")))
+    }
+}
+
+/// A statement that goes to the database together with others: a question costs more than its answer.
+///
+/// `{q}` in its text is where the rows of its set are, under the names of `columns`.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    pub(super) columns: &'a str,
+    pub(super) set: Set<'a>,
+    pub(super) sql: Cow<'a, str>,
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn new(columns: &'a str, set: Set<'a>, sql: impl Into<Cow<'a, str>>) -> Self {
+        Self { columns, set, sql: sql.into() }
+    }
+
+    /// `q(columns) AS (source)`, and the text that reads from it.
+    fn named(columns: &str, sql: &str, source: &str, at: usize) -> (String, String) {
+        let q = format!("q{at}");
+        (format!("{q}({columns}) AS ({source})"), sql.replace("{q}", &q))
     }
 }
 
@@ -171,14 +197,79 @@ impl Conn<'_> {
     pub(super) async fn fetch<T: Fetched>(self, sql: &str, set: Set<'_>) -> Result<Vec<T>> {
         Ok(match self {
             Backend::Postgres(connection) => {
-                let (sql, arguments) = set.for_postgres(sql)?;
+                let mut arguments = PgArguments::default();
+                let sql = sql.replacen("{set}", &set.for_postgres(1, &mut arguments)?, 1);
                 query_as_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?
             }
             Backend::Sqlite(connection) => {
-                let (sql, arguments) = set.for_sqlite(sql)?;
+                let mut arguments = SqliteArguments::default();
+                let sql = sql.replacen("{set}", &set.for_sqlite(&mut arguments)?, 1);
                 query_as_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?
             }
         })
+    }
+
+    /// Reads what several questions find, of the same columns, as one statement.
+    pub(super) async fn fetch_all_of<T: Fetched>(self, parts: Vec<Part<'_>>) -> Result<Vec<T>> {
+        let parts: Vec<_> = parts.into_iter().filter(|it| !it.set.is_empty()).collect();
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut sources, mut questions) = (Vec::new(), Vec::new());
+        let mut add = |columns: &str, sql: &str, source: &str| {
+            let (source, question) = Part::named(columns, sql, source, sources.len());
+            sources.push(source);
+            questions.push(question);
+        };
+        Ok(match self {
+            Backend::Postgres(connection) => {
+                let mut arguments = PgArguments::default();
+                for Part { columns, set, sql } in parts {
+                    add(columns, &sql, &set.for_postgres(arguments.len() + 1, &mut arguments)?);
+                }
+                let sql = format!("WITH {} {}", sources.join(", "), questions.join(" UNION ALL "));
+                query_as_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?
+            }
+            Backend::Sqlite(connection) => {
+                let mut arguments = SqliteArguments::default();
+                for Part { columns, set, sql } in parts {
+                    add(columns, &sql, &set.for_sqlite(&mut arguments)?);
+                }
+                let sql = format!("WITH {} {}", sources.join(", "), questions.join(" UNION ALL "));
+                query_as_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?
+            }
+        })
+    }
+
+    /// Runs several writes, none of which reads what another writes, in one go: to Postgres as one statement, to SQLite
+    /// as one text of several, with `last` at its end.
+    pub(super) async fn run_all(self, parts: Vec<Part<'_>>, last: &str) -> Result<()> {
+        let mut texts = Vec::with_capacity(parts.len() + 1);
+        let parts = parts.into_iter().filter(|it| !it.set.is_empty());
+        match self {
+            Backend::Postgres(connection) => {
+                let mut arguments = PgArguments::default();
+                for Part { columns, set, sql } in parts {
+                    let source = set.for_postgres(arguments.len() + 1, &mut arguments)?;
+                    let (source, write) = Part::named(columns, &sql, &source, texts.len());
+                    texts.push(format!("{source}, w{} AS ({write})", texts.len()));
+                }
+                if !texts.is_empty() {
+                    let sql = format!("WITH {} SELECT 1", texts.join(", "));
+                    query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
+                }
+            }
+            Backend::Sqlite(connection) => {
+                let mut arguments = SqliteArguments::default();
+                for Part { columns, set, sql } in parts {
+                    let (source, write) = Part::named(columns, &sql, &set.for_sqlite(&mut arguments)?, 0);
+                    texts.push(format!("WITH {source} {write}"));
+                }
+                texts.push(last.to_owned());
+                query_with(AssertSqlSafe(texts.join(";\n")), arguments).execute(connection).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs a statement with a set. An empty set is nothing to do.
@@ -186,17 +277,7 @@ impl Conn<'_> {
         if set.is_empty() {
             return Ok(());
         }
-        match self {
-            Backend::Postgres(connection) => {
-                let (sql, arguments) = set.for_postgres(sql)?;
-                query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
-            }
-            Backend::Sqlite(connection) => {
-                let (sql, arguments) = set.for_sqlite(sql)?;
-                query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
-            }
-        }
-        Ok(())
+        self.fetch::<(i64,)>(sql, set).await.map(drop)
     }
 
     /// Runs a statement with single values, and reads what it returns. Not kept prepared: its text varies.

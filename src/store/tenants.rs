@@ -5,8 +5,8 @@ use super::lookup::api_key;
 use super::select::Select;
 use super::set::{Set, Type, Value};
 use crate::domain::{
-    ApiKey, ApiKeyId, Domain, DomainId, Environment, Error, Organization, OrganizationId, Page, PageRequest, Position,
-    Reach, Resource, Result, Table,
+    ApiKey, ApiKeyId, Domain, DomainId, Environment, Error, Organization, OrganizationId, Page, PageRequest,
+    Position, Reach, Resource, Result, Table,
 };
 
 impl Store {
@@ -16,7 +16,8 @@ impl Store {
     ///
     /// Those of the database.
     pub async fn list_organizations(&self, page: &PageRequest) -> Result<Page<Organization>> {
-        let found = self.list(Table::Organizations, Select::new("t.body, t.sequence", "organizations"), page).await?;
+        let found =
+            self.list(Table::Organizations, Select::new("t.body, t.sequence", "organizations"), page).await?;
         Ok(page.page(found, |it: &Organization| Position { create_us: it.create_us, id: it.id.as_uuid() }))
     }
 
@@ -46,9 +47,14 @@ impl Store {
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn domain_ids(&self, organization: OrganizationId, environment: Environment) -> Result<Vec<DomainId>> {
+    pub async fn domain_ids(
+        &self,
+        organization: OrganizationId,
+        environment: Environment,
+    ) -> Result<Vec<DomainId>> {
         let mut select = Select::new("t.id", "domains");
-        let (organization, environment) = (select.bind(organization.as_uuid()), select.bind(environment.as_str()));
+        let (organization, environment) =
+            (select.bind(organization.as_uuid()), select.bind(environment.as_str()));
         select.and(&format!("t.organization_id = {organization} AND t.environment = {environment}"));
         let rows: Vec<(uuid::Uuid,)> = self.scan(select).await?;
         Ok(rows.into_iter().map(|it| DomainId::from_uuid(it.0)).collect())
@@ -95,9 +101,7 @@ impl Store {
             UPDATE api_keys SET last_use_us = (SELECT q.used_us FROM q WHERE q.id = api_keys.id)
             WHERE id IN (SELECT id FROM q)";
         let rows = uses.iter().map(|(id, used_us)| [Value::from(id.as_uuid()), (*used_us).into()]);
-        let mut tx = self.db.begin().await?;
-        tx.conn().run(NOTE, Set::of(&[Type::Uuid, Type::Int], rows)).await?;
-        tx.commit().await
+        self.write::<(i64,)>(NOTE, Set::of(&[Type::Uuid, Type::Int], rows)).await.map(drop)
     }
 
     async fn list<T: TryFrom<Resource, Error = Error>>(
@@ -108,7 +112,9 @@ impl Store {
     ) -> Result<Vec<T>> {
         select.page(page, false);
         let rows: Vec<(String, i64)> = self.scan(select).await?;
-        rows.into_iter().map(|(body, sequence)| Resource::from_json(table, &body, sequence)?.try_into()).collect()
+        rows.into_iter()
+            .map(|(body, sequence)| Resource::from_json(table, &body, sequence)?.try_into())
+            .collect()
     }
 }
 

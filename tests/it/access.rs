@@ -6,6 +6,7 @@
 //!
 //!     UPDATE_GOLDEN=1 ./scripts/test access
 
+mod objects;
 mod table;
 mod world;
 
@@ -17,10 +18,11 @@ use purser::api;
 use purser::domain::{DomainSettings, DomainStatus, Scope, SettingsPatch};
 use tonic::{Code, Status};
 
+use crate::descriptors::{Told, call, code_name, comment, decode, encode, method, methods};
 use crate::harness::{line, on_each_database, operator, reason};
-use crate::wire::{Told, call, code_name, comment, decode, encode, method, methods};
+use objects::Whose;
 use table::{CURIOUS, Kind, ROWS, Row};
-use world::{Identity, Whose, World};
+use world::{Identity, World};
 
 on_each_database!(World:
     every_identity_is_told_what_the_golden_file_says,
@@ -30,7 +32,11 @@ on_each_database!(World:
 #[test]
 fn every_method_has_a_row() {
     for method in methods() {
-        assert!(ROWS.iter().any(|it| it.method == method.name()), "{} needs a row in access/table.rs", method.name());
+        assert!(
+            ROWS.iter().any(|it| it.method == method.name()),
+            "{} needs a row in access/table.rs",
+            method.name()
+        );
     }
 }
 
@@ -41,13 +47,22 @@ async fn every_identity_is_told_what_the_golden_file_says(world: World) {
         let method = method(row.method);
         let scope = scope_of(&method);
         let columns = Whose::of(row.kind);
-        let named: Vec<_> = columns.iter().map(|it| it.1).filter(|_| columns.len() > 1).collect();
-        writeln!(told, "\n{}, {scope}: {}", title(&method, row), named.join(" | ")).unwrap();
+        let named: Vec<_> = columns.iter().map(|it| it.1).collect();
+        let named = if named.len() > 1 { format!(" {}", named.join(" | ")) } else { String::new() };
+        writeln!(told, "\n{}, {scope}:{named}", title(&method, row)).unwrap();
         for (identity, name) in Identity::ALL {
             let mut cells = Vec::new();
             for (whose, _) in columns {
                 let request = encode(&method, &world.fill(row.json, row.kind, *whose).await);
                 let answer = call(&world.channel, &method, world.key(identity, scope), request).await;
+                if answer.reason == "SCOPE_MISSING" {
+                    assert_eq!(
+                        answer.metadata_of_reason().get("scope"),
+                        Some(&scope.to_string()),
+                        "{}",
+                        row.method
+                    );
+                }
                 cells.push(outcome(&world, &method, &answer));
                 if row.kind == Kind::Domain {
                     world.restore().await;
@@ -56,7 +71,7 @@ async fn every_identity_is_told_what_the_golden_file_says(world: World) {
             if cells.iter().all(|it| *it == cells[0]) {
                 cells.truncate(1);
             }
-            writeln!(told, "    {name:36}{}", cells.join(" | ")).unwrap();
+            writeln!(told, "    {name:38}{}", cells.join(" | ")).unwrap();
         }
     }
     compare(&told);
@@ -83,11 +98,19 @@ async fn what_is_another_tenants_looks_exactly_like_what_is_not_there(world: Wor
                         continue;
                     }
                     let request = encode(&method, &world.fill(row.json, row.kind, whose).await);
-                    answers.push((whose, call(&world.channel, &method, world.key(caller, scope), request).await));
+                    answers.push((
+                        whose,
+                        call(&world.channel, &method, world.key(caller, scope), request).await,
+                    ));
                 }
                 let (_, absent) = answers.pop().unwrap();
                 for (whose, answer) in answers {
-                    assert_eq!(answer, absent, "{} by {caller:?} about {whose:?}, {state}", title(&method, row));
+                    assert_eq!(
+                        answer,
+                        absent,
+                        "{} by {caller:?} about {whose:?}, {state}",
+                        title(&method, row)
+                    );
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! AdminService over the wire: organizations, domains and their settings, suspension, lists. Keys are in `keys.rs`.
+//! `AdminService` over the wire: organizations, domains and their settings, suspension, lists. Keys are in `keys.rs`.
 
 mod lists;
 mod replays;
@@ -40,7 +40,11 @@ async fn an_organization_has_a_name_that_people_can_read(server: TestServer) {
         let organization = Some(api::Organization { display_name: name.to_owned(), ..Default::default() });
         let request = api::CreateOrganizationRequest { organization, request_id: String::new() };
         let refused = admin.create_organization(request).await.unwrap_err();
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "INVALID_FIELD"), "{name:?}");
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::InvalidArgument, "INVALID_FIELD"),
+            "{name:?}"
+        );
         assert_eq!(bad_fields(&refused), ["organization.display_name"], "{name:?}");
     }
 }
@@ -65,10 +69,19 @@ async fn a_domain_is_found_by_id_and_by_name(server: TestServer) {
         let request = api::GetDomainRequest { key: Some(key) };
         assert_eq!(admin.get_domain(request).await.unwrap().into_inner().domain.as_ref(), Some(&made));
     }
-    let bad = [None, Some(Key::Id(organization.id)), Some(Key::Id(String::new())), Some(Key::Name("Acme".to_owned()))];
+    let bad = [
+        None,
+        Some(Key::Id(organization.id)),
+        Some(Key::Id(String::new())),
+        Some(Key::Name("Acme".to_owned())),
+    ];
     for key in bad {
         let refused = admin.get_domain(api::GetDomainRequest { key: key.clone() }).await.unwrap_err();
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "INVALID_FIELD"), "{key:?}");
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::InvalidArgument, "INVALID_FIELD"),
+            "{key:?}"
+        );
     }
 }
 
@@ -124,15 +137,18 @@ async fn every_bad_field_of_a_new_domain_is_named(server: TestServer) {
     let refused = admin.create_domain(request).await.unwrap_err();
     let mut fields = bad_fields(&refused);
     fields.sort_unstable();
-    assert_eq!(fields, [
-        "domain.environment",
-        "domain.name",
-        "domain.organization_id",
-        "domain.settings.alias_quarantine",
-        "domain.settings.default_customer_status",
-        "domain.settings.disclosure",
-        "domain.settings.required_fields",
-    ]);
+    assert_eq!(
+        fields,
+        [
+            "domain.environment",
+            "domain.name",
+            "domain.organization_id",
+            "domain.settings.alias_quarantine",
+            "domain.settings.default_customer_status",
+            "domain.settings.disclosure",
+            "domain.settings.required_fields",
+        ]
+    );
     let refused = admin.create_domain(api::CreateDomainRequest::default()).await.unwrap_err();
     let mut fields = bad_fields(&refused);
     fields.sort_unstable();
@@ -153,7 +169,10 @@ async fn what_only_operators_may_do_is_refused_to_others(server: TestServer) {
             domain(&mut admin, &tenant.organization.id.to_string(), "more").await.unwrap_err(),
         ];
         for refused in refusals {
-            assert_eq!((refused.code(), reason(&refused).as_str()), (Code::PermissionDenied, "OPERATOR_ONLY"));
+            assert_eq!(
+                (refused.code(), reason(&refused).as_str()),
+                (Code::PermissionDenied, "OPERATOR_ONLY")
+            );
         }
     }
 }

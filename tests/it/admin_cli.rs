@@ -66,18 +66,24 @@ async fn migrated(database: &Database) {
 
 async fn what_is_made_is_listed(database: Database) {
     let (organization, domain) = acme(&database).await;
-    let create = ["key", "create", "--domain", "acme", "--scopes", "customers.read,kyc.write", "--name", "Till 1"];
+    let create =
+        ["key", "create", "--domain", "acme", "--scopes", "customers.read,kyc.write", "--name", "Till 1"];
     let made = admin(&database, &create).await;
     let key = made.lines().next().unwrap().split("  ").next().unwrap().to_owned();
     let secret = made.lines().nth(1).unwrap().rsplit(' ').next().unwrap();
     assert!(key.starts_with("key_") && secret.starts_with("purser_test_"), "{made}");
 
-    assert!(admin(&database, &["organization", "list"]).await.starts_with(&format!("{organization}  Acme\n")));
+    assert!(
+        admin(&database, &["organization", "list"]).await.starts_with(&format!("{organization}  Acme\n"))
+    );
     let domains = admin(&database, &["domain", "list"]).await;
     assert!(domains.starts_with(&format!("{domain}  acme  {organization}")), "{domains}");
     assert!(domains.contains("SANDBOX"), "{domains}");
     let keys = admin(&database, &["key", "list", "--domain", "acme"]).await;
-    assert!(keys.starts_with(&format!("{key}  Till 1")) && keys.contains("customers.read,kyc.write"), "{keys}");
+    assert!(
+        keys.starts_with(&format!("{key}  Till 1")) && keys.contains("customers.read,kyc.write"),
+        "{keys}"
+    );
     assert!(!keys.contains(secret));
     assert_eq!(admin(&database, &["domain", "list", "--organization", &organization]).await, domains);
 }
@@ -93,27 +99,31 @@ async fn json_has_the_names_of_the_proto(database: Database) {
     let listed = admin_json(&database, &["domain", "list"]).await;
     let mut found = listed["domains"][0].clone();
     assert!(found["create_time"].take().is_string());
-    assert_eq!(found, json!({
-        "id": domain,
-        "organization_id": organization,
-        "name": "acme",
-        "environment": "ENVIRONMENT_SANDBOX",
-        "status": "DOMAIN_STATUS_ACTIVE",
-        "create_time": null,
-        "settings": {
-            "default_customer_status": "CUSTOMER_STATUS_ENABLED",
-            "unique_email": true,
-            "alias_quarantine": "2592000s",
-            "disclosure": "DISCLOSURE_FULL_NAME",
-        },
-    }));
+    assert_eq!(
+        found,
+        json!({
+            "id": domain,
+            "organization_id": organization,
+            "name": "acme",
+            "environment": "ENVIRONMENT_SANDBOX",
+            "status": "DOMAIN_STATUS_ACTIVE",
+            "create_time": null,
+            "settings": {
+                "default_customer_status": "CUSTOMER_STATUS_ENABLED",
+                "unique_email": true,
+                "alias_quarantine": "2592000s",
+                "disclosure": "DISCLOSURE_FULL_NAME",
+            },
+        })
+    );
 
     let create = ["key", "create", "--domain", &domain, "--scopes", "admin", "--expires", "90d"];
     let made = admin_json(&database, &create).await;
     assert!(made["secret"].as_str().unwrap().starts_with("purser_test_"));
     let key = made["api_key"].as_object().unwrap();
     let names: Vec<_> = key.keys().map(String::as_str).collect();
-    let mut expected = ["create_time", "domain_id", "environment", "expire_time", "id", "organization_id", "scopes"];
+    let mut expected =
+        ["create_time", "domain_id", "environment", "expire_time", "id", "organization_id", "scopes"];
     expected.sort_unstable();
     assert_eq!(names, expected);
     let id = key["id"].as_str().unwrap();
@@ -136,15 +146,18 @@ async fn every_setting_of_a_domain_can_be_given(database: Database) {
     ];
     let made = admin_json(&database, &create.concat()).await;
     assert_eq!(made["domain"]["environment"], "ENVIRONMENT_LIVE");
-    assert_eq!(made["domain"]["settings"], json!({
-        "default_customer_status": "CUSTOMER_STATUS_DISABLED",
-        "required_fields": ["first_name", "billing_address.country"],
-        "unique_email": false,
-        "kyc_required": true,
-        "alias_quarantine": "604800s",
-        "allow_mainnet_in_sandbox": true,
-        "disclosure": "DISCLOSURE_INITIALS",
-    }));
+    assert_eq!(
+        made["domain"]["settings"],
+        json!({
+            "default_customer_status": "CUSTOMER_STATUS_DISABLED",
+            "required_fields": ["first_name", "billing_address.country"],
+            "unique_email": false,
+            "kyc_required": true,
+            "alias_quarantine": "604800s",
+            "allow_mainnet_in_sandbox": true,
+            "disclosure": "DISCLOSURE_INITIALS",
+        })
+    );
 }
 
 async fn a_key_reaches_what_the_options_say(database: Database) {
@@ -167,11 +180,11 @@ async fn a_key_reaches_what_the_options_say(database: Database) {
         &["--operator", "--domain", "acme"],
         &["--operator", "--organization", &organization, "--environment", "live"],
         &["--organization", &organization],
-        &["--domain", "acme", "--environment", "live"],
         &["--organization", &organization, "--environment", "moon"],
         &["--operator", "--expires", "soon"],
     ] {
-        let all = [&["admin", "--database-url", &database.url, "key", "create", "--scopes", "all"], options].concat();
+        let all = [&["admin", "--database-url", &database.url, "key", "create", "--scopes", "all"], options]
+            .concat();
         let ran = run(&database, &all).await;
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{options:?}");
     }
@@ -222,19 +235,44 @@ async fn what_is_refused_is_one_line_and_a_failure(database: Database) {
     let (organization, _) = acme(&database).await;
     for (arguments, said) in [
         (&["organization", "create", "--name", " "][..], "`organization.display_name`"),
-        (&["domain", "create", "--organization", &organization, "--name", "acme"], "the domain name is already in use"),
+        (
+            &["domain", "create", "--organization", &organization, "--name", "acme"],
+            "the domain name is already in use",
+        ),
         (&["domain", "create", "--organization", &organization, "--name", "A"], "`domain.name`"),
         (&["domain", "create", "--organization", "org_1", "--name", "a"], "`domain.organization_id`"),
         (
-            &["domain", "create", "--organization", &organization, "--name", "n", "--auto-wallet-networks", "sepolia"],
+            &[
+                "domain",
+                "create",
+                "--organization",
+                &organization,
+                "--name",
+                "n",
+                "--auto-wallet-networks",
+                "sepolia",
+            ],
             "not available in this version",
         ),
         (
-            &["domain", "create", "--organization", &organization, "--name", "n", "--alias-quarantine", "300000000000y"],
+            &[
+                "domain",
+                "create",
+                "--organization",
+                &organization,
+                "--name",
+                "n",
+                "--alias-quarantine",
+                "300000000000y",
+            ],
             "`domain.settings.alias_quarantine`",
         ),
         (&["key", "create", "--domain", "nobody", "--scopes", "all"], "domain not found"),
         (&["key", "create", "--domain", "acme", "--scopes", "customers.burn"], "`api_key.scopes`"),
+        (
+            &["key", "create", "--domain", "acme", "--environment", "live", "--scopes", "all"],
+            "`api_key.environment`",
+        ),
         (&["key", "rotate", "key_00000000000000000000000000"], "API key not found"),
         (&["key", "revoke", &organization], "`id`"),
     ] {

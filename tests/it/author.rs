@@ -40,7 +40,8 @@ impl Author {
     pub async fn write(&mut self, client: &mut Customers, domain: &str) -> bool {
         self.calls += 1;
         let chance = self.rng.random_range(0..10);
-        let known: Vec<usize> = (0..self.records.len()).filter(|n| self.records[*n].open().is_none()).collect();
+        let known: Vec<usize> =
+            (0..self.records.len()).filter(|n| self.records[*n].open().is_none()).collect();
         let n = if known.is_empty() || chance < 4 {
             let alias = format!("{}-{}@{domain}", self.name, self.records.len());
             self.records.push(Record { alias, entries: Vec::new(), settled: 0 });
@@ -80,7 +81,9 @@ impl Author {
             match ask(client, record, &last.id, &last.operation).await {
                 Ok((again, replayed)) => {
                     if replayed != done || (done && Some(&again) != found.as_ref()) {
-                        wrong.push(format!("{last:?}: found {found:?}, repeated ({replayed}) it is {again:?}"));
+                        wrong.push(format!(
+                            "{last:?}: found {found:?}, repeated ({replayed}) it is {again:?}"
+                        ));
                     }
                     record.entries = vec![Entry { outcome: Outcome::Ok(Box::new(again)), ..last }];
                     record.settled = 1;
@@ -162,7 +165,9 @@ fn told<T>(response: Response<T>, customer: impl Fn(T) -> Option<api::Customer>)
 /// The customer as the directory has it: by id if that is known, else by alias.
 async fn look(client: &mut Customers, record: &Record) -> Option<api::Customer> {
     use api::get_customer_request::Key;
-    let key = record.acknowledged().map_or_else(|| Key::PaymentAddress(record.alias.clone()), |it| Key::Id(it.id.clone()));
+    let key = record
+        .acknowledged()
+        .map_or_else(|| Key::PaymentAddress(record.alias.clone()), |it| Key::Id(it.id.clone()));
     let request = api::GetCustomerRequest { key: Some(key), ..Default::default() };
     match client.get_customer(request).await {
         Ok(found) => found.into_inner().customer,

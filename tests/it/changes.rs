@@ -1,9 +1,9 @@
 //! Changes, made as the program makes them: by the functions that decide.
 
 use purser::domain::{
-    Actor, Change, Context, Customer, CustomerId, CustomerPatch, Domain, DomainId, DomainSettings, Environment, Error,
-    KeyKind, NewCustomer, NewDomain, Organization, OrganizationId, Profile, RequestMark, Resource, SettingsPatch,
-    UniqueKey, Verdict, customer, tenant,
+    Actor, Change, Context, Customer, CustomerId, CustomerPatch, Domain, DomainId, DomainSettings,
+    Environment, Error, KeyKind, NewCustomer, NewDomain, Organization, OrganizationId, Profile, RequestMark,
+    Resource, SettingsPatch, UniqueKey, Verdict, customer, tenant,
 };
 use purser::store::{Outcome, Store};
 use serde_json::Value;
@@ -82,12 +82,20 @@ pub fn setting(domain: &Domain, fields: Value, ctx: Context) -> Change {
 /// One that every database refuses: a domain of an organization that is not there.
 pub fn refused() -> Change {
     let name = format!("d{}", any_id().simple());
-    tenant::create_domain(new_domain(OrganizationId::from_uuid(any_id()), &name, DomainSettings::default()),
-        DomainId::from_uuid(any_id()), now())
+    tenant::create_domain(
+        new_domain(OrganizationId::from_uuid(any_id()), &name, DomainSettings::default()),
+        DomainId::from_uuid(any_id()),
+        now(),
+    )
 }
 
 pub fn new_domain(organization_id: OrganizationId, name: &str, settings: DomainSettings) -> NewDomain {
-    NewDomain { organization_id, name: name.to_owned().try_into().unwrap(), environment: Environment::Sandbox, settings }
+    NewDomain {
+        organization_id,
+        name: name.to_owned().try_into().unwrap(),
+        environment: Environment::Sandbox,
+        settings,
+    }
 }
 
 /// Commits a group.

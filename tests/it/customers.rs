@@ -89,7 +89,9 @@ async fn what_is_output_only_is_not_read(mut it: Acme) {
     assert_ne!(made.id, other.id);
     assert_eq!(made.domain_id, other.domain_id);
     assert_eq!(made.kyc_status, i32::from(KycStatus::NotRequired));
-    assert!(made.block_reasons.is_empty() && made.delete_time.is_none() && made.sequence == other.sequence + 1);
+    assert!(
+        made.block_reasons.is_empty() && made.delete_time.is_none() && made.sequence == other.sequence + 1
+    );
     assert!(made.create_time.unwrap().seconds > 1_000_000_000);
 }
 
@@ -151,7 +153,11 @@ async fn a_name_has_one_owner_in_its_domain(mut it: Acme) {
     for (path, customer, reason) in [
         ("payment_address", aliased("ADA@acme"), "ALIAS_TAKEN"),
         ("email", Customer { email: "ADA@mail.example".to_owned(), ..Default::default() }, "EMAIL_TAKEN"),
-        ("external_id", Customer { external_id: "ext-ada".to_owned(), ..Default::default() }, "EXTERNAL_ID_TAKEN"),
+        (
+            "external_id",
+            Customer { external_id: "ext-ada".to_owned(), ..Default::default() },
+            "EXTERNAL_ID_TAKEN",
+        ),
     ] {
         for refused in [
             it.client.create(customer.clone()).await.unwrap_err(),
@@ -242,7 +248,14 @@ async fn an_organization_key_says_which_domain(mut it: Acme) {
     let refused = client.0.create_customer(create(String::new())).await.unwrap_err();
     assert_eq!((refused.code(), bad_fields(&refused)), (Code::InvalidArgument, vec!["domain_id".to_owned()]));
     for domain in [&it.tenant.domain, &second] {
-        let made = client.0.create_customer(create(domain.id.to_string())).await.unwrap().into_inner().customer.unwrap();
+        let made = client
+            .0
+            .create_customer(create(domain.id.to_string()))
+            .await
+            .unwrap()
+            .into_inner()
+            .customer
+            .unwrap();
         assert_eq!(made.domain_id, domain.id.to_string());
         let key = Some(Key::ExternalId("1".to_owned()));
         let get = api::GetCustomerRequest { key, domain_id: made.domain_id.clone() };
@@ -295,9 +308,15 @@ async fn who_can_receive_and_why_not(mut it: Acme) {
     let ada = it.client.set_kyc(&ada.id, KycStatus::InReview).await.unwrap();
     assert_eq!(reasons(&ada), [CustomerDisabled, KycInReview]);
     it.suspend(&it.tenant.domain).await;
-    assert_eq!(reasons(&it.client.get(&ada.id).await.unwrap()), [DomainSuspended, CustomerDisabled, KycInReview]);
+    assert_eq!(
+        reasons(&it.client.get(&ada.id).await.unwrap()),
+        [DomainSuspended, CustomerDisabled, KycInReview]
+    );
     let resolved = it.client.resolve("ada@acme").await.unwrap();
-    assert_eq!(resolved.block_reasons().collect::<Vec<_>>(), [DomainSuspended, CustomerDisabled, KycInReview]);
+    assert_eq!(
+        resolved.block_reasons().collect::<Vec<_>>(),
+        [DomainSuspended, CustomerDisabled, KycInReview]
+    );
     it.reinstate(&it.tenant.domain).await;
     let gone = it.client.delete(&ada.id).await.unwrap();
     assert_eq!(reasons(&gone), [CustomerDeleted, KycInReview]);

@@ -85,7 +85,10 @@ async fn a_batch_has_one_to_a_hundred_items(mut it: Acme) {
         let refused = get(&mut it.client, ids(size)).await.unwrap_err();
         assert_eq!((refused.code(), bad_fields(&refused)), (Code::InvalidArgument, vec!["ids".to_owned()]));
         let refused = resolve(&mut it.client, aliases(size)).await.unwrap_err();
-        assert_eq!((refused.code(), bad_fields(&refused)), (Code::InvalidArgument, vec!["payment_addresses".to_owned()]));
+        assert_eq!(
+            (refused.code(), bad_fields(&refused)),
+            (Code::InvalidArgument, vec!["payment_addresses".to_owned()])
+        );
     }
 }
 
@@ -101,7 +104,10 @@ async fn an_item_that_is_asked_twice_is_answered_twice(mut it: Acme) {
 
 async fn another_tenant_s_customers_look_like_none_in_a_batch(mut it: Acme) {
     let (_, mut globex) = it.other("globex").await;
-    let (ada, bob) = (it.client.create(whole("ada", "acme")).await.unwrap(), globex.create(whole("bob", "globex")).await.unwrap());
+    let (ada, bob) = (
+        it.client.create(whole("ada", "acme")).await.unwrap(),
+        globex.create(whole("bob", "globex")).await.unwrap(),
+    );
     let absent = "cust_01h455vb4pex5vsknk084sn02q".to_owned();
     let got = get(&mut globex, vec![ada.id, absent, bob.id.clone()]).await.unwrap();
     assert_eq!(got[0], got[1]);

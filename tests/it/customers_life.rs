@@ -172,7 +172,10 @@ async fn an_alias_is_held_as_long_as_was_the_rule_when_its_customer_was_deleted(
     it.client.delete(&ada.id).await.unwrap();
     it.set(&it.tenant.domain, json!({"alias_quarantine_us": 0})).await;
     it.client.delete(&bob.id).await.unwrap();
-    assert_eq!(refusal(it.client.create(aliased("ada@acme")).await), is(Code::AlreadyExists, "ALIAS_QUARANTINED"));
+    assert_eq!(
+        refusal(it.client.create(aliased("ada@acme")).await),
+        is(Code::AlreadyExists, "ALIAS_QUARANTINED")
+    );
     it.client.create(aliased("bob@acme")).await.unwrap();
 }
 
@@ -222,7 +225,10 @@ async fn kyc_goes_along_its_edges_and_no_others(mut it: Acme) {
                 assert_eq!(after.can_receive, matches!(to, NotRequired | Approved));
             } else {
                 let refused = answer.unwrap_err();
-                assert_eq!((told(&refused, "from").as_str(), told(&refused, "to").as_str()), (word(from), word(to)));
+                assert_eq!(
+                    (told(&refused, "from").as_str(), told(&refused, "to").as_str()),
+                    (word(from), word(to))
+                );
                 assert_eq!(
                     refusal::<()>(Err(refused)),
                     is(Code::FailedPrecondition, "KYC_TRANSITION_NOT_ALLOWED")
@@ -241,7 +247,8 @@ async fn a_kyc_status_has_to_be_one(mut it: Acme) {
         (2, "x".repeat(256), "reason"),
         (2, "a\u{7}".to_owned(), "reason"),
     ] {
-        let request = api::SetKycStatusRequest { id: ada.id.clone(), kyc_status, reason, ..Default::default() };
+        let request =
+            api::SetKycStatusRequest { id: ada.id.clone(), kyc_status, reason, ..Default::default() };
         let refused = it.client.0.set_kyc_status(request).await.unwrap_err();
         assert_eq!((refused.code(), bad_fields(&refused)), (Code::InvalidArgument, vec![field.to_owned()]));
     }

@@ -67,7 +67,8 @@ async fn an_alias_tells_its_customer_whole_to_their_own_domain(mut it: Acme) {
     for disclosure in ["FULL_NAME", "INITIALS", "STATUS_ONLY"] {
         let name = disclosure.to_lowercase().replace('_', "-");
         let (_, mut client) = it.with(&name, json!({"disclosure": disclosure})).await;
-        let made = client.create(Customer { payment_address: format!("ada@{name}"), ..named() }).await.unwrap();
+        let made =
+            client.create(Customer { payment_address: format!("ada@{name}"), ..named() }).await.unwrap();
         for alias in [format!("ada@{name}"), format!("ADA@{}", name.to_uppercase())] {
             assert_eq!(client.resolve(&alias).await.unwrap(), resolution(&made, &name));
         }
@@ -98,20 +99,25 @@ async fn others_are_told_as_much_as_the_domain_discloses(mut it: Acme) {
         trade_name: String::new(),
         ..full.clone()
     };
-    for (disclosure, expected) in
-        [("FULL_NAME", full.clone()), ("INITIALS", initials), ("STATUS_ONLY", status_only), ("FULL_NAME", full)]
-    {
+    for (disclosure, expected) in [
+        ("FULL_NAME", full.clone()),
+        ("INITIALS", initials),
+        ("STATUS_ONLY", status_only),
+        ("FULL_NAME", full),
+    ] {
         it.set(&tenant.domain, json!({"disclosure": disclosure})).await;
         assert_eq!(it.client.resolve("ada@globex").await.unwrap(), expected);
         let request = api::BatchResolveCustomersRequest { payment_addresses: vec!["Ada@Globex".to_owned()] };
-        let batch = it.client.0.batch_resolve_customers(request).await.unwrap().into_inner().results.remove(0);
+        let batch =
+            it.client.0.batch_resolve_customers(request).await.unwrap().into_inner().results.remove(0);
         assert_eq!(batch.result, Some(api::batch_resolve_customers_result::Result::Resolution(expected)));
     }
 }
 
 async fn an_organization_s_key_is_told_everything_of_its_own_domains(mut it: Acme) {
     it.set(&it.tenant.domain, json!({"disclosure": "STATUS_ONLY"})).await;
-    let made = it.client.create(Customer { payment_address: "ada@acme".to_owned(), ..named() }).await.unwrap();
+    let made =
+        it.client.create(Customer { payment_address: "ada@acme".to_owned(), ..named() }).await.unwrap();
     let key = it.server.organization_key(&it.tenant.organization, Environment::Sandbox, Scopes::all()).await;
     let mut organization = it.client_of(&key).await;
     assert_eq!(organization.resolve("ada@acme").await.unwrap(), resolution(&made, "acme"));
@@ -127,7 +133,9 @@ async fn environments_are_kept_apart(mut it: Acme) {
     it.client.create(aliased("ada@acme")).await.unwrap();
     live.create(aliased("ada@live")).await.unwrap();
     let not_found = is(Code::NotFound, "ALIAS_NOT_FOUND");
-    for (client, own, other) in [(&mut it.client, "ada@acme", "ada@live"), (&mut live, "ada@live", "ada@acme")] {
+    for (client, own, other) in
+        [(&mut it.client, "ada@acme", "ada@live"), (&mut live, "ada@live", "ada@acme")]
+    {
         client.resolve(own).await.unwrap();
         assert_eq!(refusal(client.resolve(other).await), not_found);
         assert_eq!(refusal(verify(client, other, "x").await), not_found);
@@ -171,7 +179,8 @@ async fn unknown_deleted_and_elsewhere_look_the_same(mut it: Acme) {
             resolved.push(bytes(&client.resolve(alias).await.unwrap_err()));
             verified.push(bytes(&verify(&mut client, alias, "Ada").await.unwrap_err()));
         }
-        let request = api::BatchResolveCustomersRequest { payment_addresses: aliases.map(str::to_owned).into() };
+        let request =
+            api::BatchResolveCustomersRequest { payment_addresses: aliases.map(str::to_owned).into() };
         let results = client.0.batch_resolve_customers(request).await.unwrap().into_inner().results;
         batched.extend(results.into_iter().map(|it| match it.result {
             Some(Error(error)) => (error.code, error.message.clone(), prost::Message::encode_to_vec(&error)),
@@ -185,7 +194,9 @@ async fn unknown_deleted_and_elsewhere_look_the_same(mut it: Acme) {
 }
 
 async fn an_alias_that_is_none_is_refused(mut it: Acme) {
-    for alias in ["", "ada", "@acme", "ada@", "ada @acme", "ada@acme ", "a@b@acme", "ad\u{e4}@acme", "-ada@acme"] {
+    for alias in
+        ["", "ada", "@acme", "ada@", "ada @acme", "ada@acme ", "a@b@acme", "ad\u{e4}@acme", "-ada@acme"]
+    {
         for refused in [
             it.client.resolve(alias).await.map(drop).unwrap_err(),
             verify(&mut it.client, alias, "Ada").await.map(drop).unwrap_err(),
@@ -203,7 +214,8 @@ async fn verify(client: &mut Client, alias: &str, name: &str) -> Answer<PayeeMat
 
 async fn a_payee_s_name_fits_nearly_or_not_at_all(mut it: Acme) {
     use PayeeMatch::{CloseMatch, Match, NoMatch};
-    let ada = Customer { first_name: "Zoë".to_owned(), last_name: "O'Neill".to_owned(), ..aliased("zoe@acme") };
+    let ada =
+        Customer { first_name: "Zoë".to_owned(), last_name: "O'Neill".to_owned(), ..aliased("zoe@acme") };
     it.client.create(ada).await.unwrap();
     let (tenant, mut other) = it.other("globex").await;
     it.set(&tenant.domain, json!({"disclosure": "STATUS_ONLY"})).await;
@@ -222,14 +234,23 @@ async fn a_payee_s_name_fits_nearly_or_not_at_all(mut it: Acme) {
     }
     for name in ["", "  ", "a\u{7}", &"x".repeat(256)] {
         let refused = verify(&mut it.client, "zoe@acme", name).await.unwrap_err();
-        assert_eq!((refused.code(), bad_fields(&refused)), (Code::InvalidArgument, vec!["name".to_owned()]), "{name:?}");
+        assert_eq!(
+            (refused.code(), bad_fields(&refused)),
+            (Code::InvalidArgument, vec!["name".to_owned()]),
+            "{name:?}"
+        );
     }
 }
 
 async fn a_payee_is_verified_by_the_name_that_counts(mut it: Acme) {
     use PayeeMatch::{Match, NoMatch};
     it.client.create(Customer { payment_address: "all@acme".to_owned(), ..named() }).await.unwrap();
-    let first_last = Customer { name: String::new(), email: String::new(), payment_address: "person@acme".to_owned(), ..named() };
+    let first_last = Customer {
+        name: String::new(),
+        email: String::new(),
+        payment_address: "person@acme".to_owned(),
+        ..named()
+    };
     it.client.create(first_last.clone()).await.unwrap();
     let firm = Customer {
         first_name: String::new(),
@@ -257,5 +278,8 @@ async fn a_payee_is_verified_while_disabled_and_never_when_gone(mut it: Acme) {
     let ada = it.client.create(asked).await.unwrap();
     assert_eq!(verify(&mut it.client, "ada@acme", "ADA").await.unwrap(), PayeeMatch::Match);
     it.client.delete(&ada.id).await.unwrap();
-    assert_eq!(refusal(verify(&mut it.client, "ada@acme", "Ada").await), is(Code::NotFound, "ALIAS_NOT_FOUND"));
+    assert_eq!(
+        refusal(verify(&mut it.client, "ada@acme", "Ada").await),
+        is(Code::NotFound, "ALIAS_NOT_FOUND")
+    );
 }

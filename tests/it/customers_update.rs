@@ -68,16 +68,34 @@ async fn a_field_that_is_masked_and_empty_is_cleared(mut it: Acme) {
         last_name: "C".to_owned(),
         nick_name: "D".to_owned(),
         phone: "+1234567".to_owned(),
-        business: Some(Business { trade_name: "T".to_owned(), industry: "6012".to_owned(), ..Default::default() }),
-        billing_address: Some(BillingAddress { city: "X".to_owned(), country: "GB".to_owned(), ..Default::default() }),
+        business: Some(Business {
+            trade_name: "T".to_owned(),
+            industry: "6012".to_owned(),
+            ..Default::default()
+        }),
+        billing_address: Some(BillingAddress {
+            city: "X".to_owned(),
+            country: "GB".to_owned(),
+            ..Default::default()
+        }),
         metadata: metadata(&[("a", 1.0)]),
         payment_address: String::new(),
         ..whole("ada", "acme")
     };
     let made = it.client.create(all).await.unwrap();
     let paths = [
-        "type", "name", "first_name", "middle_name", "last_name", "nick_name", "phone", "email", "external_id", "business",
-        "billing_address", "metadata",
+        "type",
+        "name",
+        "first_name",
+        "middle_name",
+        "last_name",
+        "nick_name",
+        "phone",
+        "email",
+        "external_id",
+        "business",
+        "billing_address",
+        "metadata",
     ];
     let cleared = it.client.update(&made.id, &paths, Customer::default()).await.unwrap();
     let expected = Customer {
@@ -105,7 +123,11 @@ async fn business_and_billing_address_change_whole_or_by_part(mut it: Acme) {
         Some(BillingAddress { line1: line1.to_owned(), city: city.to_owned(), ..Default::default() })
     };
     let business = |legal_name: &str, trade_name: &str| {
-        Some(Business { legal_name: legal_name.to_owned(), trade_name: trade_name.to_owned(), ..Default::default() })
+        Some(Business {
+            legal_name: legal_name.to_owned(),
+            trade_name: trade_name.to_owned(),
+            ..Default::default()
+        })
     };
     let customer = |business, billing_address| Customer { business, billing_address, ..Default::default() };
     let made = it.client.create(customer(business("L", "T"), address("1 Street", "X"))).await.unwrap();
@@ -123,13 +145,19 @@ async fn business_and_billing_address_change_whole_or_by_part(mut it: Acme) {
 
 async fn metadata_changes_whole_or_by_key(mut it: Acme) {
     let customer = |metadata| Customer { metadata, ..Default::default() };
-    let made = it.client.create(customer(metadata(&[("color", 1.0), ("size_2", 2.0), ("Odd Key.x", 3.0)]))).await.unwrap();
+    let made = it
+        .client
+        .create(customer(metadata(&[("color", 1.0), ("size_2", 2.0), ("Odd Key.x", 3.0)])))
+        .await
+        .unwrap();
     let asked = customer(metadata(&[("color", 5.0), ("size_2", 6.0), ("other", 7.0)]));
     let by_key = it.client.update(&made.id, &["metadata.color"], asked).await.unwrap();
     assert_eq!(by_key.metadata, metadata(&[("color", 5.0), ("size_2", 2.0), ("Odd Key.x", 3.0)]));
     let removed = it.client.update(&made.id, &["metadata.size_2"], Customer::default()).await.unwrap();
     assert_eq!(removed.metadata, metadata(&[("color", 5.0), ("Odd Key.x", 3.0)]));
-    for path in ["metadata.Odd Key.x", "metadata.Color", "metadata.color.deep", "metadata.", "metadata.\u{e9}"] {
+    for path in
+        ["metadata.Odd Key.x", "metadata.Color", "metadata.color.deep", "metadata.", "metadata.\u{e9}"]
+    {
         let refused = it.client.update(&made.id, &[path], Customer::default()).await.unwrap_err();
         assert_eq!(bad_fields(&refused), ["update_mask"], "{path}");
     }
@@ -176,12 +204,32 @@ async fn what_is_not_masked_is_not_even_looked_at(mut it: Acme) {
 async fn a_mask_must_name_fields_that_can_change(mut it: Acme) {
     let made = it.client.create(whole("ada", "acme")).await.unwrap();
     for path in [
-        "", "*", "nick", "Name", "name.first", "business.x", "billing_address.", "id", "domain_id", "kyc_status",
-        "can_receive", "block_reasons", "etag", "sequence", "create_time", "update_time", "delete_time", "customer.name",
+        "",
+        "*",
+        "nick",
+        "Name",
+        "name.first",
+        "business.x",
+        "billing_address.",
+        "id",
+        "domain_id",
+        "kyc_status",
+        "can_receive",
+        "block_reasons",
+        "etag",
+        "sequence",
+        "create_time",
+        "update_time",
+        "delete_time",
+        "customer.name",
     ] {
         let asked = Customer { name: "A".to_owned(), ..Default::default() };
         let refused = it.client.update(&made.id, &["name", path], asked).await.unwrap_err();
-        assert_eq!((refused.code(), bad_fields(&refused)), (Code::InvalidArgument, vec!["update_mask".to_owned()]), "{path}");
+        assert_eq!(
+            (refused.code(), bad_fields(&refused)),
+            (Code::InvalidArgument, vec!["update_mask".to_owned()]),
+            "{path}"
+        );
     }
     let mut without = updating(&made.id, &[], Customer::default());
     assert_eq!(bad_fields(&it.client.update_as(without.clone()).await.unwrap_err()), ["update_mask"]);
@@ -195,7 +243,10 @@ async fn a_status_goes_between_enabled_and_disabled_only(mut it: Acme) {
     let made = it.client.create(Customer::default()).await.unwrap();
     for status in [None, Deleted] {
         let refused = it.client.update(&made.id, &["status"], with_status(status)).await.unwrap_err();
-        assert_eq!((refused.code(), bad_fields(&refused)), (Code::InvalidArgument, vec!["customer.status".to_owned()]));
+        assert_eq!(
+            (refused.code(), bad_fields(&refused)),
+            (Code::InvalidArgument, vec!["customer.status".to_owned()])
+        );
     }
     for status in [Disabled, Enabled] {
         let after = it.client.update(&made.id, &["status"], with_status(status)).await.unwrap();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use prost_types::FieldMask;
 use purser::api;
+use purser::api::admin_service_client::AdminServiceClient;
 use purser::domain::{DomainSettings, Environment, KycStatus, Scopes};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use crate::author::renaming;
 use crate::concurrency::assert_sound;
-use crate::harness::{Admin, Bearer, Customers, Tenant, TestServer, on_each_database, reason};
+use crate::harness::{Admin, Bearer, Customers, Tenant, TestServer, customers, on_each_database, reason};
 use crate::raw::Raw;
 
 on_each_database!(TestServer: what_was_decided_holds_when_it_is_committed);
@@ -64,8 +65,8 @@ impl Round {
     async fn new(server: &TestServer, tenant: Tenant, operator: &str) -> Self {
         let mut clients = Vec::new();
         for client in crate::concurrency::channels(server, 2).await {
-            let admin = Admin::with_interceptor(client.clone(), Bearer::new(&tenant.key));
-            clients.push((Customers::with_interceptor(client, Bearer::new(&tenant.key)), admin));
+            let admin = AdminServiceClient::with_interceptor(client.clone(), Bearer::new(&tenant.key));
+            clients.push((customers(client, &tenant.key), admin));
         }
         let operator = (server.customers(operator).await, server.admin(operator).await);
         Self { domain: tenant.domain.id.into(), clients, operator }
@@ -101,7 +102,10 @@ impl Round {
         for live in customers.list_customers(request).await.unwrap().into_inner().customers {
             customers.soft_delete_customer(deleting(&live.id)).await.unwrap();
         }
-        admin.update_domain_settings(self.settings(&["unique_email", "required_fields"], false, &[])).await.unwrap();
+        admin
+            .update_domain_settings(self.settings(&["unique_email", "required_fields"], false, &[]))
+            .await
+            .unwrap();
     }
 
     /// The calls that race, by number.
@@ -149,9 +153,15 @@ impl Round {
         api::CreateCustomerRequest { customer, domain_id: self.domain.clone(), ..Default::default() }
     }
 
-    fn settings(&self, paths: &[&str], unique_email: bool, required: &[&str]) -> api::UpdateDomainSettingsRequest {
+    fn settings(
+        &self,
+        paths: &[&str],
+        unique_email: bool,
+        required: &[&str],
+    ) -> api::UpdateDomainSettingsRequest {
         let required_fields = required.iter().map(|it| (*it).to_owned()).collect();
-        let settings = api::DomainSettings { unique_email: Some(unique_email), required_fields, ..Default::default() };
+        let settings =
+            api::DomainSettings { unique_email: Some(unique_email), required_fields, ..Default::default() };
         api::UpdateDomainSettingsRequest {
             id: self.domain.clone(),
             settings: Some(settings),
@@ -183,9 +193,10 @@ async fn events(raw: &mut Raw, log: Uuid) -> Vec<Event> {
     let rows: Vec<(Uuid, i64, String, Uuid, String, String)> = raw
         .rows("SELECT log_id, sequence, type, resource_id, actor, payload FROM events ORDER BY log_id, sequence")
         .await;
-    let parsed = rows.into_iter().filter(|it| it.0 == log).map(|(_, sequence, kind, resource, actor, payload)| {
-        Event { sequence, kind, resource, actor, payload: serde_json::from_str(&payload).unwrap() }
-    });
+    let parsed =
+        rows.into_iter().filter(|it| it.0 == log).map(|(_, sequence, kind, resource, actor, payload)| {
+            Event { sequence, kind, resource, actor, payload: serde_json::from_str(&payload).unwrap() }
+        });
     parsed.collect()
 }
 
@@ -227,7 +238,10 @@ fn broken_rules(events: &[Event]) -> Vec<String> {
             live.insert(it.resource, it.payload.clone());
         }
         let emails: HashSet<_> = live.values().map(|it| it["profile"]["email"].as_str()).collect();
-        rule(domain["settings"]["unique_email"] != true || emails.len() == live.len(), "two live ones share an email");
+        rule(
+            domain["settings"]["unique_email"] != true || emails.len() == live.len(),
+            "two live ones share an email",
+        );
     }
     broken
 }

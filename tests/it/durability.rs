@@ -47,8 +47,11 @@ async fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_by_half(data
     for author in &authors {
         assert_eq!(author.look_at_all(&mut client).await, [""; 0]);
     }
-    let (calls, customers) = authors.iter().fold((0, 0), |sum, it| (sum.0 + it.calls(), sum.1 + it.customers()));
-    eprintln!("DUR-1: {rounds} kills, {calls} calls on {customers} customers, {unknown} not answered; 0 lost, 0 half");
+    let (calls, customers) =
+        authors.iter().fold((0, 0), |sum, it| (sum.0 + it.calls(), sum.1 + it.customers()));
+    eprintln!(
+        "DUR-1: {rounds} kills, {calls} calls on {customers} customers, {unknown} not answered; 0 lost, 0 half"
+    );
 }
 
 /// The authors, after each has looked at what became of its calls, all at once.

@@ -2,6 +2,8 @@
 //! can send is our fault.
 
 mod garbage;
+mod probe;
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +13,7 @@ use purser::grpc::API;
 use tonic::Status;
 use tonic_types::StatusExt;
 
-use crate::wire::{code_name, comment, methods};
+use crate::descriptors::{code_name, comment, methods};
 
 /// Reasons that are answered around an operation and not by one (see `src/grpc/server`).
 const OF_THE_TRANSPORT: [&str; 3] = ["MESSAGE_TOO_LARGE", "SHUTTING_DOWN", "DEADLINE_EXCEEDED"];
@@ -127,10 +129,21 @@ fn every_error_has_the_code_and_the_metadata_that_its_reason_is_documented_with(
         let comment = comment_of(&reasons[&info.reason]);
         let (code, rest) = comment.split_once(['.', ':']).unwrap();
         assert_eq!(code, code_name(status.code()), "{}", info.reason);
-        let (_, metadata) = rest.split_once("Metadata:").unwrap_or_else(|| panic!("{}: {comment}", info.reason));
-        assert_eq!(info.metadata.is_empty(), metadata.trim() == "none.", "{}: {:?}", info.reason, info.metadata);
+        let (_, metadata) =
+            rest.split_once("Metadata:").unwrap_or_else(|| panic!("{}: {comment}", info.reason));
+        assert_eq!(
+            info.metadata.is_empty(),
+            metadata.trim() == "none.",
+            "{}: {:?}",
+            info.reason,
+            info.metadata
+        );
         for key in info.metadata.keys() {
-            assert!(metadata.contains(&format!("`{key}`")), "{} has {key}, and its comment does not", info.reason);
+            assert!(
+                metadata.contains(&format!("`{key}`")),
+                "{} has {key}, and its comment does not",
+                info.reason
+            );
         }
         assert_eq!(info.domain, "purser.v1");
     }
@@ -141,19 +154,25 @@ fn every_error_has_the_code_and_the_metadata_that_its_reason_is_documented_with(
 fn every_reason_that_a_method_documents_is_one_and_has_that_code() {
     let reasons = reasons();
     let services: Vec<_> = API.services().filter(|it| it.package_name() == "purser.v1").collect();
-    let comments = services.iter().map(|it| (it.full_name().to_owned(), comment(&it.parent_file(), it.path())));
+    let comments =
+        services.iter().map(|it| (it.full_name().to_owned(), comment(&it.parent_file(), it.path())));
     let methods = methods();
-    let comments = comments.chain(methods.iter().map(|it| {
-        (it.full_name().to_owned(), comment(&it.parent_service().parent_file(), it.path()))
-    }));
+    let comments = comments.chain(
+        methods
+            .iter()
+            .map(|it| (it.full_name().to_owned(), comment(&it.parent_service().parent_file(), it.path()))),
+    );
     let mut documented = BTreeSet::new();
     for (whose, comment) in comments {
         let joined = comment.split_whitespace().collect::<Vec<_>>().join(" ");
         for item in joined.split(" - ").skip(1) {
             let (named, _) = item.split_once(": ").unwrap_or_else(|| panic!("{whose}: {item}"));
-            let words: Vec<&str> = named.split([',', ' ']).filter(|it| !it.is_empty() && *it != "or").collect();
+            let words: Vec<&str> =
+                named.split([',', ' ']).filter(|it| !it.is_empty() && *it != "or").collect();
             for reason in &words[1..] {
-                let value = reasons.get(*reason).unwrap_or_else(|| panic!("{whose} documents {reason}, which is none"));
+                let value = reasons
+                    .get(*reason)
+                    .unwrap_or_else(|| panic!("{whose} documents {reason}, which is none"));
                 assert!(comment_of(value).starts_with(words[0]), "{whose}: {reason} is not {}", words[0]);
                 documented.insert((*reason).to_owned());
             }

@@ -7,9 +7,7 @@ use purser::api;
 use purser::api::admin_service_client::AdminServiceClient;
 use purser::api::customer_service_client::CustomerServiceClient;
 use purser::app::{App, NewApiKey};
-use purser::domain::{
-    Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes,
-};
+use purser::domain::{Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes};
 use purser::grpc;
 use purser::grpc::server::Limits;
 use purser::store::Store;
@@ -44,12 +42,17 @@ impl Database {
             On::Sqlite => format!("sqlite:{}", dir.path().join("purser.db").display()),
             On::Postgres => {
                 static COUNT: AtomicU32 = AtomicU32::new(0);
-                let base = std::env::var("PURSER_TEST_POSTGRES_URL")
-                    .expect("PURSER_TEST_POSTGRES_URL names a server to make databases on; ./scripts/test starts one");
+                let base = std::env::var("PURSER_TEST_POSTGRES_URL").expect(
+                    "PURSER_TEST_POSTGRES_URL names a server to make databases on; ./scripts/test starts one",
+                );
                 let count = COUNT.fetch_add(1, Ordering::Relaxed);
-                let name = format!("purser_test_{}_{count}_{:08x}", std::process::id(), rand::random::<u32>());
+                let name =
+                    format!("purser_test_{}_{count}_{:08x}", std::process::id(), rand::random::<u32>());
                 let mut admin = PgConnection::connect(&format!("{base}/postgres")).await.unwrap();
-                sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+                sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+                    .execute(&mut admin)
+                    .await
+                    .unwrap();
                 format!("{base}/{name}")
             }
         };
@@ -127,7 +130,12 @@ impl TestServer {
         self.tenant_with(name, Environment::Sandbox, DomainSettings::default()).await
     }
 
-    pub async fn tenant_with(&self, name: &str, environment: Environment, settings: DomainSettings) -> Tenant {
+    pub async fn tenant_with(
+        &self,
+        name: &str,
+        environment: Environment,
+        settings: DomainSettings,
+    ) -> Tenant {
         let organization = self.app.create_organization(&operator(), line(name), None).await.unwrap().value;
         let new = NewDomain {
             organization_id: organization.id,
@@ -146,7 +154,12 @@ impl TestServer {
     }
 
     /// The text of a new key of an organization in one environment.
-    pub async fn organization_key(&self, organization: &Organization, environment: Environment, scopes: Scopes) -> String {
+    pub async fn organization_key(
+        &self,
+        organization: &Organization,
+        environment: Environment,
+        scopes: Scopes,
+    ) -> String {
         let organization_id = Some(organization.id);
         self.key(NewApiKey { organization_id, environment: Some(environment), scopes, ..nothing() }).await
     }
@@ -238,23 +251,23 @@ pub fn reason(status: &Status) -> String {
 
 /// The fields in a refusal's `google.rpc.BadRequest`.
 pub fn bad_fields(status: &Status) -> Vec<String> {
-    let details = status.get_details_bad_request().unwrap_or_default();
-    details.field_violations.into_iter().map(|it| it.field).collect()
+    let details = status.get_details_bad_request();
+    details.into_iter().flat_map(|it| it.field_violations).map(|it| it.field).collect()
 }
 
 /// Runs each named test on each database.
 macro_rules! on_each_database {
-    ($fixture:ty: $($test:ident),+ $(,)?) => {
+    ($fixture:ident: $($test:ident),+ $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                super::$test(<$fixture>::new($crate::harness::On::Sqlite).await).await;
+                super::$test(super::$fixture::new($crate::harness::On::Sqlite).await).await;
             })+
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                super::$test(<$fixture>::new($crate::harness::On::Postgres).await).await;
+                super::$test(super::$fixture::new($crate::harness::On::Postgres).await).await;
             })+
         }
     };

@@ -78,9 +78,8 @@ async fn a_call_repeated_through_crashes_takes_effect_once_and_is_answered_alike
         .await;
 
     let mut raw = Raw::open(&database).await;
-    let events: Vec<(String, String)> = raw
-        .rows("SELECT type, request_id FROM events WHERE customer_id IS NOT NULL ORDER BY sequence")
-        .await;
+    let events: Vec<(String, String)> =
+        raw.rows("SELECT type, request_id FROM events WHERE customer_id IS NOT NULL ORDER BY sequence").await;
     let expected = ["create", "update", "delete"].map(|it| (format!("customer.{it}d"), it.to_owned()));
     assert_eq!(events, expected);
     assert_eq!(raw.number("SELECT count(*) FROM customers").await, 1);
@@ -111,9 +110,13 @@ impl Service {
 
     /// Makes a call until it has been answered 1,000 times, while the program is killed: soon after the first calls were
     /// sent, and after a third and two thirds of the answers. Answers what all the answers hold.
-    async fn repeat<F>(&mut self, database: &Database, call: impl Fn(Customers) -> F + Clone + Send + 'static) -> Vec<u8>
+    async fn repeat<F>(
+        &mut self,
+        database: &Database,
+        call: impl Fn(Customers) -> F + Clone + Send + 'static,
+    ) -> Vec<u8>
     where
-        F: Future<Output = Result<(Vec<u8>, bool), Status>> + Send,
+        F: Future<Output = Result<(Vec<u8>, bool), Status>> + Send + 'static,
     {
         const ANSWERS: usize = 1_000;
         const CONNECTIONS: usize = 64;
@@ -174,7 +177,11 @@ where
                     answered.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(status) if is_unknown(&status) => break,
-                Err(status) => panic!("{status:?}"),
+                Err(status) => {
+                    // Nobody need go on.
+                    answered.fetch_add(enough, Ordering::Relaxed);
+                    panic!("{status:?}");
+                }
             }
         }
     }

@@ -46,7 +46,9 @@ impl Outcome {
     pub fn of(answer: Result<api::Customer, Status>) -> Self {
         match answer {
             Ok(customer) => Self::Ok(Box::new(customer)),
-            Err(status) if is_unknown(&status) => Self::Unknown(format!("{:?} {}", status.code(), reason(&status))),
+            Err(status) if is_unknown(&status) => {
+                Self::Unknown(format!("{:?} {}", status.code(), reason(&status)))
+            }
             Err(status) => Self::Error(reason(&status)),
         }
     }
@@ -83,7 +85,8 @@ impl Record {
     /// In which way what was found contradicts what clients were told; nothing if it does not.
     pub fn contradiction(&self, found: Option<&api::Customer>) -> Option<String> {
         let before = self.acknowledged();
-        let explained = self.open().is_some_and(|it| found.is_some_and(|found| self.explains(it, before, found)));
+        let explained =
+            self.open().is_some_and(|it| found.is_some_and(|found| self.explains(it, before, found)));
         if found == before || explained {
             return None;
         }

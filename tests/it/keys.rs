@@ -49,7 +49,7 @@ async fn told(server: &TestServer, headers: &[(&'static str, &str)]) -> String {
     }
     match client.list_customers(request).await {
         Ok(_) => "OK".to_owned(),
-        Err(status) => format!("{} {}", crate::wire::code_name(status.code()), reason(&status)),
+        Err(status) => format!("{} {}", crate::descriptors::code_name(status.code()), reason(&status)),
     }
 }
 
@@ -159,10 +159,22 @@ async fn every_bad_field_of_a_new_key_is_named(server: TestServer) {
         ),
         (api::ApiKey::default(), &["scopes"]),
         (api::ApiKey { scopes: all.clone(), expire_time: past, ..Default::default() }, &["expire_time"]),
-        (api::ApiKey { scopes: all.clone(), organization_id: organization_id.clone(), ..Default::default() }, &["environment"]),
+        (
+            api::ApiKey {
+                scopes: all.clone(),
+                organization_id: organization_id.clone(),
+                ..Default::default()
+            },
+            &["environment"],
+        ),
         (api::ApiKey { scopes: all.clone(), environment: 1, ..Default::default() }, &["environment"]),
         (
-            api::ApiKey { scopes: all.clone(), organization_id: other, domain_id: domain_id.clone(), ..Default::default() },
+            api::ApiKey {
+                scopes: all.clone(),
+                organization_id: other,
+                domain_id: domain_id.clone(),
+                ..Default::default()
+            },
             &["organization_id"],
         ),
         (api::ApiKey { scopes: all, domain_id, environment: 1, ..Default::default() }, &["environment"]),
@@ -229,7 +241,7 @@ async fn no_secret_is_kept_anywhere(server: TestServer) {
     for secret in [&tenant.key, &made.secret, &rotated.secret] {
         let random = secret.split('_').nth(3).unwrap();
         for part in [&random[..24], &random[24..48], &random[48..]] {
-            let hexed: String = part.bytes().map(|it| format!("{it:02x}")).collect();
+            let hexed = part.bytes().map(|it| format!("{it:02x}")).collect::<Vec<_>>().concat();
             assert!(!rows.contains(&hexed) && (part.len() < 24 || !rows.contains(part)), "{part}");
         }
     }

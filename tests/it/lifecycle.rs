@@ -52,7 +52,10 @@ async fn told_to_stop_it_says_so_at_once_lets_calls_finish_and_is_gone_within_th
     process.terminate();
     let told = tokio::time::timeout(Duration::from_millis(500), watch.message()).await.unwrap();
     assert_eq!(told.unwrap().unwrap().status(), ServingStatus::NotServing);
-    assert_eq!(health.check(HealthCheckRequest::default()).await.unwrap().into_inner().status(), ServingStatus::NotServing);
+    assert_eq!(
+        health.check(HealthCheckRequest::default()).await.unwrap().into_inner().status(),
+        ServingStatus::NotServing
+    );
     assert!(http_get(process.http, "/readyz").await.unwrap().starts_with("HTTP/1.1 503"));
     let mut late = customers(connect(process.grpc).await, &key);
     late.create_customer(with_alias("late@dev")).await.unwrap();
@@ -86,7 +89,8 @@ async fn told_to_stop_with_nothing_under_way_it_is_gone_at_once(database: Databa
     for round in 0..5 {
         let mut process = Process::serve(database.folder(), &database.url, &["--dev"]).await;
         let mut health = HealthClient::new(connect(process.grpc).await);
-        let _watch = if round > 0 { Some(health.watch(HealthCheckRequest::default()).await.unwrap()) } else { None };
+        let _watch =
+            if round > 0 { Some(health.watch(HealthCheckRequest::default()).await.unwrap()) } else { None };
         let asked = Instant::now();
         process.terminate();
         assert_eq!(process.exit_code(Duration::from_secs(5)).await, Some(0));
@@ -122,14 +126,20 @@ async fn what_is_logged_is_json_and_names_nobody(database: Database) {
     let search = api::ListCustomersRequest { search: "canaryname".to_owned(), ..Default::default() };
     assert_eq!(client.list_customers(search).await.unwrap().into_inner().customers.len(), 1);
     let wrong = key.replace("purser_", "purser_canary");
-    customers(connect(process.grpc).await, &wrong).list_customers(api::ListCustomersRequest::default()).await.unwrap_err();
+    customers(connect(process.grpc).await, &wrong)
+        .list_customers(api::ListCustomersRequest::default())
+        .await
+        .unwrap_err();
     process.terminate();
     assert_eq!(process.exit_code(Duration::from_secs(5)).await, Some(0));
 
     let log = std::fs::read_to_string(&path).unwrap();
     assert!(log.lines().count() > 2, "it logs: {log}");
     for line in log.lines() {
-        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|it| it["level"].is_string()), "{line}");
+        assert!(
+            serde_json::from_str::<serde_json::Value>(line).is_ok_and(|it| it["level"].is_string()),
+            "{line}"
+        );
         let secret = key.rsplit('_').next().unwrap();
         let tells = ["canary", secret].iter().any(|it| line.to_lowercase().contains(&it.to_lowercase()));
         assert!(!tells, "{line}");
@@ -146,7 +156,11 @@ pub async fn migrated(database: &Database) -> String {
 }
 
 /// Begins a CreateCustomer: its headers are sent; its body follows once that is said, and never if that is dropped.
-async fn begin(process: &Process, key: &str, alias: &str) -> (oneshot::Sender<()>, JoinHandle<Option<api::Customer>>) {
+async fn begin(
+    process: &Process,
+    key: &str,
+    alias: &str,
+) -> (oneshot::Sender<()>, JoinHandle<Option<api::Customer>>) {
     let io = TokioIo::new(TcpStream::connect(process.grpc).await.unwrap());
     let (mut sender, connection) = handshake(TokioExecutor::new(), io).await.unwrap();
     tokio::spawn(connection);
@@ -183,7 +197,10 @@ impl Body for Later {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.frame.is_none() {
             return Poll::Ready(None);
         }

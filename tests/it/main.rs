@@ -1,5 +1,54 @@
 //! One binary for all integration tests: one link, and the tests run together.
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::pedantic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub
+)]
 
+mod access;
+mod admin;
+mod admin_cli;
+mod author;
+mod changes;
+mod concurrency;
+mod customers;
+mod customers_batch;
+mod customers_fields;
+mod customers_life;
+mod customers_requests;
+mod customers_resolve;
+mod customers_update;
+mod decisions;
+mod descriptors;
+mod durability;
+mod errors;
 mod harness;
+mod idempotency;
+mod instances;
+mod journal;
+mod keys;
+mod layers;
+mod lifecycle;
+mod lists;
+mod lists_pages;
+mod outage;
 mod process;
+mod raw;
+mod rows;
+mod schema;
+mod server;
+mod startup;
+mod store;
+mod store_conflicts;
+mod store_doctor;
+mod store_emails;
+mod store_lists;
+mod store_log;
+mod store_races;
+mod store_search;
+mod wire;

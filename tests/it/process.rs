@@ -27,7 +27,8 @@ pub fn purser(folder: &std::path::Path, arguments: &[&str]) -> Command {
 
 /// `purser serve` over a database, on ports of its own.
 pub fn serving(folder: &std::path::Path, database_url: &str) -> Command {
-    let listen = ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--database-url", database_url];
+    let listen =
+        ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--database-url", database_url];
     let mut command = purser(folder, &["serve"]);
     command.args(listen);
     command
@@ -49,7 +50,7 @@ impl Process {
             let mut told = Vec::new();
             while told.len() < 2 {
                 let line = lines.next_line().await.unwrap().expect("`purser serve` ended before it listened");
-                told.extend(line.split_once(": ").and_then(|it| it.1.parse().ok()));
+                told.extend(line.split_once(": ").and_then(|it| it.1.parse::<SocketAddr>().ok()));
             }
             told
         };
@@ -72,8 +73,11 @@ impl Process {
     /// Asks it to stop.
     pub fn terminate(&self) {
         let pid = i32::try_from(self.child.id().unwrap()).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::TERM)
-            .unwrap();
+        rustix::process::kill_process(
+            rustix::process::Pid::from_raw(pid).unwrap(),
+            rustix::process::Signal::TERM,
+        )
+        .unwrap();
     }
 }
 
@@ -90,7 +94,9 @@ pub fn free_port() -> u16 {
 /// The answer to `GET path`: head and body together.
 pub async fn http_get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").as_bytes())
+        .await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     Ok(answer)

@@ -60,8 +60,9 @@ impl Raw {
     pub async fn picture(&mut self) -> String {
         let logs: Vec<(Uuid, i64, i64, Vec<u8>)> =
             self.rows("SELECT id, last_sequence, last_us, chain FROM logs ORDER BY id").await;
-        let keys: Vec<(Uuid, String, String, Option<Uuid>, Option<i64>)> =
-            self.rows("SELECT scope, kind, key, owner, held_until_us FROM unique_keys ORDER BY scope, kind, key").await;
+        let keys: Vec<(Uuid, String, String, Option<Uuid>, Option<i64>)> = self
+            .rows("SELECT scope, kind, key, owner, held_until_us FROM unique_keys ORDER BY scope, kind, key")
+            .await;
         let requests: Vec<(Uuid, String, i64)> =
             self.rows("SELECT scope, id, sequence FROM requests ORDER BY scope, id").await;
         let counters: Vec<(Uuid, i64)> = self.rows("SELECT scope, value FROM counters ORDER BY scope").await;

@@ -8,7 +8,8 @@ pub async fn dump(database: &Database, table: &str) -> String {
     let mut raw = Raw::open(database).await;
     let sql = match raw.on() {
         On::Sqlite => {
-            let names: Vec<(String,)> = raw.rows(&format!("SELECT name FROM pragma_table_info('{table}')")).await;
+            let names: Vec<(String,)> =
+                raw.rows(&format!("SELECT name FROM pragma_table_info('{table}')")).await;
             assert!(!names.is_empty(), "{table} is a table");
             let columns: Vec<_> = names.iter().map(|it| format!("quote({})", it.0)).collect();
             format!("SELECT {} FROM {table}", columns.join(" || ' ' || "))
@@ -22,7 +23,9 @@ pub async fn dump(database: &Database, table: &str) -> String {
 pub async fn dump_all(database: &Database) -> String {
     let mut raw = Raw::open(database).await;
     let sql = match raw.on() {
-        On::Sqlite => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%search_index%'",
+        On::Sqlite => {
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%search_index%'"
+        }
         On::Postgres => "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'",
     };
     let mut all = String::new();

@@ -84,7 +84,11 @@ async fn primary_keys(raw: &mut Raw) -> BTreeSet<(String, String, i64)> {
                AND t.name NOT LIKE 'customer_search%'"
         }
     };
-    raw.rows(sql).await.into_iter().filter(|it: &(String, String, i64)| !it.0.starts_with("customer_search")).collect()
+    raw.rows(sql)
+        .await
+        .into_iter()
+        .filter(|it: &(String, String, i64)| !it.0.starts_with("customer_search"))
+        .collect()
 }
 
 async fn named_indexes(raw: &mut Raw) -> BTreeSet<String> {
@@ -92,7 +96,9 @@ async fn named_indexes(raw: &mut Raw) -> BTreeSet<String> {
         On::Postgres => {
             "SELECT indexname::text FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%\\_pkey'"
         }
-        On::Sqlite => "SELECT name FROM sqlite_schema WHERE type = 'index' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        On::Sqlite => {
+            "SELECT name FROM sqlite_schema WHERE type = 'index' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        }
     };
     raw.rows::<(String,)>(sql).await.into_iter().map(|it| it.0).filter(|it| is_common(it, "")).collect()
 }

@@ -22,7 +22,8 @@ on_each_database!(
 
 /// What a command that is refused says: one line, beside what it logs. It ends by itself, with a code that is not 0.
 async fn refusal(mut command: Command) -> String {
-    let ended = tokio::time::timeout(Duration::from_secs(30), command.output()).await.expect("it ends").unwrap();
+    let ended =
+        tokio::time::timeout(Duration::from_secs(30), command.output()).await.expect("it ends").unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(ended.status.code().is_some_and(|it| it != 0), "{}: {said}", ended.status);
     let mut told: Vec<_> = said.lines().filter(|it| !it.starts_with('{')).collect();
@@ -41,7 +42,10 @@ async fn dev_in_an_empty_folder_makes_a_key_that_works_and_keeps_it(database: Da
         let mut process = Process::serve(database.folder(), &database.url, &["--dev"]).await;
         let key = std::fs::read_to_string(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(key.starts_with("purser_test_") && !key.contains(char::is_whitespace), "the key and nothing else");
+        assert!(
+            key.starts_with("purser_test_") && !key.contains(char::is_whitespace),
+            "the key and nothing else"
+        );
         let mut client = customers(connect(process.grpc).await, &key);
         client.create_customer(with_alias(&format!("round-{round}@dev"))).await.unwrap();
         keys.push(key);
@@ -54,9 +58,11 @@ async fn dev_in_an_empty_folder_makes_a_key_that_works_and_keeps_it(database: Da
 async fn a_schema_from_the_future_is_refused(database: Database) {
     drop(database.store().await);
     let mut raw = Raw::open(&database).await;
-    raw.run("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-             SELECT 9999, 'the future', success, checksum, 1 FROM _sqlx_migrations WHERE version = 1")
-        .await;
+    raw.run(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             SELECT 9999, 'the future', success, checksum, 1 FROM _sqlx_migrations WHERE version = 1",
+    )
+    .await;
     for arguments in [&["--dev"][..], &["--auto-migrate"], &[]] {
         let mut command = serving(database.folder(), &database.url);
         command.args(arguments);
@@ -70,7 +76,8 @@ async fn a_postgres_schema_that_is_outdated_is_refused_with_the_command_that_men
     let database = Database::new(On::Postgres).await;
     let line = refusal(serving(database.folder(), &database.url)).await;
     assert!(line.contains("`purser migrate`"), "{line}");
-    let migrated = purser(database.folder(), &["migrate", "--database-url", &database.url]).output().await.unwrap();
+    let migrated =
+        purser(database.folder(), &["migrate", "--database-url", &database.url]).output().await.unwrap();
     assert!(migrated.status.success());
     Process::serve(database.folder(), &database.url, &[]).await.kill().await;
 }
@@ -94,10 +101,12 @@ async fn a_postgres_that_does_not_wait_for_its_disk_is_refused() {
 #[tokio::test]
 async fn a_url_that_names_no_database_is_refused_and_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
-    for url in ["mysql://me:hunter2@host/db", "hunter2.db", "sqlite::memory:", "postgres://me:hunter2@[", ""] {
+    for url in ["mysql://me:hunter2@host/db", "hunter2.db", "sqlite::memory:", "postgres://me:hunter2@[", ""]
+    {
         let mut in_environment = purser(folder.path(), &["serve"]);
         in_environment.env("PURSER_DATABASE_URL", url);
-        let mut commands = vec![serving(folder.path(), url), purser(folder.path(), &["doctor", "--database-url", url])];
+        let mut commands =
+            vec![serving(folder.path(), url), purser(folder.path(), &["doctor", "--database-url", url])];
         if !url.is_empty() {
             commands.push(in_environment);
         }
@@ -146,7 +155,12 @@ async fn a_database_that_cannot_be_reached_is_tried_for_a_while_and_then_named()
     let (grpc, http) = (free_port(), free_port());
     let mut command = purser(folder.path(), &["serve", "--connect-timeout", "2s", "--database-url"]);
     command.arg(format!("postgres://postgres:hunter2@127.0.0.1:{}/purser", free_port()));
-    command.args(["--grpc-listen", &format!("127.0.0.1:{grpc}"), "--http-listen", &format!("127.0.0.1:{http}")]);
+    command.args([
+        "--grpc-listen",
+        &format!("127.0.0.1:{grpc}"),
+        "--http-listen",
+        &format!("127.0.0.1:{http}"),
+    ]);
     let started = Instant::now();
     let ended = tokio::spawn(refusal(command));
     let grpc = format!("127.0.0.1:{grpc}").parse().unwrap();
@@ -164,7 +178,10 @@ async fn a_database_that_cannot_be_reached_is_tried_for_a_while_and_then_named()
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unavailable, "DATABASE_UNAVAILABLE"));
 
     let line = ended.await.unwrap();
-    assert!(line.contains("database") && line.contains("--database-url") && !line.contains("hunter2"), "{line}");
+    assert!(
+        line.contains("database") && line.contains("--database-url") && !line.contains("hunter2"),
+        "{line}"
+    );
     assert!((2..6).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
     assert!(!Path::new(&folder.path().join("purser-dev.key")).exists());
 }

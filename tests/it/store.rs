@@ -48,7 +48,8 @@ async fn a_change_is_there_whole(it: TestStore) {
 
 async fn a_change_that_loses_leaves_nothing_behind(it: TestStore) {
     let acme = tenant(&it.store, "acme").await;
-    let ada: Customer = done(&it.store, creating(&acme, whole("ada", &acme), asked(&acme, "r1", "ada"))).await;
+    let ada: Customer =
+        done(&it.store, creating(&acme, whole("ada", &acme), asked(&acme, "r1", "ada"))).await;
     let newer: Customer = done(&it.store, updating(&ada, &acme, json!({"last_name": "L"}), now())).await;
     let mut raw = Raw::open(&it.database).await;
     let before = raw.picture().await;
@@ -70,7 +71,8 @@ async fn a_change_that_loses_leaves_nothing_behind(it: TestStore) {
 async fn a_change_that_takes_three_names_takes_none_if_one_is_taken(it: TestStore) {
     let acme = tenant(&it.store, "acme").await;
     let ada: Customer = done(&it.store, creating(&acme, whole("ada", &acme), now())).await;
-    let contender = json!({"payment_address": "bob@acme", "email": "bob@mail.example", "external_id": "ext-ada"});
+    let contender =
+        json!({"payment_address": "bob@acme", "email": "bob@mail.example", "external_id": "ext-ada"});
     let lost = fate(&it.store, creating(&acme, contender, now())).await.unwrap_err();
     let taken = Verdict::Taken { key: external_id(&acme, "ext-ada"), owner: Some(ada.id.as_uuid()) };
     assert_eq!(lost, taken);
@@ -93,7 +95,13 @@ async fn a_change_that_the_database_refuses_hurts_none_of_its_group(it: TestStor
     let acme = tenant(&it.store, "acme").await;
     for poisoned in [vec![0], vec![3], vec![6], vec![1, 2], vec![0, 2, 4, 6]] {
         let group: Vec<Change> = (0..7)
-            .map(|at| if poisoned.contains(&at) { refused() } else { creating(&acme, json!({"first_name": at.to_string()}), now()) })
+            .map(|at| {
+                if poisoned.contains(&at) {
+                    refused()
+                } else {
+                    creating(&acme, json!({"first_name": at.to_string()}), now())
+                }
+            })
             .collect();
         let outcomes = it.store.commit(&group).await;
         assert_eq!(outcomes.len(), 7);
@@ -126,7 +134,8 @@ async fn a_change_that_writes_nothing_is_refused_alone(it: TestStore) {
 
 async fn outcomes_come_in_the_order_of_the_changes(it: TestStore) {
     let acme = tenant(&it.store, "acme").await;
-    let ada: Customer = done(&it.store, creating(&acme, whole("ada", &acme), asked(&acme, "r1", "ada"))).await;
+    let ada: Customer =
+        done(&it.store, creating(&acme, whole("ada", &acme), asked(&acme, "r1", "ada"))).await;
     let newer: Customer = done(&it.store, updating(&ada, &acme, json!({"name": "A"}), now())).await;
     let group = [
         creating(&acme, whole("bob", &acme), now()),

@@ -5,14 +5,14 @@
 //! goes, and the others are judged again against what is then there.
 
 use purser::domain::{
-    Customer, CustomerId, Domain, DomainId, KeyKind, KycStatus, RequestMark, Table, UniqueKey, Verdict, customer,
-    tenant as tenants,
+    Customer, CustomerId, Domain, DomainId, KeyKind, KycStatus, RequestMark, Table, UniqueKey, Verdict,
+    customer, tenant as tenants,
 };
 use serde_json::json;
 
 use crate::changes::{
-    DAY_US, Fate, NOW_US, alias, any_id, asked, at, creating, done, email, external_id, fate, fates, new_domain, now,
-    setting, tenant, tenant_with, updating, whole,
+    DAY_US, Fate, NOW_US, alias, any_id, asked, at, creating, done, email, external_id, fate, fates,
+    new_domain, now, setting, tenant, tenant_with, updating, whole,
 };
 use crate::harness::{TestStore, line, on_each_database};
 use crate::raw::Raw;
@@ -68,7 +68,8 @@ async fn a_request_outranks_every_other_conflict(it: TestStore) {
 
 async fn request_ids_of_two_domains_are_apart(it: TestStore) {
     let (acme, globex) = (tenant(&it.store, "acme").await, tenant(&it.store, "globex").await);
-    let group = [&acme, &globex].map(|domain| creating(domain, json!({}), asked(domain, "r1", domain.name.as_str())));
+    let group =
+        [&acme, &globex].map(|domain| creating(domain, json!({}), asked(domain, "r1", domain.name.as_str())));
     assert_eq!(fates(&it.store, &group).await, [Ok(2), Ok(2)]);
 }
 
@@ -84,7 +85,10 @@ async fn a_request_is_remembered_for_a_day_and_not_longer(it: TestStore) {
     assert_eq!(fate(&it.store, create(NOW_US + DAY_US - 1)).await, Err(Verdict::Replay { sequence: first }));
     // Nobody has swept it away yet, and it means nothing any more.
     assert_eq!(fate(&it.store, create(NOW_US + DAY_US)).await, Ok(first + 1));
-    assert_eq!(fate(&it.store, create(NOW_US + DAY_US + 1)).await, Err(Verdict::Replay { sequence: first + 1 }));
+    assert_eq!(
+        fate(&it.store, create(NOW_US + DAY_US + 1)).await,
+        Err(Verdict::Replay { sequence: first + 1 })
+    );
 }
 
 async fn old_requests_are_forgotten_and_no_others(it: TestStore) {
@@ -132,7 +136,8 @@ async fn a_name_that_is_taken_names_its_owner(it: TestStore) {
 async fn a_name_belongs_to_one_domain_only(it: TestStore) {
     for name in ["acme", "globex"] {
         let domain = tenant(&it.store, name).await;
-        let fields = json!({"payment_address": format!("ada@{name}"), "email": "a@b.example", "external_id": "1"});
+        let fields =
+            json!({"payment_address": format!("ada@{name}"), "email": "a@b.example", "external_id": "1"});
         fate(&it.store, creating(&domain, fields, now())).await.unwrap();
     }
 }
@@ -167,7 +172,10 @@ async fn a_decision_on_an_older_version_is_stale(it: TestStore) {
     }
     // One who was never there is as stale as one who has changed.
     let nobody = Customer { id: CustomerId::from_uuid(any_id()), ..ada.clone() };
-    assert_eq!(fate(&it.store, updating(&nobody, &acme, json!({"name": "D"}), now())).await, Err(Verdict::Stale));
+    assert_eq!(
+        fate(&it.store, updating(&nobody, &acme, json!({"name": "D"}), now())).await,
+        Err(Verdict::Stale)
+    );
     let found = it.store.by_id(Table::Customers, &[ada.id.as_uuid()]).await.unwrap().remove(0).unwrap();
     assert_eq!(Customer::try_from(found).unwrap().profile.name.as_str(), "A");
 }
@@ -200,7 +208,10 @@ async fn the_alias_of_a_deleted_customer_is_on_hold_until_its_time(it: TestStore
     let another = |now_us| creating(&acme, json!({"payment_address": "ada@acme"}), at(now_us));
     assert_eq!(fate(&it.store, another(until_us - 1)).await, Err(Verdict::Held { until_us }));
     let back: Customer = done(&it.store, customer::restore(&gone, &acme, at(NOW_US + 1)).unwrap()).await;
-    assert_eq!(it.store.by_key(Table::Customers, &[alias(&acme, "ada")]).await.unwrap(), [Some(back.clone().into())]);
+    assert_eq!(
+        it.store.by_key(Table::Customers, &[alias(&acme, "ada")]).await.unwrap(),
+        [Some(back.clone().into())]
+    );
 
     let gone: Customer = done(&it.store, customer::soft_delete(&back, &acme, now()).unwrap()).await;
     let next: Customer = done(&it.store, another(until_us)).await;

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use purser::domain::{
-    ApiKey, ApiKeyId, Customer, Domain, KycStatus, Scopes, SecretHash, api_key, customer,
-};
+use purser::domain::{ApiKey, ApiKeyId, Customer, Domain, KycStatus, Scopes, SecretHash, api_key, customer};
 use serde_json::json;
 
 use crate::changes::{
-    NOW_US, any_id, asked, creating, done, fate, fates, now, refused, setting, tenant, tenant_with, updating, whole,
+    NOW_US, any_id, asked, creating, done, fate, fates, now, refused, setting, tenant, tenant_with, updating,
+    whole,
 };
 use crate::harness::{TestStore, line, on_each_database};
 use crate::raw::Raw;
@@ -25,7 +24,9 @@ const WORDS: [&str; 12] =
 /// Two domains, their customers in every state, names held and given away, emails kept apart and shared, keys.
 async fn a_mixed_run(it: &TestStore) -> Domain {
     let acme = tenant(&it.store, "acme").await;
-    let globex = tenant_with(&it.store, "globex", serde_json::from_value(json!({"unique_email": false})).unwrap()).await;
+    let globex =
+        tenant_with(&it.store, "globex", serde_json::from_value(json!({"unique_email": false})).unwrap())
+            .await;
     for domain in [&acme, &globex] {
         let mut group: Vec<_> =
             WORDS.map(|word| creating(domain, whole(word, domain), asked(domain, word, word))).into();
@@ -33,7 +34,8 @@ async fn a_mixed_run(it: &TestStore) -> Domain {
         let fine = it.store.commit(&group).await.into_iter().filter(Result::is_ok).count();
         assert_eq!(fine, WORDS.len());
         let lee: Customer = done(&it.store, creating(domain, whole("lee", domain), now())).await;
-        let lee: Customer = done(&it.store, updating(&lee, domain, json!({"email": "l@b.example"}), now())).await;
+        let lee: Customer =
+            done(&it.store, updating(&lee, domain, json!({"email": "l@b.example"}), now())).await;
         let checked = customer::set_kyc_status(&lee, KycStatus::Pending, line("why"), now()).unwrap();
         let lee: Customer = done(&it.store, checked).await;
         let lee: Customer = done(&it.store, customer::soft_delete(&lee, domain, now()).unwrap()).await;
@@ -81,50 +83,113 @@ async fn nothing_is_wrong_with_a_database_that_is_new(it: TestStore) {
 async fn everything_that_is_spoilt_is_found(it: TestStore) {
     a_mixed_run(&it).await;
     let acme = "(SELECT owner FROM unique_keys WHERE kind = 'domain_name' AND key = 'acme')";
+    let globex = acme.replace("acme", "globex");
     let of = |word: &str| format!("(SELECT id FROM customers WHERE payment_address = '{word}@acme')");
     let key = |kind: &str, word: &str| format!("kind = '{kind}' AND key = '{word}' AND scope = {acme}");
     let table = [
-        (format!("DELETE FROM events WHERE log_id = {acme} AND sequence = 4"), "each log ends at its last event and has no gaps"),
         (
-            format!("DELETE FROM events WHERE log_id = {acme} AND sequence = (SELECT last_sequence FROM logs WHERE id = {acme})"),
+            format!("DELETE FROM events WHERE log_id = {acme} AND sequence = 4"),
             "each log ends at its last event and has no gaps",
         ),
         (
-            "UPDATE logs SET chain = (SELECT salt FROM events LIMIT 1) WHERE id = (
-                 SELECT owner FROM unique_keys WHERE kind = 'domain_name' AND key = 'globex')".to_owned(),
+            format!("UPDATE logs SET chain = (SELECT salt FROM events LIMIT 1) WHERE id = {globex}"),
             "each log's chain ends at its last event's",
         ),
         (
-            format!("UPDATE customers SET body = replace(body, '\"ada\"', '\"Eve\"') WHERE id = {}", of("ada")),
+            format!(
+                "DELETE FROM events WHERE log_id = {globex} AND sequence = (SELECT last_sequence FROM logs WHERE id = {globex})"
+            ),
+            "each log ends at its last event and has no gaps",
+        ),
+        (
+            format!(
+                "UPDATE customers SET body = replace(body, '\"ada\"', '\"Eve\"') WHERE id = {}",
+                of("ada")
+            ),
             "each customer is what their last event says",
         ),
         (
-            format!("UPDATE events SET payload = '{{}}' WHERE type = 'customer.created' AND resource_id = {}", of("bob")),
+            format!(
+                "UPDATE events SET payload = '{{}}' WHERE type = 'customer.created' AND resource_id = {}",
+                of("bob")
+            ),
             "each customer is what their last event says",
         ),
         (
             format!("UPDATE domains SET body = replace(body, 'ACTIVE', 'SUSPENDED') WHERE id = {acme}"),
             "each domain is what its last event says",
         ),
-        ("UPDATE organizations SET body = replace(body, 'acme', 'evil')".to_owned(), "each organization is what its last event says"),
-        ("UPDATE api_keys SET body = replace(body, '\"revoke_us\"', '\"expire_us\"')".to_owned(), "each API key is what its last event says"),
-        (format!("DELETE FROM unique_keys WHERE {}", key("alias", "cyd")), "as many aliases and external ids are in use as live customers have"),
-        (format!("DELETE FROM unique_keys WHERE {}", key("external_id", "ext-dan")), "as many aliases and external ids are in use as live customers have"),
+        (
+            "UPDATE organizations SET body = replace(body, 'acme', 'evil')".to_owned(),
+            "each organization is what its last event says",
+        ),
+        (
+            "UPDATE api_keys SET body = replace(body, '\"revoke_us\"', '\"expire_us\"')".to_owned(),
+            "each API key is what its last event says",
+        ),
+        (
+            format!("DELETE FROM unique_keys WHERE {}", key("alias", "cyd")),
+            "as many aliases and external ids are in use as live customers have",
+        ),
+        (
+            format!("DELETE FROM unique_keys WHERE {}", key("external_id", "ext-dan")),
+            "as many aliases and external ids are in use as live customers have",
+        ),
         (
             format!("DELETE FROM unique_keys WHERE {}", key("email", "eve@mail.example")),
             "each live customer has their email alone where the domain says so",
         ),
-        (format!("UPDATE unique_keys SET owner = {} WHERE {}", of("fay"), key("alias", "guy")), "each name in use is that of its owner"),
-        (format!("UPDATE customers SET email = 'x@y.example' WHERE id = {}", of("hal")), "each name in use is that of its owner"),
-        (format!("UPDATE customers SET payment_address = 'underxscore@acme' WHERE id = {}", of("under_score")), "each name in use is that of its owner"),
-        (format!("UPDATE counters SET value = value + 1 WHERE scope = {acme}"), "each domain counts its live customers"),
-        (format!("DELETE FROM customer_search WHERE customer_id = {}", of("ivy")), "each customer can be searched for"),
-        ("UPDATE requests SET sequence = 999 WHERE id = 'jan'".to_owned(), "each request that took effect has its event"),
+        (
+            format!("UPDATE unique_keys SET owner = {} WHERE {}", of("fay"), key("alias", "guy")),
+            "each name in use is that of its owner",
+        ),
+        (
+            format!("UPDATE customers SET email = 'x@y.example' WHERE id = {}", of("hal")),
+            "each name in use is that of its owner",
+        ),
+        (
+            format!(
+                "UPDATE customers SET payment_address = 'underxscore@acme' WHERE id = {}",
+                of("under_score")
+            ),
+            "each name in use is that of its owner",
+        ),
+        (
+            format!("UPDATE counters SET value = value + 1 WHERE scope = {acme}"),
+            "each domain counts its live customers",
+        ),
+        (
+            format!("DELETE FROM customer_search WHERE customer_id = {}", of("ivy")),
+            "each customer can be searched for",
+        ),
+        (
+            "UPDATE requests SET sequence = 999 WHERE id = 'jan'".to_owned(),
+            "each request that took effect has its event",
+        ),
         (format!("DELETE FROM customers WHERE id = {}", of("jan")), "each customer created has a row"),
-        (format!("UPDATE customers SET domain_id = id WHERE id = {}", of("kim")), "each customer belongs to a domain"),
-        (format!("UPDATE events SET log_id = id WHERE log_id = {acme} AND sequence = 5"), "each event belongs to a log"),
-        ("DELETE FROM unique_keys WHERE kind = 'domain_name' AND key = 'globex'".to_owned(), "each domain's name is its own"),
-        ("UPDATE unique_keys SET owner = scope WHERE kind = 'domain_name' AND key = 'acme'".to_owned(), "each domain's name is its own"),
+        (
+            format!("UPDATE customers SET domain_id = id WHERE id = {}", of("kim")),
+            "each customer belongs to a domain",
+        ),
+        (
+            format!("UPDATE events SET log_id = id WHERE log_id = {acme} AND sequence = 5"),
+            "each event belongs to a log",
+        ),
+        (
+            format!(
+                "INSERT INTO unique_keys (scope, kind, key, owner) SELECT {globex}, 'email', 'x@y.example', {}",
+                of("fay")
+            ),
+            "no email is a name where the domain lets customers share one",
+        ),
+        (
+            "DELETE FROM unique_keys WHERE kind = 'domain_name' AND key = 'globex'".to_owned(),
+            "each domain's name is its own",
+        ),
+        (
+            "UPDATE unique_keys SET owner = scope WHERE kind = 'domain_name' AND key = 'acme'".to_owned(),
+            "each domain's name is its own",
+        ),
     ];
     let mut raw = Raw::open(&it.database).await;
     let mut before = check(&it).await;

@@ -68,7 +68,8 @@ async fn emails_become_names_and_cease_to_be(it: TestStore) {
     assert_eq!(found(&acme, "ada@b.example").await, Some(ada.id.as_uuid()));
     let acme: Domain = done(&it.store, off(&acme)).await;
     assert_eq!(found(&acme, "ada@b.example").await, None);
-    let ada: Customer = done(&it.store, updating(&ada, &acme, json!({"email": "new@b.example"}), now())).await;
+    let ada: Customer =
+        done(&it.store, updating(&ada, &acme, json!({"email": "new@b.example"}), now())).await;
     let bob: Customer = done(&it.store, with(&acme, "ada@b.example")).await;
     let acme: Domain = done(&it.store, on(&acme)).await;
     assert_eq!(found(&acme, "new@b.example").await, Some(ada.id.as_uuid()));

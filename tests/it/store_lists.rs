@@ -30,7 +30,8 @@ struct People {
 /// Ada, Bob and Cyd of acme, of whom Cyd is deleted, and Dan of globex; made a second apart.
 async fn people(it: &TestStore) -> People {
     let acme = tenant(&it.store, "acme").await;
-    let shared = serde_json::from_value(json!({"kyc_required": true, "default_customer_status": "DISABLED"})).unwrap();
+    let shared =
+        serde_json::from_value(json!({"kyc_required": true, "default_customer_status": "DISABLED"})).unwrap();
     let globex = tenant_with(&it.store, "globex", shared).await;
     let fields = |name: &str, domain: &str, number: u8| {
         json!({
@@ -41,13 +42,19 @@ async fn people(it: &TestStore) -> People {
         })
     };
     let mut all = Vec::new();
-    for (number, name, domain) in [(1, "Ada", &acme), (2, "Bob", &acme), (3, "Cyd", &acme), (4, "Dan", &globex)] {
+    for (number, name, domain) in
+        [(1, "Ada", &acme), (2, "Bob", &acme), (3, "Cyd", &acme), (4, "Dan", &globex)]
+    {
         let time = at(NOW_US + i64::from(number) * 1_000_000);
         let fields = fields(name, domain.name.as_str(), number);
         all.push(done::<Customer>(&it.store, creating(domain, fields, time)).await);
     }
     let ctx = at(NOW_US + 9_000_000);
-    all[1] = done(&it.store, customer::set_kyc_status(&all[1], KycStatus::Pending, line(""), ctx.clone()).unwrap()).await;
+    all[1] = done(
+        &it.store,
+        customer::set_kyc_status(&all[1], KycStatus::Pending, line(""), ctx.clone()).unwrap(),
+    )
+    .await;
     all[2] = done(&it.store, customer::soft_delete(&all[2], &acme, ctx).unwrap()).await;
     People { acme, globex, all }
 }
@@ -105,7 +112,8 @@ async fn every_filter_finds_those_it_names_and_nobody_else(it: TestStore) {
         let filter = CustomerFilter { domains: vec![acme.id], show_deleted: true, ..text(column, &[value]) };
         assert_eq!(names(&it, filter).await, "Cyd");
     }
-    let mine = CustomerFilter { domains: vec![globex.id], ids: all.iter().map(|it| it.id).collect(), ..none() };
+    let mine =
+        CustomerFilter { domains: vec![globex.id], ids: all.iter().map(|it| it.id).collect(), ..none() };
     assert_eq!(names(&it, mine).await, "Dan");
 }
 
@@ -156,7 +164,10 @@ async fn a_filter_of_nobody_finds_nobody(it: TestStore) {
     let filter = CustomerFilter { domains: vec![DomainId::from_uuid(any_id())], ..CustomerFilter::default() };
     assert_eq!(names(&it, filter).await, "");
     let ids = vec![purser::domain::CustomerId::from_uuid(any_id())];
-    assert_eq!(names(&it, CustomerFilter { domains: vec![acme.id], ids, ..CustomerFilter::default() }).await, "");
+    assert_eq!(
+        names(&it, CustomerFilter { domains: vec![acme.id], ids, ..CustomerFilter::default() }).await,
+        ""
+    );
 }
 
 async fn filtered_totals_are_counted_as_far_as_ten_thousand(it: TestStore) {

@@ -4,8 +4,8 @@
 //! must be those that counting would find.
 
 use purser::domain::{
-    Customer, CustomerId, DomainId, DomainStatus, EventHeader, EventId, KycStatus, LogId, Organization, OrganizationId,
-    chain, customer, tenant as tenants,
+    Customer, CustomerId, DomainId, DomainStatus, EventHeader, EventId, KycStatus, LogId, Organization,
+    OrganizationId, chain, customer, tenant as tenants,
 };
 use purser::store::CustomerFilter;
 use serde_json::json;
@@ -27,7 +27,21 @@ on_each_database!(TestStore:
 
 /// The columns of an event, as they are stored.
 type Row = (
-    Uuid, i64, Uuid, String, Uuid, Option<Uuid>, String, String, i64, String, String, String, Vec<u8>, Vec<u8>, Vec<u8>,
+    Uuid,
+    i64,
+    Uuid,
+    String,
+    Uuid,
+    Option<Uuid>,
+    String,
+    String,
+    i64,
+    String,
+    String,
+    String,
+    Vec<u8>,
+    Vec<u8>,
+    Vec<u8>,
 );
 
 async fn events(raw: &mut Raw) -> Vec<Row> {
@@ -45,14 +59,16 @@ async fn much_happens(it: &TestStore) {
         let group: Vec<_> = ["ada", "bob", "cyd", "dan"]
             .map(|word| creating(&domain, whole(word, &domain), asked(&domain, word, word)))
             .into();
-        fates(&it.store, &group).await.into_iter().for_each(|it| drop(it.unwrap()));
+        fates(&it.store, &group).await.into_iter().for_each(|it| assert!(it.is_ok(), "{it:?}"));
         let eve: Customer = done(&it.store, creating(&domain, whole("eve", &domain), now())).await;
         let eve: Customer = done(&it.store, updating(&eve, &domain, json!({"name": "E"}), now())).await;
         let checked = customer::set_kyc_status(&eve, KycStatus::Pending, line("a check"), now()).unwrap();
         let eve: Customer = done(&it.store, checked).await;
         let eve: Customer = done(&it.store, customer::soft_delete(&eve, &domain, now()).unwrap()).await;
         let eve: Customer = done(&it.store, customer::restore(&eve, &domain, now()).unwrap()).await;
-        fate(&it.store, updating(&eve, &domain, json!({"name": "E"}), asked(&domain, "same", ""))).await.unwrap();
+        fate(&it.store, updating(&eve, &domain, json!({"name": "E"}), asked(&domain, "same", "")))
+            .await
+            .unwrap();
         let domain = done(&it.store, setting(&domain, json!({"kyc_required": true}), now())).await;
         let status = DomainStatus::Suspended;
         fate(&it.store, tenants::set_status(&domain, status, line("why not"), now())).await.unwrap();
@@ -63,7 +79,8 @@ async fn much_happens(it: &TestStore) {
 async fn every_log_is_without_gaps_and_chained_from_its_first_event(it: TestStore) {
     much_happens(&it).await;
     let mut raw = Raw::open(&it.database).await;
-    let ends: Vec<(Uuid, i64, i64, Vec<u8>)> = raw.rows("SELECT id, last_sequence, last_us, chain FROM logs").await;
+    let ends: Vec<(Uuid, i64, i64, Vec<u8>)> =
+        raw.rows("SELECT id, last_sequence, last_us, chain FROM logs").await;
     let events = events(&mut raw).await;
     // The operators', and of each of two domains its own and its organization's.
     assert_eq!(ends.len(), 5);
@@ -155,7 +172,8 @@ async fn the_time_of_a_log_never_goes_back(it: TestStore) {
 
 async fn an_event_is_kept_in_every_log_it_belongs_to(it: TestStore) {
     let id = OrganizationId::from_uuid(any_id());
-    let organization: Organization = done(&it.store, tenants::create_organization(line("A"), id, now())).await;
+    let organization: Organization =
+        done(&it.store, tenants::create_organization(line("A"), id, now())).await;
     let domain = crate::changes::new_domain(id, "acme", purser::domain::DomainSettings::default());
     let id = DomainId::from_uuid(any_id());
     let domain: purser::domain::Domain = done(&it.store, tenants::create_domain(domain, id, now())).await;
@@ -163,7 +181,10 @@ async fn an_event_is_kept_in_every_log_it_belongs_to(it: TestStore) {
         assert_eq!(it.store.outcome(log, sequence).await.unwrap(), organization.clone().into());
     }
     for (log, sequence) in [(LogId::from(domain.id), 1), (organization.id.into(), 2)] {
-        assert_eq!(it.store.outcome(log, sequence).await.unwrap(), purser::domain::Resource::from(domain.clone()).at(sequence));
+        assert_eq!(
+            it.store.outcome(log, sequence).await.unwrap(),
+            purser::domain::Resource::from(domain.clone()).at(sequence)
+        );
     }
     assert!(it.store.outcome(LogId::OPERATOR, 2).await.is_err());
     assert!(it.store.outcome(LogId::from_uuid(any_id()), 1).await.is_err());
@@ -171,14 +192,17 @@ async fn an_event_is_kept_in_every_log_it_belongs_to(it: TestStore) {
 
 async fn the_kept_counts_are_those_that_counting_finds(it: TestStore) {
     let (acme, globex) = (tenant(&it.store, "acme").await, tenant(&it.store, "globex").await);
-    let group: Vec<_> = [&acme, &acme, &globex, &acme, &globex].map(|it| creating(it, json!({}), now())).into();
+    let group: Vec<_> =
+        [&acme, &acme, &globex, &acme, &globex].map(|it| creating(it, json!({}), now())).into();
     fates(&it.store, &group).await;
     let ada: Customer = done(&it.store, creating(&acme, whole("ada", &acme), now())).await;
     // What loses counts nothing.
     fate(&it.store, creating(&acme, whole("ada", &acme), now())).await.unwrap_err();
     let counts = async || {
         let mut counts = Vec::new();
-        for domains in [vec![acme.id], vec![globex.id], vec![acme.id, globex.id], vec![DomainId::from_uuid(any_id())]] {
+        for domains in
+            [vec![acme.id], vec![globex.id], vec![acme.id, globex.id], vec![DomainId::from_uuid(any_id())]]
+        {
             let everybody = CustomerFilter { domains, ..CustomerFilter::default() };
             let total = it.store.count_customers(&everybody).await.unwrap();
             assert!(!total.capped);

@@ -9,7 +9,8 @@ use purser::store::{Outcome, Store};
 use serde_json::json;
 
 use crate::changes::{
-    Fate, any_id, asked, creating, done, fate_of, fates, new_domain, now, setting, tenant, tenant_with, updating, whole,
+    Fate, any_id, asked, creating, done, fate_of, fates, new_domain, now, setting, tenant, tenant_with,
+    updating, whole,
 };
 use crate::harness::{Database, On};
 
@@ -28,7 +29,8 @@ impl Two {
 
     /// Commits both groups at the same time.
     async fn race(&self, one: Vec<Change>, other: Vec<Change>) -> [Vec<Fate>; 2] {
-        let commit = |store: Store, group: Vec<Change>| tokio::spawn(async move { fates(&store, &group).await });
+        let commit =
+            |store: Store, group: Vec<Change>| tokio::spawn(async move { fates(&store, &group).await });
         let (one, other) = (commit(self.one.clone(), one), commit(self.other.clone(), other));
         [one.await.unwrap(), other.await.unwrap()]
     }
@@ -45,13 +47,15 @@ async fn a_name_that_two_instances_take_at_once_has_one_owner() {
     let two = Two::new().await;
     let acme = tenant(&two.one, "acme").await;
     for round in 0..20 {
-        let group = || (0..25).map(|n| creating(&acme, whole(&format!("c{round}-{n}"), &acme), now())).collect();
+        let group =
+            || (0..25).map(|n| creating(&acme, whole(&format!("c{round}-{n}"), &acme), now())).collect();
         let (one, mut other): (Vec<Change>, Vec<Change>) = (group(), group());
         other.reverse();
         let [mine, mut theirs] = two.race(one, other).await;
         theirs.reverse();
         for pair in mine.iter().zip(&theirs) {
-            let one_each = matches!(pair, (Ok(_), Err(Verdict::Taken { .. })) | (Err(Verdict::Taken { .. }), Ok(_)));
+            let one_each =
+                matches!(pair, (Ok(_), Err(Verdict::Taken { .. })) | (Err(Verdict::Taken { .. }), Ok(_)));
             assert!(one_each, "{pair:?}");
         }
     }
@@ -98,15 +102,21 @@ async fn of_two_instances_that_change_one_row_at_once_one_finds_its_decision_sta
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_domain_s_name_that_two_organizations_take_at_once_is_one_domain_s() {
     let two = Two::new().await;
-    let organizations = [tenant(&two.one, "a").await.organization_id, tenant(&two.one, "b").await.organization_id];
+    let organizations =
+        [tenant(&two.one, "a").await.organization_id, tenant(&two.one, "b").await.organization_id];
     for round in 0..20 {
         let create = |of: usize| {
-            let new = new_domain(organizations[of], &format!("name{round}"), purser::domain::DomainSettings::default());
+            let new = new_domain(
+                organizations[of],
+                &format!("name{round}"),
+                purser::domain::DomainSettings::default(),
+            );
             vec![tenants::create_domain(new, DomainId::from_uuid(any_id()), now())]
         };
         let [mine, theirs] = two.race(create(0), create(1)).await;
         let pair = (&mine[0], &theirs[0]);
-        let one_each = matches!(pair, (Ok(_), Err(Verdict::Taken { .. })) | (Err(Verdict::Taken { .. }), Ok(_)));
+        let one_each =
+            matches!(pair, (Ok(_), Err(Verdict::Taken { .. })) | (Err(Verdict::Taken { .. }), Ok(_)));
         assert!(one_each, "{pair:?}");
     }
     two.is_sound().await;
@@ -121,7 +131,8 @@ async fn groups_that_touch_the_same_domains_in_any_order_all_go() {
         domains.push(tenant(&two.one, name).await);
     }
     for _ in 0..20 {
-        let group = |domains: &[Domain]| domains.iter().map(|it| creating(it, json!({}), now())).collect::<Vec<_>>();
+        let group =
+            |domains: &[Domain]| domains.iter().map(|it| creating(it, json!({}), now())).collect::<Vec<_>>();
         let one = group(&domains);
         domains.reverse();
         let [mine, theirs] = two.race(one, group(&domains)).await;

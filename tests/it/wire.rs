@@ -2,7 +2,9 @@
 
 use prost_types::FieldMask;
 use purser::api::{self, Customer};
-use purser::domain::{Domain, DomainSettings, DomainStatus, Environment, NewDomain, Organization, SettingsPatch};
+use purser::domain::{
+    Domain, DomainSettings, DomainStatus, Environment, NewDomain, Organization, SettingsPatch,
+};
 use serde_json::Value;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -46,7 +48,12 @@ impl Acme {
     }
 
     /// Another domain of an organization.
-    pub async fn domain_of(&self, organization: &Organization, name: &str, environment: Environment) -> Domain {
+    pub async fn domain_of(
+        &self,
+        organization: &Organization,
+        name: &str,
+        environment: Environment,
+    ) -> Domain {
         let new = NewDomain {
             organization_id: organization.id,
             name: name.to_owned().try_into().unwrap(),
@@ -58,7 +65,8 @@ impl Acme {
 
     /// Changes settings of a domain.
     pub async fn set(&self, domain: &Domain, settings: Value) {
-        let paths = settings.as_object().unwrap().keys().map(|it| it.trim_end_matches("_us").to_owned()).collect();
+        let paths =
+            settings.as_object().unwrap().keys().map(|it| it.trim_end_matches("_us").to_owned()).collect();
         let patch = SettingsPatch { paths, settings: serde_json::from_value(settings).unwrap() };
         self.server.app.update_domain_settings(&operator(), domain.id, patch, None).await.unwrap();
     }
@@ -117,7 +125,8 @@ impl Client {
     }
 
     pub async fn set_kyc(&mut self, id: &str, to: api::KycStatus) -> Answer {
-        let request = api::SetKycStatusRequest { id: id.to_owned(), kyc_status: to.into(), ..Default::default() };
+        let request =
+            api::SetKycStatusRequest { id: id.to_owned(), kyc_status: to.into(), ..Default::default() };
         Ok(self.0.set_kyc_status(request).await?.into_inner().customer.unwrap())
     }
 

@@ -40,7 +40,12 @@ use server::Server;
 ///
 /// Each database is filled first, with customers that stay there: name databases that are for this alone.
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  purser bench
+  purser bench --only resolve,create --seconds 20 --report bench.md"
+)]
 pub struct Args {
     #[command(subcommand)]
     part: Option<Part>,

@@ -1,5 +1,7 @@
 //! How far a benchmark is, on standard error: the report alone is on standard output.
 
+#![expect(clippy::print_stderr, reason = "how far it is, for whoever waits")]
+
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 

@@ -6,9 +6,9 @@ use tonic::Status;
 use super::{json, timestamp};
 use crate::api;
 use crate::domain::{
-    Alias, BillingAddress, BlockReason, Business, Country, Customer, CustomerStatus,
-    CustomerType, Email, Error, ExternalId, Fault, Faults, KycStatus, Mcc, Member, Metadata, PayeeMatch, Phone,
-    Profile, Resolution, Result, block_reasons,
+    Alias, BillingAddress, BlockReason, Business, Country, Customer, CustomerStatus, CustomerType, Email,
+    Error, ExternalId, Fault, Faults, KycStatus, Mcc, Member, Metadata, PayeeMatch, Phone, Profile,
+    Resolution, Result, block_reasons,
 };
 
 /// Declares that an enum of the API and one of the domain have the same values, but for the API's unspecified one.
@@ -51,7 +51,9 @@ same_values!(PayeeMatch: Match, CloseMatch, NoMatch);
 /// A status that a caller may ask for: none, ENABLED or DISABLED.
 pub(in crate::grpc) fn status_of(number: i32) -> Result<Option<CustomerStatus>, Fault> {
     match CustomerStatus::known(number)? {
-        Some(CustomerStatus::Deleted) => Err(Fault::new("cannot be asked to be DELETED: SoftDeleteCustomer does that")),
+        Some(CustomerStatus::Deleted) => {
+            Err(Fault::new("cannot be asked to be DELETED: SoftDeleteCustomer does that"))
+        }
         status => Ok(status),
     }
 }
@@ -133,7 +135,10 @@ macro_rules! key {
     ($oneof:path, $key:expr) => {{
         use $oneof as Key;
         match $key {
-            None => Err($crate::domain::Error::invalid("key", "is required: id, payment_address, external_id or email")),
+            None => Err($crate::domain::Error::invalid(
+                "key",
+                "is required: id, payment_address, external_id or email",
+            )),
             Some(Key::Id(it)) => $crate::grpc::convert::id("id", &it).map($crate::domain::CustomerKey::Id),
             Some(Key::PaymentAddress(it)) => $crate::grpc::convert::parse("payment_address", it.try_into())
                 .map($crate::domain::CustomerKey::PaymentAddress),
@@ -150,7 +155,8 @@ pub(in crate::grpc) use key;
 impl From<Member> for api::Customer {
     fn from(Member { customer, domain }: Member) -> Self {
         let etag = customer.etag();
-        let Customer { id, domain_id, sequence, profile, status, status_before: _, kyc_status, .. } = customer;
+        let Customer { id, domain_id, sequence, profile, status, status_before: _, kyc_status, .. } =
+            customer;
         let reasons: Vec<i32> = reasons(domain.status, status, kyc_status);
         Self {
             id: id.into(),

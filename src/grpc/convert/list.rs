@@ -1,13 +1,11 @@
-//! What ListCustomers asks for.
+//! What `ListCustomers` asks for.
 
 use std::str::FromStr;
 
 use super::customers::Known;
 use super::{micros, optional_id};
 use crate::api;
-use crate::domain::{
-    CustomerStatus, DomainId, Fault, Faults, PageRequest, Result, fold,
-};
+use crate::domain::{CustomerStatus, DomainId, Error, Fault, Faults, PageRequest, Result, fold};
 use crate::store::{CustomerFilter, TextColumn};
 
 /// The domain that the list is of, the filter, the page, and whether to count.
@@ -38,10 +36,10 @@ pub(in crate::grpc) fn filter(
         page_token,
         include_total_size,
     } = request;
-    let domain = optional_id("domain_id", &domain_id)?;
-    let after_us = micros("create_time_after", create_time_after)?;
-    let before_us = micros("create_time_before", create_time_before)?;
     let mut faults = Faults::default();
+    let domain = faults.absorb(optional_id("domain_id", &domain_id))?;
+    let after_us = faults.absorb(micros("create_time_after", create_time_after))?;
+    let before_us = faults.absorb(micros("create_time_before", create_time_before))?;
     let filter = CustomerFilter {
         domains: each("domain_ids", domain_ids, &mut faults, |it| DomainId::from_str(&it)),
         ids: each("ids", ids, &mut faults, |it| it.parse()),
@@ -67,8 +65,12 @@ pub(in crate::grpc) fn filter(
         show_deleted,
         oldest_first: faults.take("order_by", oldest_first(&order_by)),
     };
-    faults.done()?;
-    let page = PageRequest::parse(page_size, &page_token, &(&domain, &filter))?;
+    let page = match PageRequest::parse(page_size, &page_token, &(&domain, &filter)) {
+        // A token means nothing to filters that do not.
+        Err(Error::BadPageToken) if !faults.is_empty() => None,
+        page => faults.absorb(page.map(Some))?,
+    };
+    let page = faults.finish(page)?;
     Ok((domain, filter, page, include_total_size))
 }
 
@@ -120,4 +122,3 @@ fn oldest_first(order_by: &str) -> Result<bool, Fault> {
         _ => Err(Fault::new("must be `create_time desc` or `create_time`")),
     }
 }
-

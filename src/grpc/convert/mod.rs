@@ -46,9 +46,7 @@ pub(super) fn paths(mask: Option<FieldMask>) -> Result<Vec<String>> {
 
 /// A value of one field.
 pub(super) fn parse<T>(field: &'static str, parsed: std::result::Result<T, Fault>) -> Result<T> {
-    parsed.map_err(|fault| {
-        Error::Invalid(vec![crate::domain::FieldFault { field: field.into(), fault }])
-    })
+    parsed.map_err(|fault| Error::Invalid(vec![crate::domain::FieldFault { field: field.into(), fault }]))
 }
 
 /// The request id, from the field or from `idempotency-key`; where both are there they must agree.

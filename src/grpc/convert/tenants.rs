@@ -101,7 +101,10 @@ impl From<&DomainSettings> for api::DomainSettings {
             required_fields: it.required_fields.clone(),
             unique_email: Some(it.unique_email),
             kyc_required: it.kyc_required,
-            alias_quarantine: Some(prost_types::Duration { seconds: it.alias_quarantine_us / 1_000_000, nanos }),
+            alias_quarantine: Some(prost_types::Duration {
+                seconds: it.alias_quarantine_us / 1_000_000,
+                nanos,
+            }),
             auto_wallet_networks: Vec::new(),
             allow_mainnet_in_sandbox: it.allow_mainnet_in_sandbox,
             disclosure: api::Disclosure::from(it.disclosure).into(),

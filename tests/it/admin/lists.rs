@@ -18,7 +18,13 @@ on_each_database!(TestServer:
 );
 
 /// The lists by one face: the ids on a page, and the token of the next.
-async fn page(admin: &mut Admin, list: &str, within: &str, size: i32, token: &str) -> Result<(Vec<String>, String), Status> {
+async fn page(
+    admin: &mut Admin,
+    list: &str,
+    within: &str,
+    size: i32,
+    token: &str,
+) -> Result<(Vec<String>, String), Status> {
     let (page_size, page_token) = (size, token.to_owned());
     let organization_id = if within.starts_with("org_") { within.to_owned() } else { String::new() };
     let domain_id = if within.starts_with("dom_") { within.to_owned() } else { String::new() };
@@ -60,7 +66,11 @@ async fn every_list_comes_whole_in_pages_of_any_size(server: TestServer) {
     for n in 0..7 {
         organizations.push(organization(&mut admin, &format!("O {n}")).await.id);
         domains.push(domain(&mut admin, &organizations[0], &format!("d{n}")).await.unwrap().id);
-        let key = api::ApiKey { scopes: vec!["admin".to_owned()], domain_id: domains[0].clone(), ..Default::default() };
+        let key = api::ApiKey {
+            scopes: vec!["admin".to_owned()],
+            domain_id: domains[0].clone(),
+            ..Default::default()
+        };
         let request = api::CreateApiKeyRequest { api_key: Some(key), ..Default::default() };
         keys.push(admin.create_api_key(request).await.unwrap().into_inner().api_key.unwrap().id);
     }
@@ -74,7 +84,8 @@ async fn every_list_comes_whole_in_pages_of_any_size(server: TestServer) {
 
 async fn a_key_lists_what_it_reaches_and_no_more(server: TestServer) {
     let tenant = server.tenant("acme").await;
-    let live = server.tenant_with("other", Environment::Live, purser::domain::DomainSettings::default()).await;
+    let live =
+        server.tenant_with("other", Environment::Live, purser::domain::DomainSettings::default()).await;
     let mut operator = operator(&server).await;
     let sister = domain(&mut operator, &tenant.organization.id.to_string(), "sister").await.unwrap();
     let sister_id: purser::domain::DomainId = sister.id.parse().unwrap();
@@ -136,7 +147,11 @@ async fn a_list_of_what_is_not_covered_is_refused(server: TestServer) {
         let mut admin = server.admin(key).await;
         for (list, within) in organizations.iter().flat_map(|it| [("domains", *it), ("keys", *it)]) {
             let refused = page(&mut admin, list, within, 0, "").await.unwrap_err();
-            assert_eq!((refused.code(), reason(&refused).as_str()), (Code::NotFound, "ORGANIZATION_NOT_FOUND"), "{list}");
+            assert_eq!(
+                (refused.code(), reason(&refused).as_str()),
+                (Code::NotFound, "ORGANIZATION_NOT_FOUND"),
+                "{list}"
+            );
         }
         for within in domains {
             let refused = page(&mut admin, "keys", within, 0, "").await.unwrap_err();
@@ -163,7 +178,11 @@ async fn a_page_token_belongs_to_its_list(server: TestServer) {
         ("domains", &organization, "not a token"),
     ] {
         let refused = page(&mut admin, list, within, 1, token).await.unwrap_err();
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "BAD_PAGE_TOKEN"), "{list}");
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::InvalidArgument, "BAD_PAGE_TOKEN"),
+            "{list}"
+        );
     }
 }
 
@@ -183,7 +202,8 @@ async fn a_page_has_a_size_that_can_be(server: TestServer) {
 }
 
 async fn key_of(admin: &mut Admin, domain_id: &str) -> String {
-    let key = api::ApiKey { domain_id: domain_id.to_owned(), scopes: vec!["all".to_owned()], ..Default::default() };
+    let key =
+        api::ApiKey { domain_id: domain_id.to_owned(), scopes: vec!["all".to_owned()], ..Default::default() };
     let request = api::CreateApiKeyRequest { api_key: Some(key), ..Default::default() };
     admin.create_api_key(request).await.unwrap().into_inner().api_key.unwrap().id
 }

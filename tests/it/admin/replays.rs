@@ -61,11 +61,18 @@ async fn scene(server: &TestServer) -> Scene {
     Scene { organization, domain, key: id }
 }
 
-async fn write(admin: &mut Admin, method: &str, scene: &Scene, request_id: &str, text: &str) -> Result<Asked, Status> {
+async fn write(
+    admin: &mut Admin,
+    method: &str,
+    scene: &Scene,
+    request_id: &str,
+    text: &str,
+) -> Result<Asked, Status> {
     let request_id = request_id.to_owned();
     Ok(match method {
         "CreateOrganization" => {
-            let organization = Some(api::Organization { display_name: text.to_owned(), ..Default::default() });
+            let organization =
+                Some(api::Organization { display_name: text.to_owned(), ..Default::default() });
             let request = api::CreateOrganizationRequest { organization, request_id };
             asked(admin.create_organization(request).await?, |_| String::new())
         }
@@ -90,11 +97,13 @@ async fn write(admin: &mut Admin, method: &str, scene: &Scene, request_id: &str,
             asked(admin.update_domain_settings(request).await?, |_| String::new())
         }
         "SuspendDomain" => {
-            let request = api::SuspendDomainRequest { id: scene.domain.clone(), reason: text.to_owned(), request_id };
+            let request =
+                api::SuspendDomainRequest { id: scene.domain.clone(), reason: text.to_owned(), request_id };
             asked(admin.suspend_domain(request).await?, |_| String::new())
         }
         "ReinstateDomain" => {
-            let request = api::ReinstateDomainRequest { id: scene.domain.clone(), reason: text.to_owned(), request_id };
+            let request =
+                api::ReinstateDomainRequest { id: scene.domain.clone(), reason: text.to_owned(), request_id };
             asked(admin.reinstate_domain(request).await?, |_| String::new())
         }
         "CreateApiKey" => {
@@ -179,11 +188,8 @@ async fn a_replay_outranks_the_state_that_things_are_in_by_now(server: TestServe
     let tenant = server.tenant("acme").await;
     let (mut own, mut admin) = (server.admin(&tenant.key).await, operator(&server).await);
     let spare = server.domain_key(&tenant.domain, Scopes::all()).await;
-    let scene = Scene {
-        organization: String::new(),
-        domain: tenant.domain.id.to_string(),
-        key: id_of(&spare),
-    };
+    let scene =
+        Scene { organization: String::new(), domain: tenant.domain.id.to_string(), key: id_of(&spare) };
     let mut firsts = Vec::new();
     for method in ["UpdateDomainSettings", "CreateApiKey", "RotateApiKey", "RevokeApiKey", "SuspendDomain"] {
         firsts.push((method, write(&mut own, method, &scene, method, "one").await.unwrap().body));
@@ -201,7 +207,12 @@ async fn a_replay_outranks_the_state_that_things_are_in_by_now(server: TestServe
         seconds: soon / 1_000_000,
         nanos: i32::try_from(soon % 1_000_000).unwrap() * 1_000,
     });
-    let key = api::ApiKey { domain_id: scene.domain, scopes: vec!["all".to_owned()], expire_time, ..Default::default() };
+    let key = api::ApiKey {
+        domain_id: scene.domain,
+        scopes: vec!["all".to_owned()],
+        expire_time,
+        ..Default::default()
+    };
     let request = api::CreateApiKeyRequest { api_key: Some(key), request_id: "soon".to_owned() };
     let first = admin.create_api_key(request.clone()).await.unwrap().into_inner().api_key;
     tokio::time::sleep(std::time::Duration::from_millis(400)).await;
@@ -214,7 +225,8 @@ async fn the_header_does_for_the_field(server: TestServer) {
     let mut admin = operator(&server).await;
     let asked = |name: &str| {
         let organization = Some(api::Organization { display_name: name.to_owned(), ..Default::default() });
-        let mut request = tonic::Request::new(api::CreateOrganizationRequest { organization, ..Default::default() });
+        let mut request =
+            tonic::Request::new(api::CreateOrganizationRequest { organization, ..Default::default() });
         request.metadata_mut().insert("idempotency-key", "once".parse().unwrap());
         request
     };

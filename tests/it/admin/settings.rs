@@ -115,7 +115,8 @@ async fn a_value_that_cannot_be_is_refused(server: TestServer) {
         alias_quarantine: Some(prost_types::Duration { seconds, nanos }),
         ..Default::default()
     };
-    let required = |path: &str| api::DomainSettings { required_fields: vec![path.to_owned()], ..Default::default() };
+    let required =
+        |path: &str| api::DomainSettings { required_fields: vec![path.to_owned()], ..Default::default() };
     let status = |number| api::DomainSettings { default_customer_status: number, ..Default::default() };
     let cases = [
         ("alias_quarantine", quarantine(-1, 0)),
@@ -134,7 +135,11 @@ async fn a_value_that_cannot_be_is_refused(server: TestServer) {
     ];
     for (path, bad) in cases {
         let refused = update(&mut admin, &id, bad.clone(), &[path]).await.unwrap_err();
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "INVALID_FIELD"), "{bad:?}");
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::InvalidArgument, "INVALID_FIELD"),
+            "{bad:?}"
+        );
         assert_eq!(bad_fields(&refused), [format!("settings.{path}")], "{bad:?}");
     }
     assert_eq!(settings(&mut admin, &id).await, defaults());
@@ -143,8 +148,10 @@ async fn a_value_that_cannot_be_is_refused(server: TestServer) {
 async fn every_bad_field_of_an_update_is_named(server: TestServer) {
     let tenant = server.tenant("acme").await;
     let mut admin = server.admin(&tenant.key).await;
-    let bad = api::DomainSettings { disclosure: 99, required_fields: vec!["x".to_owned()], ..Default::default() };
-    let refused = update(&mut admin, "dom_1", bad, &["disclosure", "required_fields", "name"]).await.unwrap_err();
+    let bad =
+        api::DomainSettings { disclosure: 99, required_fields: vec!["x".to_owned()], ..Default::default() };
+    let refused =
+        update(&mut admin, "dom_1", bad, &["disclosure", "required_fields", "name"]).await.unwrap_err();
     let mut fields = bad_fields(&refused);
     fields.sort_unstable();
     assert_eq!(fields, ["id", "settings.disclosure", "settings.required_fields", "update_mask"]);
@@ -153,7 +160,8 @@ async fn every_bad_field_of_an_update_is_named(server: TestServer) {
 async fn networks_for_new_wallets_are_not_available_yet(server: TestServer) {
     let tenant = server.tenant("acme").await;
     let mut admin = server.admin(&tenant.key).await;
-    let networks = api::DomainSettings { auto_wallet_networks: vec!["sepolia".to_owned()], ..Default::default() };
+    let networks =
+        api::DomainSettings { auto_wallet_networks: vec!["sepolia".to_owned()], ..Default::default() };
     let id = tenant.domain.id.to_string();
     let refused = update(&mut admin, &id, networks.clone(), &["auto_wallet_networks"]).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unimplemented, "UNIMPLEMENTED"));
@@ -182,12 +190,18 @@ async fn emails_cannot_be_made_unique_while_customers_share_one(server: TestServ
         twins.push(customers.create_customer(request).await.unwrap().into_inner().customer.unwrap().id);
     }
     let refused = update(&mut admin, &id, unique(true), &["unique_email"]).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "EMAILS_NOT_UNIQUE_YET"));
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::FailedPrecondition, "EMAILS_NOT_UNIQUE_YET")
+    );
     assert_eq!(settings(&mut admin, &id).await.unique_email, Some(false));
 
     // One of the two goes: then it can be.
     let key = Some(api::soft_delete_customer_request::Key::Id(twins.remove(0)));
-    customers.soft_delete_customer(api::SoftDeleteCustomerRequest { key, ..Default::default() }).await.unwrap();
+    customers
+        .soft_delete_customer(api::SoftDeleteCustomerRequest { key, ..Default::default() })
+        .await
+        .unwrap();
     update(&mut admin, &id, unique(true), &["unique_email"]).await.unwrap();
     let key = Some(api::get_customer_request::Key::Email("a@example.com".to_owned()));
     let found = customers.get_customer(api::GetCustomerRequest { key, ..Default::default() }).await.unwrap();
@@ -203,12 +217,19 @@ async fn a_setting_holds_for_what_comes_after_it(server: TestServer) {
         ..Default::default()
     };
     let before = customers.create_customer(create("")).await.unwrap().into_inner().customer.unwrap();
-    assert_eq!((before.status(), before.kyc_status()), (api::CustomerStatus::Enabled, api::KycStatus::NotRequired));
+    assert_eq!(
+        (before.status(), before.kyc_status()),
+        (api::CustomerStatus::Enabled, api::KycStatus::NotRequired)
+    );
     let all = ["default_customer_status", "required_fields", "kyc_required"];
     let wanted = api::DomainSettings { required_fields: vec!["email".to_owned()], ..changed() };
     update(&mut admin, &id, wanted, &all).await.unwrap();
-    let after = customers.create_customer(create("a@example.com")).await.unwrap().into_inner().customer.unwrap();
-    assert_eq!((after.status(), after.kyc_status()), (api::CustomerStatus::Disabled, api::KycStatus::Pending));
+    let after =
+        customers.create_customer(create("a@example.com")).await.unwrap().into_inner().customer.unwrap();
+    assert_eq!(
+        (after.status(), after.kyc_status()),
+        (api::CustomerStatus::Disabled, api::KycStatus::Pending)
+    );
     let refused = customers.create_customer(create("")).await.unwrap_err();
     assert_eq!(bad_fields(&refused), ["customer.email"]);
 }

@@ -5,6 +5,7 @@ use purser::domain::Scopes;
 use tonic::{Code, Status};
 
 use crate::harness::{Admin, Customers, Tenant, TestServer, on_each_database, reason, with_alias};
+use crate::rows::dump;
 
 on_each_database!(TestServer:
     a_suspended_domains_customers_cannot_receive_until_it_is_reinstated,
@@ -20,9 +21,11 @@ async fn a_suspended_domains_customers_cannot_receive_until_it_is_reinstated(ser
     let id = tenant.domain.id.to_string();
     let resolve = api::ResolveCustomerRequest { payment_address: "ada@acme".to_owned() };
     let standing = async |customers: &mut Customers| {
-        let resolved = customers.resolve_customer(resolve.clone()).await.unwrap().into_inner().resolution.unwrap();
+        let resolved =
+            customers.resolve_customer(resolve.clone()).await.unwrap().into_inner().resolution.unwrap();
         let key = Some(api::get_customer_request::Key::PaymentAddress("ada@acme".to_owned()));
-        let got = customers.get_customer(api::GetCustomerRequest { key, ..Default::default() }).await.unwrap();
+        let got =
+            customers.get_customer(api::GetCustomerRequest { key, ..Default::default() }).await.unwrap();
         let got = got.into_inner().customer.unwrap();
         assert_eq!((resolved.can_receive, &resolved.block_reasons), (got.can_receive, &got.block_reasons));
         (got.can_receive, got.block_reasons)
@@ -46,7 +49,10 @@ async fn a_suspended_domains_customers_are_not_written_but_by_an_operator(server
     suspend(&mut operator, &id, "").await.unwrap();
     for customers in &mut own {
         for refused in write_everything(customers, &id).await.into_iter().map(Result::unwrap_err) {
-            assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "DOMAIN_SUSPENDED"));
+            assert_eq!(
+                (refused.code(), reason(&refused).as_str()),
+                (Code::FailedPrecondition, "DOMAIN_SUSPENDED")
+            );
         }
     }
     for done in write_everything(&mut theirs, &id).await {
@@ -66,7 +72,10 @@ async fn write_everything(customers: &mut Customers, domain_id: &str) -> Vec<Res
     let create = api::CreateCustomerRequest { domain_id: domain_id.to_owned(), ..Default::default() };
     let update = api::UpdateCustomerRequest {
         key: Some(api::update_customer_request::Key::Id(id.clone())),
-        customer: Some(api::Customer { nick_name: purser::clock::new_uuid(0).to_string(), ..Default::default() }),
+        customer: Some(api::Customer {
+            nick_name: purser::clock::new_uuid(0).to_string(),
+            ..Default::default()
+        }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["nick_name".to_owned()] }),
         ..Default::default()
     };
@@ -88,7 +97,8 @@ async fn write_everything(customers: &mut Customers, domain_id: &str) -> Vec<Res
 /// The next edge of the KYC graph from where the customer is.
 async fn kyc_step(customers: &mut Customers, id: &str) -> api::SetKycStatusRequest {
     let key = Some(api::get_customer_request::Key::Id(id.to_owned()));
-    let customer = customers.get_customer(api::GetCustomerRequest { key, ..Default::default() }).await.unwrap();
+    let customer =
+        customers.get_customer(api::GetCustomerRequest { key, ..Default::default() }).await.unwrap();
     let next = match customer.into_inner().customer.unwrap().kyc_status() {
         api::KycStatus::NotRequired => api::KycStatus::Pending,
         api::KycStatus::InReview => api::KycStatus::Approved,
@@ -130,7 +140,10 @@ async fn a_suspended_domain_is_not_administered_with_its_own_key(server: TestSer
     // A domain may suspend itself, and only somebody above it can take that back.
     suspend(&mut own, &id, "").await.unwrap();
     for refused in administer(&mut own, &id).await.into_iter().map(Result::unwrap_err) {
-        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "DOMAIN_SUSPENDED"));
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::FailedPrecondition, "DOMAIN_SUSPENDED")
+        );
     }
     for admin in [&mut whole, &mut operator] {
         for done in administer(admin, &id).await {
@@ -145,15 +158,25 @@ async fn a_suspended_domain_is_not_administered_with_its_own_key(server: TestSer
 
 /// One of each change to a domain and its keys, none of which changes who may do what.
 async fn administer(admin: &mut Admin, id: &str) -> Vec<Result<(), Status>> {
-    let keys = admin.list_api_keys(api::ListApiKeysRequest { domain_id: id.to_owned(), ..Default::default() });
-    let spare = keys.await.unwrap().into_inner().api_keys.into_iter().find(|it| it.display_name == "spare").unwrap().id;
+    let keys =
+        admin.list_api_keys(api::ListApiKeysRequest { domain_id: id.to_owned(), ..Default::default() });
+    let spare = keys
+        .await
+        .unwrap()
+        .into_inner()
+        .api_keys
+        .into_iter()
+        .find(|it| it.display_name == "spare")
+        .unwrap()
+        .id;
     let settings = api::UpdateDomainSettingsRequest {
         id: id.to_owned(),
         settings: Some(api::DomainSettings { kyc_required: true, ..Default::default() }),
         update_mask: Some(prost_types::FieldMask { paths: vec!["kyc_required".to_owned()] }),
         ..Default::default()
     };
-    let key = api::ApiKey { domain_id: id.to_owned(), scopes: vec!["admin".to_owned()], ..Default::default() };
+    let key =
+        api::ApiKey { domain_id: id.to_owned(), scopes: vec!["admin".to_owned()], ..Default::default() };
     let create = api::CreateApiKeyRequest { api_key: Some(key), ..Default::default() };
     let rotate = api::RotateApiKeyRequest { id: spare.clone(), ..Default::default() };
     let mut done = vec![
@@ -167,7 +190,8 @@ async fn administer(admin: &mut Admin, id: &str) -> Vec<Result<(), Status>> {
         done.push(suspend(admin, id, "").await.map(drop));
     }
     // A key that is not there is not there, whatever the domain's state.
-    let revoke = api::RevokeApiKeyRequest { id: "key_00000000000000000000000000".to_owned(), ..Default::default() };
+    let revoke =
+        api::RevokeApiKeyRequest { id: "key_00000000000000000000000000".to_owned(), ..Default::default() };
     assert_eq!(reason(&admin.revoke_api_key(revoke).await.unwrap_err()), "API_KEY_NOT_FOUND");
     done
 }
@@ -175,12 +199,11 @@ async fn administer(admin: &mut Admin, id: &str) -> Vec<Result<(), Status>> {
 async fn suspending_twice_changes_nothing(server: TestServer) {
     let Scene { tenant, mut operator, .. } = scene(&server).await;
     let id = tenant.domain.id.to_string();
-    let events = |server: &TestServer| crate::rows::dump(&server.database, "events");
     assert_eq!(reinstate(&mut operator, &id).await.unwrap(), api::DomainStatus::Active);
     suspend(&mut operator, &id, "once").await.unwrap();
-    let before = events(&server).await.matches("domain.updated").count();
+    let before = dump(&server.database, "events").await.matches("domain.updated").count();
     assert_eq!(suspend(&mut operator, &id, "twice").await.unwrap(), api::DomainStatus::Suspended);
-    assert_eq!(events(&server).await.matches("domain.updated").count(), before);
+    assert_eq!(dump(&server.database, "events").await.matches("domain.updated").count(), before);
     assert_eq!(before, 1, "the first reinstatement had nothing to change either");
 }
 
@@ -191,10 +214,12 @@ async fn a_suspension_says_why_in_a_line(server: TestServer) {
         let refused = suspend(&mut operator, &id, why).await.unwrap_err();
         assert_eq!(crate::harness::bad_fields(&refused), ["reason"], "{why}");
     }
-    let refused = suspend(&mut operator, "dom_1", "two\nlines").await.unwrap_err();
-    assert_eq!(crate::harness::bad_fields(&refused), ["id", "reason"]);
+    let (bad_id, why) = ("dom_1".to_owned(), "two\nlines".to_owned());
+    let request = api::SuspendDomainRequest { id: bad_id, reason: why, request_id: "é".to_owned() };
+    let refused = operator.suspend_domain(request).await.unwrap_err();
+    assert_eq!(crate::harness::bad_fields(&refused), ["request_id", "id", "reason"]);
     suspend(&mut operator, &id, " because we say so ").await.unwrap();
-    assert!(crate::rows::dump(&server.database, "events").await.contains("because we say so"));
+    assert!(dump(&server.database, "events").await.contains("because we say so"));
 }
 
 struct Scene {

@@ -27,14 +27,17 @@ async fn the_help_of_every_command_shows_an_example_of_it() {
     while let Some(command) = waiting.pop_front() {
         let help = help(&command).await;
         let called = [&["purser".to_owned()], command.as_slice()].concat().join(" ");
-        let (_, examples) = help.split_once("Example").unwrap_or_else(|| panic!("`{called} --help` has no example"));
+        let (_, examples) =
+            help.split_once("Example").unwrap_or_else(|| panic!("`{called} --help` has no example"));
         assert!(examples.contains(&format!("  {called}")), "an example of `{called}` in\n{help}");
         for name in commands(&help) {
             waiting.push_back([command.as_slice(), &[name]].concat());
         }
         seen.push(called);
     }
-    for command in ["purser serve", "purser migrate", "purser doctor", "purser bench", "purser admin key create"] {
+    for command in
+        ["purser serve", "purser migrate", "purser doctor", "purser bench", "purser admin key create"]
+    {
         assert!(seen.iter().any(|it| it == command), "{command} in {seen:?}");
     }
 }
@@ -45,7 +48,8 @@ async fn the_help_says_no_secret_of_the_environment() {
     for command in [&["serve"][..], &["migrate"], &["doctor"], &["admin"]] {
         let arguments = [command, &["--help"]].concat();
         let mut command = purser(folder.path(), &arguments);
-        let output = command.env("PURSER_DATABASE_URL", "postgres://me:hunter2@db/purser").output().await.unwrap();
+        let output =
+            command.env("PURSER_DATABASE_URL", "postgres://me:hunter2@db/purser").output().await.unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
         assert!(help.contains("PURSER_DATABASE_URL") && !help.contains("hunter2"), "{help}");
     }

@@ -45,8 +45,8 @@ async fn told(customers: &mut Customers) -> String {
 
 /// Calls without a pause from just before a key ends, so that each instance has the key fresh in mind, and says when
 /// the last call was taken.
-async fn last_taken(instances: [Customers; 2], until: Instant) -> Vec<tokio::task::JoinHandle<(Instant, String)>> {
-    let watch = async |mut customers: Customers| {
+fn last_taken(instances: [Customers; 2], until: Instant) -> Vec<tokio::task::JoinHandle<(Instant, String)>> {
+    async fn watch(mut customers: Customers, until: Instant) -> (Instant, String) {
         let mut last = Instant::now();
         loop {
             let asked = Instant::now();
@@ -56,12 +56,8 @@ async fn last_taken(instances: [Customers; 2], until: Instant) -> Vec<tokio::tas
                 _ => {}
             }
         }
-    };
-    let mut watches = Vec::new();
-    for it in instances {
-        watches.push(tokio::spawn(watch(it)));
     }
-    watches
+    instances.into_iter().map(|it| tokio::spawn(watch(it, until))).collect()
 }
 
 async fn a_key_works_until_it_expires(server: TestServer) {
@@ -83,7 +79,7 @@ async fn a_revoked_key_stops_everywhere_within_a_second(server: TestServer) {
     let tenant = server.tenant("acme").await;
     let doomed = server.domain_key(&tenant.domain, Scopes::all()).await;
     let mut admin = server.admin(&tenant.key).await;
-    let watches = last_taken(two(&server, &doomed).await, Instant::now() + SECOND).await;
+    let watches = last_taken(two(&server, &doomed).await, Instant::now() + SECOND);
     tokio::time::sleep(Duration::from_millis(700)).await;
     let id = id_of(&doomed);
     let revoked = admin.revoke_api_key(api::RevokeApiKeyRequest { id, ..Default::default() }).await.unwrap();
@@ -107,13 +103,16 @@ async fn a_rotated_key_stops_everywhere_within_a_second_and_its_new_secret_works
     for address in addresses {
         assert_eq!(told(&mut customers(connect(address).await, &old)).await, "OK");
     }
-    let watches = last_taken(instances, Instant::now() + SECOND).await;
+    let watches = last_taken(instances, Instant::now() + SECOND);
     tokio::time::sleep(Duration::from_millis(700)).await;
     for address in addresses {
         assert_eq!(told(&mut customers(connect(address).await, &old)).await, "OK");
     }
     let id = id_of(&old);
-    let rotated = admin.rotate_api_key(api::RotateApiKeyRequest { id: id.clone(), ..Default::default() }).await.unwrap();
+    let rotated = admin
+        .rotate_api_key(api::RotateApiKeyRequest { id: id.clone(), ..Default::default() })
+        .await
+        .unwrap();
     let answered = Instant::now();
     let rotated = rotated.into_inner();
     assert_eq!(rotated.api_key.unwrap().id, id);
@@ -171,7 +170,10 @@ async fn an_expired_key_can_be_revoked(server: TestServer) {
 async fn a_key_can_end_itself(server: TestServer) {
     let tenant = server.tenant("acme").await;
     let mut admin = server.admin(&tenant.key).await;
-    admin.revoke_api_key(api::RevokeApiKeyRequest { id: id_of(&tenant.key), ..Default::default() }).await.unwrap();
+    admin
+        .revoke_api_key(api::RevokeApiKeyRequest { id: id_of(&tenant.key), ..Default::default() })
+        .await
+        .unwrap();
     // On the instance that did it, at once.
     let refused = admin.list_api_keys(api::ListApiKeysRequest::default()).await.unwrap_err();
     assert_eq!(reason(&refused), "API_KEY_REVOKED");

@@ -49,7 +49,8 @@ async fn scene(server: TestServer) -> Scene {
     let (acme, globex) = (server.tenant("acme").await, server.tenant("globex").await);
     let mut admin = server.admin(&server.operator_key(Scopes::all()).await).await;
     let mut ids = Vec::new();
-    for (name, environment) in [("sister", api::Environment::Sandbox), ("elsewhere", api::Environment::Live)] {
+    for (name, environment) in [("sister", api::Environment::Sandbox), ("elsewhere", api::Environment::Live)]
+    {
         let domain = api::Domain {
             organization_id: acme.organization.id.to_string(),
             name: name.to_owned(),
@@ -141,9 +142,11 @@ async fn nobody_creates_a_key_that_reaches_further_than_their_own(server: TestSe
 
 async fn nobody_creates_a_key_that_may_do_more_than_their_own(server: TestServer) {
     let scene = scene(server).await;
-    for (by, reach) in
-        [(By::Operator, For::Operators), (By::Organization, For::OwnOrganization), (By::Domain, For::OwnDomain)]
-    {
+    for (by, reach) in [
+        (By::Operator, For::Operators),
+        (By::Organization, For::OwnOrganization),
+        (By::Domain, For::OwnDomain),
+    ] {
         let own = [Scope::Admin, Scope::CustomersRead].into_iter().collect();
         let mut admin = scene.admin(by, own).await;
         for (scopes, expected) in [
@@ -156,7 +159,12 @@ async fn nobody_creates_a_key_that_may_do_more_than_their_own(server: TestServer
         ] {
             let scopes = scopes.iter().map(|it| (*it).to_owned()).collect();
             let key = api::ApiKey { scopes, ..scene.key(reach) };
-            assert_eq!(told(&create(&mut admin, key.clone()).await), expected, "{by:?} makes {:?}", key.scopes);
+            assert_eq!(
+                told(&create(&mut admin, key.clone()).await),
+                expected,
+                "{by:?} makes {:?}",
+                key.scopes
+            );
         }
         let mut powerless = scene.admin(by, [Scope::CustomersRead].into_iter().collect()).await;
         assert_eq!(told(&create(&mut powerless, scene.key(reach)).await), "SCOPE_MISSING", "{by:?}");
@@ -169,9 +177,11 @@ fn seconds_from_now(seconds: i64) -> Option<prost_types::Timestamp> {
 
 async fn nobody_creates_a_key_that_outlives_their_own(server: TestServer) {
     let scene = scene(server).await;
-    for (by, reach) in
-        [(By::Operator, For::Operators), (By::Organization, For::OwnOrganization), (By::Domain, For::OwnDomain)]
-    {
+    for (by, reach) in [
+        (By::Operator, For::Operators),
+        (By::Organization, For::OwnOrganization),
+        (By::Domain, For::OwnDomain),
+    ] {
         let mut parent = scene.admin(By::Operator, Scopes::all()).await;
         let own = seconds_from_now(600);
         let mortal = api::ApiKey { expire_time: own, scopes: vec!["all".to_owned()], ..scene.key(reach) };
@@ -196,7 +206,8 @@ async fn nobody_rotates_a_key_that_is_wider_than_their_own(server: TestServer) {
     let scene = scene(server).await;
     let mut parent = scene.admin(By::Operator, Scopes::all()).await;
     let mut ids = Vec::new();
-    for reach in [For::Operators, For::OwnOrganization, For::OwnOrganizationElsewhere, For::OtherOrganization] {
+    for reach in [For::Operators, For::OwnOrganization, For::OwnOrganizationElsewhere, For::OtherOrganization]
+    {
         ids.push((reach, create(&mut parent, scene.key(reach)).await.unwrap().api_key.unwrap().id));
     }
     for reach in [For::OwnDomain, For::Sister, For::Elsewhere, For::Stranger] {
@@ -211,7 +222,11 @@ async fn nobody_rotates_a_key_that_is_wider_than_their_own(server: TestServer) {
         let mut admin = scene.admin(by, [Scope::Admin].into_iter().collect()).await;
         for ((reach, id), expected) in ids.iter().zip(expected) {
             let request = api::RotateApiKeyRequest { id: id.clone(), ..Default::default() };
-            assert_eq!(told(&admin.rotate_api_key(request).await), expected, "{by:?} rotates one for {reach:?}");
+            assert_eq!(
+                told(&admin.rotate_api_key(request).await),
+                expected,
+                "{by:?} rotates one for {reach:?}"
+            );
         }
     }
 
