@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::pool::PoolConnection;
+use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::set::{Fetched, Part, Set};
@@ -88,6 +88,7 @@ impl Db {
                     .max_connections(connections)
                     .acquire_timeout(Duration::from_secs(1))
                     .test_before_acquire(false)
+                    .before_acquire(|connection, idle| Box::pin(async move { Ok(answers(connection, idle).await) }))
                     .connect_lazy_with(options.clone()),
             )
         };
@@ -146,6 +147,13 @@ impl Db {
     }
 }
 
+/// Whether a connection that lay idle for a while is still there.
+async fn answers(connection: &mut PgConnection, idle: PoolConnectionMetadata) -> bool {
+    const WHILE: Duration = Duration::from_secs(1);
+    const LIMIT: Duration = Duration::from_millis(500);
+    idle.idle_for < WHILE || matches!(tokio::time::timeout(LIMIT, connection.ping()).await, Ok(Ok(())))
+}
+
 /// Connections that stay with those who use them all the time. A pool would test each whenever it comes back, which
 /// costs as much as a query.
 ///
@@ -170,7 +178,7 @@ impl Kept {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        Ok(Borrowed { connection, idle: Arc::clone(&self.idle), _place: place })
+        Ok(Borrowed { connection, idle: Arc::clone(&self.idle), place })
     }
 
     async fn connect(&self) -> Result<OwnConn> {
@@ -188,12 +196,17 @@ impl Kept {
         })
     }
 
-    /// Closes what nobody uses, and lets nobody borrow any more.
-    pub(super) async fn close(&self) {
-        self.places.close();
+    /// Closes what nobody uses: one did not answer, and these lead to the same machine.
+    pub(super) fn forget_idle(&self) {
         if let Ok(mut idle) = self.idle.lock() {
             idle.clear();
         }
+    }
+
+    /// Closes what nobody uses, and lets nobody borrow any more.
+    pub(super) async fn close(&self) {
+        self.places.close();
+        self.forget_idle();
         on!(&self.pool, |pool| pool.close().await);
     }
 
@@ -207,7 +220,7 @@ impl Kept {
 pub(super) struct Borrowed {
     connection: OwnConn,
     idle: Arc<Mutex<Vec<OwnConn>>>,
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 }
 
 impl Borrowed {
@@ -218,9 +231,11 @@ impl Borrowed {
         }
     }
 
-    /// Gives it back, sound.
+    /// Gives it back, sound. Once all are being closed, it is closed too.
     pub(super) fn give_back(self) {
-        if let Ok(mut idle) = self.idle.lock() {
+        if let Ok(mut idle) = self.idle.lock()
+            && !self.place.semaphore().is_closed()
+        {
             idle.push(self.connection);
         }
     }

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::backend::Tx;
+use super::backend::{STATEMENT_TIMEOUT, Tx};
 use super::log::Appender;
 use super::row::Puts;
 use super::set::{Part, Set, Type, Value};
-use super::{Store, facts, sweep};
+use super::{Store, facts, is_of_dead_connection, sweep};
 use crate::domain::{
     Change, Error, Facts, KeyChange, Resource, Result, Sweep, Table, UniqueKey, Verdict, judge,
 };
@@ -60,12 +60,13 @@ impl Store {
         let mut tried = 1;
         loop {
             let mut written = false;
-            match self.commit_once(group, &mut written).await {
+            // Not for ever: where nothing is answered, be it the end or what came before, the outcome is not known.
+            match self.in_time(STATEMENT_TIMEOUT, self.commit_once(group, &mut written)).await {
                 // What passes, and has left nothing: another instance was first.
                 Err(Error::Contended) if tried < TRIES => tried += 1,
                 // The connection had died while it lay idle. Not once anything was written: the end of that may be lost
                 // on the way back from a commit that took effect.
-                Err(Error::DatabaseUnavailable(_)) if !written && tried < TRIES => tried += 1,
+                Err(error) if !written && tried < TRIES && is_of_dead_connection(&error) => tried += 1,
                 done => return done,
             }
         }

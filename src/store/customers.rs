@@ -177,7 +177,7 @@ impl Store {
                 select.and(&format!(
                     "t.id IN (SELECT s.customer_id FROM customer_search_index AS i
                               CROSS JOIN customer_search AS s ON s.docid = i.rowid
-                              WHERE i.text MATCH {trigrams} AND instr(s.text, {whole}) > 0)"
+                              WHERE i.customer_search_index MATCH {trigrams} AND instr(s.text, {whole}) > 0)"
                 ));
             }
         }

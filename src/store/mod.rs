@@ -18,6 +18,8 @@ mod set;
 mod sweep;
 mod tenants;
 
+use std::time::Duration;
+
 pub use commit::Outcome;
 pub use customers::{CustomerFilter, TextColumn, Total};
 pub use open::{PoolUse, Schema};
@@ -33,21 +35,43 @@ pub struct Store {
     db: Db,
 }
 
+/// How long Postgres has to answer a look-up: two such waits are less than the default deadline of a call.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whether another connection may do: this one had died. A database that does not answer at all is not asked again.
+fn is_of_dead_connection(error: &Error) -> bool {
+    matches!(error, Error::DatabaseUnavailable(cause) if !cause.to_string().contains("timed out"))
+}
+
 impl Store {
-    /// Runs a read with a set. A connection that has died while it lay idle costs another try, not the call.
+    /// Runs a read with a set.
     async fn read<T: Fetched>(&self, sql: &str, set: Set<'_>) -> Result<Vec<T>> {
+        self.again(|| self.in_time(LOOK_UP_TIMEOUT, self.read_once(sql, set.clone()))).await
+    }
+
+    /// Runs a read. A connection that has died while it lay idle costs another try, not the call.
+    async fn again<T, F: Future<Output = Result<T>>>(&self, read: impl Fn() -> F) -> Result<T> {
         const TRIES: u32 = 6;
         let mut tried = 1;
         loop {
-            match self.read_once(sql, set.clone()).await {
-                Err(Error::DatabaseUnavailable(cause))
-                    if tried < TRIES && !cause.to_string().contains("timed out") =>
-                {
-                    tried += 1;
-                }
+            match read().await {
+                Err(error) if tried < TRIES && is_of_dead_connection(&error) => tried += 1,
                 done => return done,
             }
         }
+    }
+
+    /// Gives up on a database that says nothing. Where its machine is gone, nobody closes the connection, and an answer
+    /// would be waited for until the system loses patience: a quarter of an hour, or for ever.
+    async fn in_time<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+        if self.is_embedded() {
+            return work.await;
+        }
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            self.db.read.forget_idle();
+            self.db.write.forget_idle();
+            Err(Error::unavailable("a query timed out"))
+        })
     }
 
     /// Runs one write that is its own transaction and no Change: nothing that a caller sees depends on it.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Store;
 use super::backend::{Backend, STATEMENT_TIMEOUT};
 use super::set::{Fetched, Value};
-use crate::domain::{PageRequest, Result};
+use crate::domain::{Error, PageRequest, Result};
 
 /// A SELECT that grows condition by condition. Text comes from this crate only; every value is bound.
 #[derive(Clone, Debug)]
@@ -61,12 +61,21 @@ impl Select {
 impl Store {
     /// Runs a list, on connections of its own, for at most [`STATEMENT_TIMEOUT`].
     pub(super) async fn scan<T: Fetched>(&self, select: Select) -> Result<Vec<T>> {
+        self.again(|| self.scan_once(select.clone())).await
+    }
+
+    async fn scan_once<T: Fetched>(&self, select: Select) -> Result<Vec<T>> {
         match &self.db.scan {
             Backend::Postgres(pool) => {
                 let mut connection = pool.acquire().await?;
-                Backend::Postgres::<_, &mut sqlx::SqliteConnection>(&mut *connection)
-                    .select(select.text, select.values)
-                    .await
+                let rows = Backend::Postgres::<_, &mut sqlx::SqliteConnection>(&mut *connection)
+                    .select(select.text, select.values);
+                let rows = self.in_time(STATEMENT_TIMEOUT, rows).await;
+                if matches!(rows, Err(Error::DatabaseUnavailable(_))) {
+                    // The pool would wait for it to answer.
+                    connection.close_on_drop();
+                }
+                rows
             }
             Backend::Sqlite(pool) => {
                 let mut connection = pool.acquire().await?;

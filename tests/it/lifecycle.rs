@@ -35,14 +35,14 @@ on_each_database!(
 /// Sabotage: in `grpc::server::end`, wait for the connections without a timeout, as tonic's own shutdown does.
 async fn told_to_stop_it_says_so_at_once_lets_calls_finish_and_is_gone_within_the_grace(database: Database) {
     let key = migrated(&database).await;
-    let more = ["--drain-delay", "1s", "--shutdown-grace", "2s"];
+    let more = ["--drain-delay", "2s", "--shutdown-grace", "2s"];
     let mut process = Process::serve(database.folder(), &database.url, &more).await;
     let _idle = TcpStream::connect(process.grpc).await.unwrap();
     let mut silent = TcpStream::connect(process.grpc).await.unwrap();
     silent.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     let mut health = HealthClient::new(connect(process.grpc).await);
     let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    while watch.message().await.unwrap().unwrap().status() != ServingStatus::Serving {}
     let (_never, stuck) = begin(&process, &key, "stuck@dev").await;
     let (send, finishing) = begin(&process, &key, "finishing@dev").await;
     let mut client = customers(connect(process.grpc).await, &key);
@@ -50,7 +50,7 @@ async fn told_to_stop_it_says_so_at_once_lets_calls_finish_and_is_gone_within_th
 
     let asked = Instant::now();
     process.terminate();
-    let told = tokio::time::timeout(Duration::from_millis(500), watch.message()).await.unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(1), watch.message()).await.unwrap();
     assert_eq!(told.unwrap().unwrap().status(), ServingStatus::NotServing);
     assert_eq!(
         health.check(HealthCheckRequest::default()).await.unwrap().into_inner().status(),
@@ -59,17 +59,17 @@ async fn told_to_stop_it_says_so_at_once_lets_calls_finish_and_is_gone_within_th
     assert!(http_get(process.http, "/readyz").await.unwrap().starts_with("HTTP/1.1 503"));
     let mut late = customers(connect(process.grpc).await, &key);
     late.create_customer(with_alias("late@dev")).await.unwrap();
-    assert!(asked.elapsed() < Duration::from_millis(900), "all that was within the drain delay");
+    assert!(asked.elapsed() < Duration::from_millis(1_900), "all that was within the drain delay");
 
-    tokio::time::sleep(Duration::from_millis(1_300).saturating_sub(asked.elapsed())).await;
+    tokio::time::sleep(Duration::from_millis(2_300).saturating_sub(asked.elapsed())).await;
     assert!(TcpStream::connect(process.grpc).await.is_err(), "nobody new is let in");
     send.send(()).unwrap();
     let made = finishing.await.unwrap().expect("a call under way finishes");
     assert_eq!(made.payment_address, "finishing@dev");
     assert_eq!(process.exit_code(Duration::from_secs(8)).await, Some(0));
     let took = asked.elapsed();
-    assert!(took > Duration::from_millis(2_900), "the stuck call has its grace: {took:?}");
-    assert!(took < Duration::from_secs(6), "{took:?}");
+    assert!(took > Duration::from_millis(3_900), "the stuck call has its grace: {took:?}");
+    assert!(took < Duration::from_secs(7), "{took:?}");
     assert!(stuck.await.unwrap().is_none());
     assert!(watch.message().await.is_err());
 

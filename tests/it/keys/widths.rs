@@ -171,8 +171,8 @@ async fn nobody_creates_a_key_that_may_do_more_than_their_own(server: TestServer
     }
 }
 
-fn seconds_from_now(seconds: i64) -> Option<prost_types::Timestamp> {
-    Some(prost_types::Timestamp { seconds: clock::now_us() / 1_000_000 + seconds, nanos: 0 })
+fn seconds_from_now(seconds: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: clock::now_us() / 1_000_000 + seconds, nanos: 0 }
 }
 
 async fn nobody_creates_a_key_that_outlives_their_own(server: TestServer) {
@@ -183,15 +183,15 @@ async fn nobody_creates_a_key_that_outlives_their_own(server: TestServer) {
         (By::Domain, For::OwnDomain),
     ] {
         let mut parent = scene.admin(By::Operator, Scopes::all()).await;
-        let own = seconds_from_now(600);
+        let own = Some(seconds_from_now(600));
         let mortal = api::ApiKey { expire_time: own, scopes: vec!["all".to_owned()], ..scene.key(reach) };
         let mortal = create(&mut parent, mortal).await.unwrap().secret;
         let mut admin = scene.server.admin(&mortal).await;
         for (expire_time, expected) in [
-            (seconds_from_now(60), "OK"),
+            (Some(seconds_from_now(60)), "OK"),
             (own, "OK"),
             (own.map(|it| prost_types::Timestamp { nanos: it.nanos + 1_000, ..it }), "KEY_TOO_WIDE lifetime"),
-            (seconds_from_now(6_000), "KEY_TOO_WIDE lifetime"),
+            (Some(seconds_from_now(6_000)), "KEY_TOO_WIDE lifetime"),
             (None, "KEY_TOO_WIDE lifetime"),
         ] {
             let key = api::ApiKey { expire_time, ..scene.key(reach) };
@@ -233,7 +233,7 @@ async fn nobody_rotates_a_key_that_is_wider_than_their_own(server: TestServer) {
     // Wider in scopes, and in lifetime.
     let all = api::ApiKey { scopes: vec!["all".to_owned()], ..scene.key(For::OwnDomain) };
     let all = create(&mut parent, all).await.unwrap();
-    let mortal = api::ApiKey { expire_time: seconds_from_now(600), ..scene.key(For::OwnDomain) };
+    let mortal = api::ApiKey { expire_time: Some(seconds_from_now(600)), ..scene.key(For::OwnDomain) };
     let mortal = create(&mut parent, mortal).await.unwrap();
     for (by, id, expected) in [
         (&mortal.secret, &all.api_key.as_ref().unwrap().id, "KEY_TOO_WIDE scopes"),
