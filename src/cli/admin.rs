@@ -13,7 +13,7 @@ use prost_reflect::{DynamicMessage, ReflectMessage, SerializeOptions};
 use serde_json::Value;
 use tonic::{Request, Response, Status};
 
-use super::migrate;
+use super::database;
 use crate::api;
 use crate::api::admin_service_server::AdminService;
 use crate::app::App;
@@ -202,10 +202,10 @@ struct Reach {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let store = args.database.store()?;
     if store.is_embedded() {
-        migrate::refuse_newer(&store).await?;
-        store.migrate().await.map_err(migrate::explain)?;
+        database::refuse_newer(&store).await?;
+        store.migrate().await.map_err(database::explain)?;
     } else {
-        migrate::require_current(&store).await?;
+        database::require_current(&store).await?;
     }
     let app = App::start(store);
     let desk = Desk { service: grpc::administration(app.clone()), json: args.json };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::{admin, serve};
+use super::{admin, database};
 use crate::app::{App, NewApiKey};
 use crate::config;
 use crate::domain::{
@@ -23,7 +23,7 @@ const NAME: &str = "dev";
 ///
 /// Answers where the key is.
 pub(super) async fn prepare(app: &App, config: &config::Serve) -> anyhow::Result<PathBuf> {
-    serve::open_database(app, config).await?;
+    database::open(app, config).await?;
     let caller = Caller::cli(admin::user());
     let domain = domain(app, &caller).await?;
     let path = beside_database(app, "purser-dev.key");

@@ -4,7 +4,7 @@
 
 use anyhow::bail;
 
-use super::migrate;
+use super::database;
 use crate::config::Database;
 
 /// Checks every invariant of the database and says what is wrong. Changes nothing; may run beside a server.
@@ -24,13 +24,13 @@ pub struct Args {
 /// Where something is wrong; each fault is printed before.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let store = args.database.store()?;
-    migrate::require_current(&store).await?;
+    database::require_current(&store).await?;
     let mut faults = 0;
-    for fault in store.unsafe_storage().await.map_err(migrate::explain)? {
+    for fault in store.unsafe_storage().await.map_err(database::explain)? {
         println!("FAULT  {fault}");
         faults += 1;
     }
-    for (check, found) in store.check().await.map_err(migrate::explain)? {
+    for (check, found) in store.check().await.map_err(database::explain)? {
         println!(
             "{}  {check}{}",
             if found == 0 { "ok   " } else { "FAULT" },

@@ -2,10 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "what the command is for")]
 
-use anyhow::bail;
-
+use super::database;
 use crate::config::Database;
-use crate::store::{Schema, Store};
 
 /// Brings the database's schema up to date.
 #[derive(Debug, clap::Args)]
@@ -20,8 +18,6 @@ pub struct Args {
     check: bool,
 }
 
-const NEWER: &str = "the schema is newer than this program: install a newer `purser`";
-
 /// Runs the command.
 ///
 /// # Errors
@@ -30,39 +26,10 @@ const NEWER: &str = "the schema is newer than this program: install a newer `pur
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let store = args.database.store()?;
     if !args.check {
-        refuse_newer(&store).await?;
-        store.migrate().await.map_err(explain)?;
+        database::refuse_newer(&store).await?;
+        store.migrate().await.map_err(database::explain)?;
     }
-    require_current(&store).await?;
+    database::require_current(&store).await?;
     println!("The schema is current.");
     Ok(())
-}
-
-/// Refuses a schema that is not this program's.
-pub(super) async fn require_current(store: &Store) -> anyhow::Result<()> {
-    match store.schema().await.map_err(explain)? {
-        Schema::Current => Ok(()),
-        Schema::Older => bail!("the schema is older than this program: run `purser migrate`"),
-        Schema::Newer => bail!(NEWER),
-    }
-}
-
-/// Refuses a schema that a newer program has made.
-pub(super) async fn refuse_newer(store: &Store) -> anyhow::Result<()> {
-    match store.schema().await.map_err(explain)? {
-        Schema::Newer => bail!(NEWER),
-        Schema::Older | Schema::Current => Ok(()),
-    }
-}
-
-/// An error of the database with its cause, for whoever operates it.
-pub(super) fn explain(error: crate::domain::Error) -> anyhow::Error {
-    use crate::domain::Error;
-    match error {
-        Error::DatabaseUnavailable(cause) => {
-            anyhow::anyhow!("the database cannot be reached: {cause}; check --database-url and that it runs")
-        }
-        Error::Internal(cause) => anyhow::anyhow!("the database refused: {cause}"),
-        other => other.into(),
-    }
 }

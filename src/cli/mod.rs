@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod bench;
+mod database;
 pub mod dev;
 pub mod doctor;
 pub mod migrate;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "where it listens is for whoever started it")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
@@ -10,12 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use super::{dev, migrate};
+use super::{database, dev};
 use crate::app::App;
 use crate::config;
-use crate::domain::Error;
 use crate::health::{self, Readiness};
-use crate::store::{Schema, Store};
+use crate::store::Store;
 use crate::{clock, grpc, http, telemetry};
 
 /// Serves the directory over gRPC.
@@ -67,7 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         tokio::spawn(http::serve(http_listener, router, Duration::from_secs(2), told(stopped)));
 
     if !config.dev {
-        open_database(&app, &config).await?;
+        database::open(&app, &config).await?;
     }
     // Listened for before anybody is told that it serves, and so could ask it to stop.
     let asked_to_stop = asked_to_stop()?;
@@ -95,39 +94,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let _ = tokio::time::timeout(Duration::from_secs(2), store.close()).await;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Reaches the database, patiently, and lets callers in if it is safe and its schema current.
-pub(super) async fn open_database(app: &App, config: &config::Serve) -> anyhow::Result<()> {
-    let store = app.store();
-    let schema = reach(store, config.connect_timeout).await?;
-    match schema {
-        Schema::Newer => bail!("the schema is newer than this program: install a newer `purser`"),
-        Schema::Older if !(config.auto_migrate || config.dev || store.is_embedded()) => {
-            bail!("the schema is older than this program: run `purser migrate`, or give --auto-migrate")
-        }
-        Schema::Older => store.migrate().await.map_err(migrate::explain)?,
-        Schema::Current => {}
-    }
-    let faults = store.unsafe_storage().await.map_err(migrate::explain)?;
-    if !faults.is_empty() {
-        bail!("the database is not safe to keep records in: {}; set it on", faults.join("; "));
-    }
-    app.open();
-    Ok(())
-}
-
-async fn reach(store: &Store, patience: Duration) -> anyhow::Result<Schema> {
-    let start = Instant::now();
-    loop {
-        match store.schema().await {
-            Err(Error::DatabaseUnavailable(cause)) if start.elapsed() < patience => {
-                tracing::warn!(%cause, "the database cannot be reached yet");
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-            found => return found.map_err(migrate::explain),
-        }
-    }
 }
 
 /// A second server on one SQLite file would not see the first one's queue: it is refused.
@@ -159,7 +125,7 @@ async fn watch_database(store: Store, tell: watch::Sender<Readiness>) {
         }
         let found = match tokio::time::timeout(Duration::from_secs(2), store.ping()).await {
             Ok(Ok(())) => Readiness::Ready,
-            Ok(Err(error)) => missing(&migrate::explain(error).to_string()),
+            Ok(Err(error)) => missing(&database::explain(error).to_string()),
             Err(_) => missing("the database does not answer"),
         };
         tell.send_if_modified(|current| {

@@ -1,7 +1,6 @@
 //! The two databases, and everything that is different about them.
 
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
@@ -10,9 +9,8 @@ use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::set::{Fetched, Part, Set};
+use super::kept::Kept;
 use crate::domain::{Error, Result};
 
 pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -88,7 +86,9 @@ impl Db {
                     .max_connections(connections)
                     .acquire_timeout(Duration::from_secs(1))
                     .test_before_acquire(false)
-                    .before_acquire(|connection, idle| Box::pin(async move { Ok(answers(connection, idle).await) }))
+                    .before_acquire(|connection, idle| {
+                        Box::pin(async move { Ok(answers(connection, idle).await) })
+                    })
                     .connect_lazy_with(options.clone()),
             )
         };
@@ -129,22 +129,6 @@ impl Db {
             write: Kept::new(pool(1, writing), 1),
         }
     }
-
-    /// Begins a transaction that may write, and reads the rows whose locks it needs.
-    ///
-    /// On SQLite the one write lock is taken at once (`BEGIN IMMEDIATE`): a transaction that reads first and writes later
-    /// can fail with `SQLITE_BUSY_SNAPSHOT`, which no timeout waits for.
-    pub(super) async fn begin<T: Fetched>(&self, locked: &str, set: Set<'_>) -> Result<(Tx, Vec<T>)> {
-        let mut borrowed = self.write.borrow().await?;
-        let rows = match borrowed.conn() {
-            Backend::Postgres(it) => {
-                sqlx::raw_sql("BEGIN").execute(&mut *it).await?;
-                Conn::Postgres(it).fetch(&format!("{locked} FOR UPDATE OF l"), set).await?
-            }
-            conn @ Backend::Sqlite(_) => conn.fetch(&format!("BEGIN IMMEDIATE; {locked}"), set).await?,
-        };
-        Ok((Tx(borrowed), rows))
-    }
 }
 
 /// Whether a connection that lay idle for a while is still there.
@@ -152,123 +136,6 @@ async fn answers(connection: &mut PgConnection, idle: PoolConnectionMetadata) ->
     const WHILE: Duration = Duration::from_secs(1);
     const LIMIT: Duration = Duration::from_millis(500);
     idle.idle_for < WHILE || matches!(tokio::time::timeout(LIMIT, connection.ping()).await, Ok(Ok(())))
-}
-
-/// Connections that stay with those who use them all the time. A pool would test each whenever it comes back, which
-/// costs as much as a query.
-///
-/// One is given back only by whoever has found it sound. Any other is closed when it is dropped: a transaction that was
-/// left halfway is never inherited, and a connection that has died is not used again.
-#[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) pool: Pool,
-    idle: Arc<Mutex<Vec<OwnConn>>>,
-    places: Arc<Semaphore>,
-}
-
-impl Kept {
-    fn new(pool: Pool, connections: usize) -> Self {
-        Self { pool, idle: Arc::default(), places: Arc::new(Semaphore::new(connections)) }
-    }
-
-    pub(super) async fn borrow(&self) -> Result<Borrowed> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(Error::unavailable)?;
-        let idle = self.idle.lock().map_err(|_| Error::internal("poisoned"))?.pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
-        Ok(Borrowed { connection, idle: Arc::clone(&self.idle), place })
-    }
-
-    async fn connect(&self) -> Result<OwnConn> {
-        Ok(match &self.pool {
-            Backend::Postgres(pool) => {
-                let mut connection = pool.acquire().await?;
-                connection.close_on_drop();
-                Backend::Postgres(connection)
-            }
-            Backend::Sqlite(pool) => {
-                let mut connection = pool.acquire().await?;
-                connection.close_on_drop();
-                Backend::Sqlite(connection)
-            }
-        })
-    }
-
-    /// Closes what nobody uses: one did not answer, and these lead to the same machine.
-    pub(super) fn forget_idle(&self) {
-        if let Ok(mut idle) = self.idle.lock() {
-            idle.clear();
-        }
-    }
-
-    /// Closes what nobody uses, and lets nobody borrow any more.
-    pub(super) async fn close(&self) {
-        self.places.close();
-        self.forget_idle();
-        on!(&self.pool, |pool| pool.close().await);
-    }
-
-    pub(super) fn idle(&self) -> usize {
-        self.idle.lock().map_or(0, |it| it.len())
-    }
-}
-
-/// A connection in use.
-#[derive(Debug)]
-pub(super) struct Borrowed {
-    connection: OwnConn,
-    idle: Arc<Mutex<Vec<OwnConn>>>,
-    place: OwnedSemaphorePermit,
-}
-
-impl Borrowed {
-    pub(super) fn conn(&mut self) -> Conn<'_> {
-        match &mut self.connection {
-            Backend::Postgres(it) => Backend::Postgres(it),
-            Backend::Sqlite(it) => Backend::Sqlite(it),
-        }
-    }
-
-    /// Gives it back, sound. Once all are being closed, it is closed too.
-    pub(super) fn give_back(self) {
-        if let Ok(mut idle) = self.idle.lock()
-            && !self.place.semaphore().is_closed()
-        {
-            idle.push(self.connection);
-        }
-    }
-}
-
-/// A transaction. Dropped before it is committed, it ends with its connection.
-#[derive(Debug)]
-pub(super) struct Tx(Borrowed);
-
-impl Tx {
-    pub(super) fn conn(&mut self) -> Conn<'_> {
-        self.0.conn()
-    }
-
-    /// Writes and commits.
-    pub(super) async fn commit(mut self, writes: Vec<Part<'_>>) -> Result<()> {
-        match self.conn() {
-            Backend::Postgres(it) => {
-                Conn::Postgres(&mut *it).run_all(writes, "").await?;
-                sqlx::raw_sql("COMMIT").execute(it).await?;
-            }
-            conn @ Backend::Sqlite(_) => conn.run_all(writes, "COMMIT").await?,
-        }
-        self.0.give_back();
-        Ok(())
-    }
-
-    /// Ends it without a trace, and keeps the connection.
-    pub(super) async fn rollback(mut self) -> Result<()> {
-        on!(self.conn(), |it| sqlx::raw_sql("ROLLBACK").execute(it).await.map(drop))?;
-        self.0.give_back();
-        Ok(())
-    }
 }
 
 impl From<sqlx::Error> for Error {

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::backend::{STATEMENT_TIMEOUT, Tx};
+use super::backend::STATEMENT_TIMEOUT;
 use super::log::Appender;
 use super::row::Puts;
 use super::set::{Part, Set, Type, Value};
+use super::transaction::Tx;
 use super::{Store, facts, is_of_dead_connection, sweep};
 use crate::domain::{
     Change, Error, Facts, KeyChange, Resource, Result, Sweep, Table, UniqueKey, Verdict, judge,

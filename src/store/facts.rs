@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
-use super::backend::Tx;
 use super::requests;
 use super::set::{Part, Set, Type, Value};
 use super::sweep;
+use super::transaction::Tx;
 use crate::domain::{Change, DomainId, Error, Facts, KeyChange, KeyState, Result, Sweep, Table, UniqueKey};
 
 /// A row of any of the questions: which one, and what it found.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
-use super::backend::{Db, Tx};
+use super::backend::Db;
 use super::set::{Part, Set, Type, Value};
+use super::transaction::Tx;
 use crate::clock;
 use crate::domain::{
     Change, Domain, DomainId, Error, EventHeader, EventId, EventType, Hash, LogId, Resource, Result, Table,

@@ -8,6 +8,7 @@ mod commit;
 mod customers;
 mod doctor;
 mod facts;
+mod kept;
 mod log;
 mod lookup;
 mod open;
@@ -17,6 +18,7 @@ mod select;
 mod set;
 mod sweep;
 mod tenants;
+mod transaction;
 
 use std::time::Duration;
 

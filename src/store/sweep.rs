@@ -1,7 +1,7 @@
 //! Changes to many rows of a domain at once.
 
-use super::backend::Tx;
 use super::set::{Set, Type};
+use super::transaction::Tx;
 use crate::domain::{DomainId, Result, Sweep};
 
 /// Whether two live customers of a domain share an email.

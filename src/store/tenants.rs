@@ -90,7 +90,7 @@ impl Store {
         Ok(page.page(keys, |it| Position { create_us: it.create_us, id: it.id.as_uuid() }))
     }
 
-    /// Notes when keys were last used.
+    /// Notes when keys were last used, but for those of which another instance has noted a use within that minute.
     ///
     /// # Errors
     ///
@@ -99,7 +99,8 @@ impl Store {
         const NOTE: &str = "
             WITH q(id, used_us) AS ({set})
             UPDATE api_keys SET last_use_us = (SELECT q.used_us FROM q WHERE q.id = api_keys.id)
-            WHERE id IN (SELECT id FROM q)";
+            WHERE id IN (SELECT id FROM q)
+              AND coalesce(last_use_us, 0) + 60000000 <= (SELECT q.used_us FROM q WHERE q.id = api_keys.id)";
         let rows = uses.iter().map(|(id, used_us)| [Value::from(id.as_uuid()), (*used_us).into()]);
         self.write::<(i64,)>(NOTE, Set::of(&[Type::Uuid, Type::Int], rows)).await.map(drop)
     }

@@ -200,7 +200,7 @@ fn compare(told: &str) {
     for (now, then) in told.lines().zip(golden.lines()) {
         row = if now.starts_with(' ') { row } else { now };
         if now != then {
-            writeln!(differences, "{row}\n  is       {now}\n  should be {then}").unwrap();
+            writeln!(differences, "{row}\n  is        {now}\n  should be {then}").unwrap();
         }
     }
     assert!(differences.is_empty(), "not as golden/access.txt has it:\n{differences}");

@@ -182,8 +182,8 @@ fn count(customer: &api::Customer) -> usize {
 /// journals. Nothing that was acknowledged to them is missing, nothing of theirs fails, and on Postgres no session is
 /// left `idle in transaction` for more than a second.
 ///
-/// Sabotage: in `Committer::commit`, run `store.commit` there, in the request's own future, and let `Db::begin` be
-/// dropped halfway (take `after_release` away).
+/// Sabotage: in `Committer::commit`, run `store.commit` there, in the request's own future, and give a `Borrowed` back to
+/// the idle connections wherever it is dropped.
 async fn a_cancelled_call_never_harms_another(server: TestServer) {
     const CANCELLED: usize = 2_000;
     let (tenant, seed) = (server.tenant("calm").await, seed());

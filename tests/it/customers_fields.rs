@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
-use purser::api::{self, BillingAddress, Business, Customer};
+use purser::api::{BillingAddress, Business, Customer};
 use serde_json::json;
 use tonic::Code;
 
 use crate::harness::{bad_fields, on_each_database, reason};
-use crate::wire::{Acme, aliased, updating};
+use crate::wire::Acme;
 
 on_each_database!(Acme:
     free_text_is_trimmed_and_has_its_length_and_no_control_characters,
     ids_addresses_and_codes_have_their_forms_and_are_not_trimmed,
     metadata_comes_back_as_it_went,
     metadata_has_its_size_and_depth,
-    everything_wrong_with_a_creation_is_said_at_once,
-    everything_wrong_with_an_update_is_said_at_once,
 );
 
 type Place = fn(&mut Customer) -> &mut String;
@@ -241,76 +239,4 @@ async fn metadata_has_its_size_and_depth(mut it: Acme) {
     let other = metadata(&json!({"second": "x".repeat(9_000)}));
     let refused = it.client.update(&made.id, &["metadata.second"], other).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused)), (Code::InvalidArgument, "INVALID_FIELD".to_owned()));
-}
-
-fn bad_in_ten_places() -> Customer {
-    Customer {
-        r#type: 9,
-        name: "\u{7}".to_owned(),
-        email: "no email".to_owned(),
-        phone: "no phone".to_owned(),
-        status: 3,
-        external_id: "a b".to_owned(),
-        business: Some(Business {
-            industry: "x".to_owned(),
-            description: "x".repeat(501),
-            ..Default::default()
-        }),
-        billing_address: Some(BillingAddress {
-            line1: "x".repeat(501),
-            country: "x".to_owned(),
-            ..Default::default()
-        }),
-        ..aliased("no alias")
-    }
-}
-
-const BAD: [&str; 11] = [
-    "customer.billing_address.country",
-    "customer.billing_address.line1",
-    "customer.business.description",
-    "customer.business.industry",
-    "customer.email",
-    "customer.external_id",
-    "customer.name",
-    "customer.payment_address",
-    "customer.phone",
-    "customer.status",
-    "customer.type",
-];
-
-async fn everything_wrong_with_a_creation_is_said_at_once(mut it: Acme) {
-    let request = api::CreateCustomerRequest {
-        customer: Some(bad_in_ten_places()),
-        domain_id: "not a domain".to_owned(),
-        request_id: "\u{7}".to_owned(),
-    };
-    let refused = it.client.0.create_customer(request).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused)), (Code::InvalidArgument, "INVALID_FIELD".to_owned()));
-    let mut bad = bad_fields(&refused);
-    bad.sort();
-    assert_eq!(bad, [&BAD[..], &["domain_id", "request_id"]].concat());
-}
-
-async fn everything_wrong_with_an_update_is_said_at_once(mut it: Acme) {
-    let paths = [
-        "type",
-        "name",
-        "email",
-        "phone",
-        "status",
-        "external_id",
-        "payment_address",
-        "business.industry",
-        "business.description",
-        "billing_address",
-        "nothing.of.ours",
-    ];
-    let mut request = updating("not an id", &paths, bad_in_ten_places());
-    request.request_id = "é".to_owned();
-    request.domain_id = "not a domain".to_owned();
-    let refused = it.client.update_as(request).await.unwrap_err();
-    let mut bad = bad_fields(&refused);
-    bad.sort();
-    assert_eq!(bad, [&BAD[..], &["domain_id", "id", "request_id", "update_mask"]].concat());
 }

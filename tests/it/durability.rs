@@ -9,6 +9,7 @@ use crate::author::Author;
 use crate::harness::{Customers, Database, connect, customers, on_each_database};
 use crate::journal::{seed, size};
 use crate::process::Process;
+use crate::raw::Raw;
 
 on_each_database!(Database: what_was_acknowledged_survives_kill_9_and_nothing_is_there_by_half);
 
@@ -68,8 +69,17 @@ async fn settled(authors: Vec<Author>, process: &Process, key: &str) -> Vec<Auth
     settling.join_all().await
 }
 
-/// Every invariant of the database holds. Its connections are closed again: after a kill nobody has the file open.
+/// Every invariant of the database holds, and each event that a request asked for has that request's row. The
+/// connections are closed again: after a kill nobody has the file open.
 async fn assert_sound(database: &Database) {
+    const HALF: &str = "SELECT count(*) FROM events AS e
+        LEFT JOIN requests AS r ON r.scope = e.log_id AND r.id = e.request_id AND r.sequence = e.sequence
+        WHERE e.request_id <> '' AND r.id IS NULL";
+    assert_eq!(
+        Raw::open(database).await.number(HALF).await,
+        0,
+        "requests that took effect and are not remembered"
+    );
     let store = Store::open(&database.url).unwrap();
     let broken: Vec<_> = store.check().await.unwrap().into_iter().filter(|it| it.1 != 0).collect();
     assert_eq!(broken, []);

@@ -22,6 +22,7 @@ on_each_database!(TestServer:
     what_a_new_key_is_comes_back_as_asked,
     every_bad_field_of_a_new_key_is_named,
     a_key_says_when_it_was_last_used_to_the_minute,
+    a_use_that_another_instance_has_noted_is_not_noted_again,
     no_secret_is_kept_anywhere,
 );
 
@@ -218,6 +219,30 @@ async fn a_key_says_when_it_was_last_used_to_the_minute(server: TestServer) {
     }
     assert!(listed(&mut admin, &id).await.last_use_time.unwrap().seconds > first.seconds);
     assert!(!dump(&server.database, "events").await.contains("last_use"));
+}
+
+/// Each of several instances finds that a key has not been used for a minute.
+async fn a_use_that_another_instance_has_noted_is_not_noted_again(server: TestServer) {
+    let tenant = server.tenant("acme").await;
+    let mut admin = server.admin(&server.operator_key(Scopes::all()).await).await;
+    let (id, store) = (id_of(&tenant.key), server.app.store());
+    let first = 1_700_000_000_000_000;
+    for (used_us, noted_us) in [
+        (first, first),
+        (first + 1, first),
+        (first - 1, first),
+        (first + 59_999_999, first),
+        (first + 60_000_000, first + 60_000_000),
+    ] {
+        store.note_key_use(&[(id.parse().unwrap(), used_us)]).await.unwrap();
+        let noted = listed(&mut admin, &id).await.last_use_time.unwrap();
+        assert_eq!(
+            noted.seconds * 1_000_000 + i64::from(noted.nanos) / 1_000,
+            noted_us,
+            "{}",
+            used_us - first
+        );
+    }
 }
 
 /// Sabotage: keep the text in `ApiKey`, or log it in the event of a rotation.

@@ -26,8 +26,8 @@ use crate::process::{Process, free_port, http_get};
 /// each in two ways: the database refuses connections as one that has stopped does, or falls silent as one whose machine
 /// has gone does.
 ///
-/// Sabotage: do not spawn `watch_database`; or let `commit_patiently` give up for good (`return` from the committer's
-/// `run` after an error).
+/// Sabotage: do not spawn `watch_database`; for the stop, let `Store::scan` try once; for the silence, let
+/// `Store::in_time` wait for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_stops_is_told_within_five_seconds_and_so_is_its_return() {
     lost_and_found(Link::Refused).await;

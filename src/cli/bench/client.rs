@@ -1,5 +1,7 @@
 //! A connection to a server, with the key that every call carries.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
@@ -55,7 +57,10 @@ impl Client {
 
     /// Creates a customer, unless it is already there.
     pub(super) async fn ensure(&mut self, message: CreateCustomerRequest) -> anyhow::Result<()> {
-        match self.grpc.create_customer(self.request(message)).await {
+        // Nobody waits for one of these: a machine that is busy may take its time.
+        let mut request = self.request(message);
+        request.set_timeout(Duration::from_mins(1));
+        match self.grpc.create_customer(request).await {
             Err(status) if status.code() != Code::AlreadyExists => Err(explain(status)),
             _ => Ok(()),
         }
