@@ -41,7 +41,7 @@ async fn a_call_repeated_through_crashes_takes_effect_once_and_is_answered_alike
         ..Default::default()
     };
     let answer = service
-        .repeat(&database, move |mut client| {
+        .repeat(&database, "create", move |mut client| {
             let request = create.clone();
             async move { client.create_customer(request).await.map(told) }
         })
@@ -56,7 +56,7 @@ async fn a_call_repeated_through_crashes_takes_effect_once_and_is_answered_alike
         ..renaming("", "", &made.etag, "update")
     };
     let answer = service
-        .repeat(&database, move |mut client| {
+        .repeat(&database, "update", move |mut client| {
             let request = update.clone();
             async move { client.update_customer(request).await.map(told) }
         })
@@ -71,7 +71,7 @@ async fn a_call_repeated_through_crashes_takes_effect_once_and_is_answered_alike
         ..Default::default()
     };
     service
-        .repeat(&database, move |mut client| {
+        .repeat(&database, "delete", move |mut client| {
             let request = delete.clone();
             async move { client.soft_delete_customer(request).await.map(told) }
         })
@@ -108,11 +108,12 @@ impl Service {
         Self { process, address, key }
     }
 
-    /// Makes a call until it has been answered 1,000 times, while the program is killed: soon after the first calls were
-    /// sent, and after a third and two thirds of the answers. Answers what all the answers hold.
+    /// Makes a call until it has been answered 1,000 times, while the program is killed: the moment that the database
+    /// shows its event, and after a third and two thirds of the answers. Answers what all the answers hold.
     async fn repeat<F>(
         &mut self,
         database: &Database,
+        request_id: &str,
         call: impl Fn(Customers) -> F + Clone + Send + 'static,
     ) -> Vec<u8>
     where
@@ -126,7 +127,10 @@ impl Service {
             let (address, key) = (self.address.subscribe(), self.key.clone());
             repeating.spawn(repeat(address, key, call.clone(), Arc::clone(&answered), ANSWERS));
         }
-        tokio::time::sleep(Duration::from_millis(rand::random_range(1..40))).await;
+        let event = format!("SELECT count(*) FROM events WHERE request_id = '{request_id}'");
+        let mut raw = Raw::open(database).await;
+        let shows = async { while raw.number(&event).await == 0 {} };
+        tokio::time::timeout(Duration::from_secs(10), shows).await.expect("it takes effect");
         for enough in [ANSWERS / 3, ANSWERS * 2 / 3, ANSWERS] {
             self.process.kill().await;
             self.process = Process::serve(database.folder(), &database.url, &["--dev"]).await;
