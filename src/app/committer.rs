@@ -45,7 +45,10 @@ impl Committer {
     pub(super) async fn commit(&self, change: Change) -> Result<Outcome> {
         let writer = &self.writers[self.writer_of(change.logs().next())];
         let (answer, answered) = oneshot::channel();
-        writer.try_send(Ask { change, answer }).map_err(|_| Error::Overloaded)?;
+        writer.try_send(Ask { change, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Error::internal("the writer has ended"),
+        })?;
         answered.await.map_err(|_| Error::internal("a commit ended without an answer"))?
     }
 

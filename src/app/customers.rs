@@ -342,11 +342,8 @@ impl App {
             }
         };
         let request = mark(member.domain.id.into(), method, request, command)?;
-        let by_id = CustomerKey::Id(member.customer.id);
-        let reload = || -> Reload<'_, _> {
-            let by_id = by_id.clone();
-            Box::pin(async move { self.get_customer(caller, &by_id, None).await })
-        };
+        // By the key that the caller gave: it may name another customer by now, or none.
+        let reload = || -> Reload<'_, _> { Box::pin(self.get_customer(caller, &target.key, target.domain)) };
         let answer = self
             .write(caller, request, &mut member, reload, |member, ctx| {
                 caller.may_change(&member.domain)?;

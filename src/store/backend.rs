@@ -108,7 +108,7 @@ impl Db {
             .pragma("wal_autocheckpoint", "8000")
             .pragma("cache_size", "-8000");
         // The one reader of look-ups keeps what is asked for most.
-        let looking = options.clone().read_only(true).pragma("cache_size", "-48000");
+        let looking = options.clone().read_only(true).pragma("cache_size", "-32000");
         let pool = |connections, options: SqliteConnectOptions| {
             Backend::Sqlite(
                 SqlitePoolOptions::new()
@@ -122,7 +122,7 @@ impl Db {
         };
         let scanning = options.clone().read_only(true);
         // The writer's statements are long, and few.
-        let writing = options.pragma("cache_size", "-32000").statement_cache_capacity(64);
+        let writing = options.pragma("cache_size", "-16000").statement_cache_capacity(64);
         Self {
             read: Kept::new(pool(1, looking), 1),
             scan: pool(2, scanning),

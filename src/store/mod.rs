@@ -26,7 +26,7 @@ pub use commit::Outcome;
 pub use customers::{CustomerFilter, TextColumn, Total};
 pub use open::{PoolUse, Schema};
 
-use backend::Db;
+use backend::{Db, STATEMENT_TIMEOUT};
 use set::{Fetched, Set};
 
 use crate::domain::{Error, Result};
@@ -78,10 +78,13 @@ impl Store {
 
     /// Runs one write that is its own transaction and no Change: nothing that a caller sees depends on it.
     async fn write<T: Fetched>(&self, sql: &str, set: Set<'_>) -> Result<Vec<T>> {
-        let mut connection = self.db.write.borrow().await?;
-        let found = connection.conn().fetch(sql, set).await?;
-        connection.give_back();
-        Ok(found)
+        self.in_time(STATEMENT_TIMEOUT, async {
+            let mut connection = self.db.write.borrow().await?;
+            let found = connection.conn().fetch(sql, set).await?;
+            connection.give_back();
+            Ok(found)
+        })
+        .await
     }
 
     async fn read_once<T: Fetched>(&self, sql: &str, set: Set<'_>) -> Result<Vec<T>> {

@@ -26,7 +26,7 @@ on_each_database!(Database: a_call_repeated_through_crashes_takes_effect_once_an
 /// the real program, makes one customer and one event, and every answer is the same, byte for byte. So do an update and
 /// a delete, with an etag that is stale from the first time on and keys that name nobody any more.
 ///
-/// Sabotage: write the idempotency row in a second transaction (in `Store::commit`, after the group's).
+/// Sabotage: write the idempotency row in a second transaction (in `Store::commit_once`, after that of the group).
 async fn a_call_repeated_through_crashes_takes_effect_once_and_is_answered_alike(database: Database) {
     let mut service = Service::start(&database).await;
 
