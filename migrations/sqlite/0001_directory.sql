@@ -27,7 +27,7 @@ CREATE TABLE events (
     digest         BLOB    NOT NULL CHECK (length(digest) = 32),
     chain          BLOB    NOT NULL CHECK (length(chain) = 32),
     PRIMARY KEY (log_id, sequence)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Requests that took effect; the outcome is the event at `sequence` in the log of the scope.
 CREATE TABLE requests (
@@ -107,7 +107,7 @@ CREATE TABLE customers (
     sequence        INTEGER NOT NULL CHECK (sequence > 0),
     create_us       INTEGER NOT NULL,
     body            TEXT    NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX customers_by_domain ON customers (domain_id, create_us, id);
 
 -- What `search` looks through: folded names, email and external id, one a line. FTS5 knows a text by a number, which

@@ -80,6 +80,8 @@ async fn run(store: Store, mut waiting: mpsc::Receiver<Ask>) {
         }
         #[expect(clippy::cast_precision_loss, reason = "a group is small")]
         sizes.record(asks.len() as f64);
+        // Those of one log side by side: a group that fails is split where one log ends.
+        asks.sort_by_key(|it| it.change.logs().next());
         asks = commit(&store, asks).await;
     }
 }

@@ -9,8 +9,8 @@ use crate::clock;
 use crate::domain::resolution::disclose;
 use crate::domain::{
     Alias, Caller, Change, Context, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId,
-    Error, KeyKind, KycStatus, Line, Member, NewCustomer, Noun, Page, PageRequest, PayeeMatch, Reach,
-    RequestId, Resolution, Result, UniqueKey, customer, payee,
+    Error, KeyKind, KycStatus, Line, Member, NewCustomer, Noun, Page, PageRequest, PayeeMatch, RequestId,
+    Resolution, Result, UniqueKey, customer, payee,
 };
 use crate::store::{CustomerFilter, Total};
 
@@ -93,14 +93,14 @@ impl App {
         ids: &[CustomerId],
     ) -> Result<Vec<Result<Member>>> {
         let found = self.0.customers_by_id.get_many(ids.iter().map(|it| it.as_uuid()).collect()).await?;
-        let mut members = Vec::with_capacity(found.len());
-        for customer in found {
-            members.push(match customer {
-                Some(customer) => self.covered(caller, customer).await,
-                None => Err(Error::NotFound(Noun::Customer)),
-            });
-        }
-        Ok(members)
+        let domains = found.iter().filter_map(|it| Some(it.as_ref().ok()?.as_ref()?.domain_id));
+        let domains = self.domains(domains).await?;
+        let member = |customer: Option<Customer>| {
+            let customer = customer?;
+            let domain = domains.get(&customer.domain_id).filter(|it| caller.reach.covers(it))?;
+            Some(Member { customer, domain: Arc::clone(domain) })
+        };
+        Ok(found.into_iter().map(|it| member(it?).ok_or(Error::NotFound(Noun::Customer))).collect())
     }
 
     /// Lists customers of the filter's domains, all of which the key must cover.
@@ -247,21 +247,19 @@ impl App {
         caller: &Caller,
         aliases: &[Alias],
     ) -> Result<Vec<Result<Resolution>>> {
-        let mut domains = Vec::with_capacity(aliases.len());
-        for alias in aliases {
-            domains.push(self.resolvable(caller, alias).await?);
-        }
-        let keys = aliases.iter().zip(&domains).filter_map(|(alias, domain)| {
-            Some(UniqueKey::of_customer(KeyKind::Alias, domain.as_ref()?.id, alias.identifier()))
+        let mut named = self.domains_named(aliases.iter().map(Alias::domain)).await?;
+        named.retain(|_, it| caller.reach.resolves(it));
+        let keys = aliases.iter().filter_map(|alias| {
+            let domain = named.get(alias.domain())?;
+            Some(UniqueKey::of_customer(KeyKind::Alias, domain.id, alias.identifier()))
         });
         let mut found = self.0.customers_by_key.get_many(keys.collect()).await?.into_iter();
-        let resolve = |domain: Option<Arc<Domain>>| {
-            let domain = domain?;
-            let customer = found.next().flatten()?;
-            let own = caller.reach.covers(&domain);
-            Some(disclose(customer, domain, own))
+        let mut resolve = |alias: &Alias| {
+            let domain = named.get(alias.domain())?;
+            let own = caller.reach.covers(domain);
+            found.next()?.map(|it| it.map(|it| disclose(it, Arc::clone(domain), own))).transpose()
         };
-        Ok(domains.into_iter().map(resolve).map(|it| it.ok_or(Error::NotFound(Noun::Alias))).collect())
+        Ok(aliases.iter().map(|it| resolve(it).unwrap_or(Err(Error::NotFound(Noun::Alias)))).collect())
     }
 
     /// Whether a name is that of the customer behind an alias.
@@ -279,13 +277,7 @@ impl App {
 
     /// The alias's domain, if it is of the caller's environment.
     async fn resolvable(&self, caller: &Caller, alias: &Alias) -> Result<Option<Arc<Domain>>> {
-        let domain = self.domain_named(alias.domain()).await?;
-        Ok(domain.filter(|it| match caller.reach {
-            Reach::Operator => true,
-            Reach::Organization(_, environment) | Reach::Domain(_, environment, _) => {
-                environment == it.environment
-            }
-        }))
+        Ok(self.domain_named(alias.domain()).await?.filter(|it| caller.reach.resolves(it)))
     }
 
     async fn covered(&self, caller: &Caller, customer: Customer) -> Result<Member> {

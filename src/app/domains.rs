@@ -1,5 +1,6 @@
 //! Which domain a call is about.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,9 +44,61 @@ impl App {
         }
         let asked = Instant::now();
         let found = self.0.domains_by_key.get(UniqueKey::domain_name(name)).await?;
-        Ok(found.map(|it| {
-            self.0.fresh_names.keep(name.to_owned(), it.id, asked);
-            self.0.fresh_domains.keep(it.id, it, asked)
-        }))
+        Ok(found.map(|it| self.keep_name(name, it, asked)))
+    }
+
+    /// The domains of names, as they were at most a second ago; what is not fresh is looked up together.
+    pub(super) async fn domains_named<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Result<HashMap<&'a str, Arc<Domain>>> {
+        let mut found = HashMap::new();
+        let mut missing = Vec::new();
+        for name in names.collect::<HashSet<_>>() {
+            let fresh = self.0.fresh_names.get(name).and_then(|id| self.0.fresh_domains.get(&*id));
+            match fresh {
+                Some(domain) => drop(found.insert(name, domain)),
+                None => missing.push(name),
+            }
+        }
+        if !missing.is_empty() {
+            let asked = Instant::now();
+            let keys = missing.iter().map(|it| UniqueKey::domain_name(it)).collect();
+            for (name, domain) in missing.into_iter().zip(self.0.domains_by_key.get_many(keys).await?) {
+                if let Some(domain) = domain? {
+                    found.insert(name, self.keep_name(name, domain, asked));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The domains with ids, as they were at most a second ago; what is not fresh is looked up together.
+    pub(super) async fn domains(
+        &self,
+        ids: impl Iterator<Item = DomainId>,
+    ) -> Result<HashMap<DomainId, Arc<Domain>>> {
+        let mut found = HashMap::new();
+        let mut missing = Vec::new();
+        for id in ids.collect::<HashSet<_>>() {
+            match self.0.fresh_domains.get(&id) {
+                Some(domain) => drop(found.insert(id, domain)),
+                None => missing.push(id.as_uuid()),
+            }
+        }
+        if !missing.is_empty() {
+            let asked = Instant::now();
+            for domain in self.0.domains_by_id.get_many(missing).await? {
+                if let Some(domain) = domain? {
+                    found.insert(domain.id, self.0.fresh_domains.keep(domain.id, domain, asked));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn keep_name(&self, name: &str, domain: Domain, asked: Instant) -> Arc<Domain> {
+        self.0.fresh_names.keep(name.to_owned(), domain.id, asked);
+        self.0.fresh_domains.keep(domain.id, domain, asked)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::domain::{Error, Result};
+use crate::store::Found;
 
 /// Looks values up by key, as few queries as possible.
 ///
@@ -19,7 +20,7 @@ pub(super) struct Loader<K, V> {
 #[derive(Debug)]
 struct Ask<K, V> {
     keys: Vec<K>,
-    answer: oneshot::Sender<Result<Vec<Option<V>>>>,
+    answer: oneshot::Sender<Result<Found<V>>>,
 }
 
 /// How many calls may wait; more are refused at once.
@@ -33,7 +34,7 @@ impl<K: Send + 'static, V: Send + 'static> Loader<K, V> {
     /// Starts one. `load` answers keys in their order.
     pub(super) fn start<F>(kind: &'static str, load: impl Fn(Vec<K>) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<Vec<Option<V>>>> + Send + 'static,
+        F: Future<Output = Result<Found<V>>> + Send + 'static,
     {
         let (queue, waiting) = mpsc::channel(QUEUE);
         tokio::spawn(run(
@@ -46,11 +47,11 @@ impl<K: Send + 'static, V: Send + 'static> Loader<K, V> {
 
     /// Looks one up.
     pub(super) async fn get(&self, key: K) -> Result<Option<V>> {
-        Ok(self.get_many(vec![key]).await?.into_iter().next().flatten())
+        self.get_many(vec![key]).await?.pop().unwrap_or(Ok(None))
     }
 
     /// Looks many up, together.
-    pub(super) async fn get_many(&self, keys: Vec<K>) -> Result<Vec<Option<V>>> {
+    pub(super) async fn get_many(&self, keys: Vec<K>) -> Result<Found<V>> {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Ask { keys, answer }).map_err(|_| Error::Overloaded)?;
         answered.await.map_err(|_| Error::internal("a look-up ended without an answer"))?
@@ -64,7 +65,7 @@ async fn run<K, V, F>(
 ) where
     K: Send + 'static,
     V: Send + 'static,
-    F: Future<Output = Result<Vec<Option<V>>>> + Send + 'static,
+    F: Future<Output = Result<Found<V>>> + Send + 'static,
 {
     let free = Arc::new(Semaphore::new(IN_FLIGHT));
     while let Some(first) = waiting.recv().await {
@@ -90,7 +91,7 @@ async fn run<K, V, F>(
 
 async fn answer<K, V, F>(mut asks: Vec<Ask<K, V>>, load: &impl Fn(Vec<K>) -> F)
 where
-    F: Future<Output = Result<Vec<Option<V>>>>,
+    F: Future<Output = Result<Found<V>>>,
 {
     let sizes: Vec<usize> = asks.iter().map(|it| it.keys.len()).collect();
     let keys = asks.iter_mut().flat_map(|it| it.keys.drain(..)).collect();

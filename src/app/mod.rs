@@ -102,7 +102,7 @@ where
     let reader = store.clone();
     Loader::start(kind, move |ids: Vec<Uuid>| {
         let store = reader.clone();
-        async move { typed(store.by_id(table, &ids).await?) }
+        async move { store.by_id(table, &ids).await }
     })
 }
 
@@ -113,10 +113,6 @@ where
     let reader = store.clone();
     Loader::start(kind, move |keys: Vec<UniqueKey>| {
         let store = reader.clone();
-        async move { typed(store.by_key(table, &keys).await?) }
+        async move { store.by_key(table, &keys).await }
     })
-}
-
-fn typed<T: TryFrom<Resource, Error = Error>>(found: Vec<Option<Resource>>) -> Result<Vec<Option<T>>> {
-    found.into_iter().map(|it| it.map(T::try_from).transpose()).collect()
 }

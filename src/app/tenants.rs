@@ -49,7 +49,7 @@ impl App {
         let found = self
             .task(move |store| async move { store.by_id(Table::Organizations, &[id.as_uuid()]).await })
             .await?;
-        found.into_iter().next().flatten().ok_or(Error::NotFound(Noun::Organization))?.try_into()
+        found.into_iter().next().unwrap_or(Ok(None))?.ok_or(Error::NotFound(Noun::Organization))
     }
 
     /// Every organization.

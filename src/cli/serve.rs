@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use super::{database, dev};
@@ -54,15 +55,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         reporter.clone(),
     ));
     tokio::spawn(mirror(readiness.clone(), reporter));
-    let serving = tokio::spawn(grpc::server::serve(
+    let mut serving = tokio::spawn(grpc::server::serve(
         grpc_listener,
-        grpc::routes(app.clone(), health)?,
+        grpc::services(app.clone(), health)?,
         grpc::methods(),
         config.limits.clone().into(),
         told(stopped.clone()),
     ));
     let router = http::router(readiness, metrics);
-    let http_serving =
+    let mut http_serving =
         tokio::spawn(http::serve(http_listener, router, Duration::from_secs(2), told(stopped)));
 
     if !config.dev {
@@ -77,14 +78,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
     tracing::info!(grpc = %addresses.0, http = %addresses.1, "serving");
 
-    let watching = tokio::spawn(watch_database(store.clone(), tell.clone()));
-    let forgetting = tokio::spawn(forget_requests(store.clone()));
-    asked_to_stop.await;
+    let mut upkeep = JoinSet::new();
+    upkeep.spawn(watch_database(store.clone(), tell.clone()));
+    upkeep.spawn(forget_requests(store.clone()));
+    // None of these ends by itself. One that does has met a fault: better to be started anew than to live on half dead.
+    tokio::select! {
+        () = asked_to_stop => {}
+        ended = &mut serving => bail!("the gRPC server has ended: {ended:?}"),
+        ended = &mut http_serving => bail!("the HTTP server has ended: {ended:?}"),
+        ended = upkeep.join_next() => bail!("a task has ended: {ended:?}"),
+    }
     tracing::info!("stopping");
-    forgetting.abort();
     // Once it has ended it cannot tell that all is well after all.
-    watching.abort();
-    let _ = watching.await;
+    upkeep.shutdown().await;
     tell.send_replace(Readiness::Draining);
     tokio::time::sleep(if config.dev { Duration::ZERO } else { config.drain_delay }).await;
     stop.send_replace(true);

@@ -140,6 +140,17 @@ impl Reach {
         }
     }
 
+    /// Whether the aliases of the domain resolve: those of every domain of the same environment do.
+    #[must_use]
+    pub fn resolves(&self, domain: &Domain) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Organization(_, environment) | Self::Domain(_, environment, _) => {
+                domain.environment == *environment
+            }
+        }
+    }
+
     /// Whether all that `other` reaches is within reach.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {

@@ -3,7 +3,7 @@
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response};
 
-use super::{Purser, Reply, answered, convert};
+use super::{Purser, Reply, answered, authorize, convert};
 use crate::api;
 use crate::api::admin_service_server::AdminService;
 use crate::app::{Answer, Issued, NewApiKey};
@@ -18,7 +18,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::CreateOrganizationRequest>,
     ) -> Reply<api::CreateOrganizationResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let (metadata, _, message) = request.into_parts();
         let api::CreateOrganizationRequest { organization, request_id } = message;
         let api::Organization { id: _, display_name, create_time: _ } = organization.unwrap_or_default();
@@ -34,7 +34,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::GetOrganizationRequest>,
     ) -> Reply<api::GetOrganizationResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let id = convert::id("id", &request.into_inner().id)?;
         let organization = self.app.get_organization(&caller, id).await?.into();
         Ok(Response::new(api::GetOrganizationResponse { organization: Some(organization) }))
@@ -44,7 +44,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::ListOrganizationsRequest>,
     ) -> Reply<api::ListOrganizationsResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let api::ListOrganizationsRequest { page_size, page_token } = request.into_inner();
         let page = PageRequest::parse(page_size, &page_token, &"organizations")?;
         let page = self.app.list_organizations(&caller, page).await?;
@@ -58,7 +58,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::CreateDomainRequest>,
     ) -> Reply<api::CreateDomainResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let (metadata, _, message) = request.into_parts();
         let api::CreateDomainRequest { domain, request_id } = message;
         let mut faults = Faults::default();
@@ -70,7 +70,7 @@ impl AdminService for Purser {
 
     async fn get_domain(&self, request: Request<api::GetDomainRequest>) -> Reply<api::GetDomainResponse> {
         use api::get_domain_request::Key;
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let domain = match request.into_inner().key {
             None => return Err(Error::invalid("key", "is required: id or name").into()),
             Some(Key::Id(id)) => self.app.get_domain(&caller, convert::id("id", &id)?).await?,
@@ -85,7 +85,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::ListDomainsRequest>,
     ) -> Reply<api::ListDomainsResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let api::ListDomainsRequest { organization_id, page_size, page_token } = request.into_inner();
         let organization: Option<OrganizationId> = convert::optional_id("organization_id", &organization_id)?;
         let page = PageRequest::parse(page_size, &page_token, &("domains", organization))?;
@@ -100,7 +100,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::UpdateDomainSettingsRequest>,
     ) -> Reply<api::UpdateDomainSettingsResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let (metadata, _, message) = request.into_parts();
         let api::UpdateDomainSettingsRequest { id, settings, update_mask, request_id } = message;
         let mut faults = Faults::default();
@@ -116,7 +116,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::SuspendDomainRequest>,
     ) -> Reply<api::SuspendDomainResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let (metadata, _, message) = request.into_parts();
         let api::SuspendDomainRequest { id, reason, request_id } = message;
         let mut faults = Faults::default();
@@ -133,7 +133,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::ReinstateDomainRequest>,
     ) -> Reply<api::ReinstateDomainResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let (metadata, _, message) = request.into_parts();
         let api::ReinstateDomainRequest { id, reason, request_id } = message;
         let mut faults = Faults::default();
@@ -149,7 +149,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::CreateApiKeyRequest>,
     ) -> Reply<api::CreateApiKeyResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let (metadata, _, message) = request.into_parts();
         let api::CreateApiKeyRequest { api_key, request_id } = message;
         let mut faults = Faults::default();
@@ -163,7 +163,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::ListApiKeysRequest>,
     ) -> Reply<api::ListApiKeysResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let api::ListApiKeysRequest { organization_id, domain_id, page_size, page_token } =
             request.into_inner();
         let organization: Option<OrganizationId> = convert::optional_id("organization_id", &organization_id)?;
@@ -180,7 +180,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::RotateApiKeyRequest>,
     ) -> Reply<api::RotateApiKeyResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let (metadata, _, message) = request.into_parts();
         let api::RotateApiKeyRequest { id, request_id } = message;
         let mut faults = Faults::default();
@@ -194,7 +194,7 @@ impl AdminService for Purser {
         &self,
         request: Request<api::RevokeApiKeyRequest>,
     ) -> Reply<api::RevokeApiKeyResponse> {
-        let caller = self.authorize(&request, Scope::Admin).await?;
+        let caller = authorize(&request, Scope::Admin)?;
         let (metadata, _, message) = request.into_parts();
         let api::RevokeApiKeyRequest { id, request_id } = message;
         let mut faults = Faults::default();

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response};
 
-use super::{Purser, Reply, answered, convert};
+use super::{Purser, Reply, answered, authorize, convert};
 use crate::api;
 use crate::api::customer_service_server::CustomerService;
 use crate::app::{Answer, CustomerTarget};
@@ -17,7 +17,7 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::CreateCustomerRequest>,
     ) -> Reply<api::CreateCustomerResponse> {
-        let caller = self.authorize(&request, Scope::CustomersWrite).await?;
+        let caller = authorize(&request, Scope::CustomersWrite)?;
         let (metadata, _, message) = request.into_parts();
         let api::CreateCustomerRequest { customer, domain_id, request_id } = message;
         let mut faults = Faults::default();
@@ -32,7 +32,7 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::GetCustomerRequest>,
     ) -> Reply<api::GetCustomerResponse> {
-        let caller = self.authorize(&request, Scope::CustomersRead).await?;
+        let caller = authorize(&request, Scope::CustomersRead)?;
         let api::GetCustomerRequest { key, domain_id } = request.into_inner();
         let mut faults = Faults::default();
         let key = faults.absorb(convert::key!(api::get_customer_request::Key, key).map(Some))?;
@@ -47,7 +47,7 @@ impl CustomerService for Purser {
         request: Request<api::BatchGetCustomersRequest>,
     ) -> Reply<api::BatchGetCustomersResponse> {
         use api::batch_get_customers_result::Result as Item;
-        let caller = self.authorize(&request, Scope::CustomersRead).await?;
+        let caller = authorize(&request, Scope::CustomersRead)?;
         let api::BatchGetCustomersRequest { ids } = request.into_inner();
         let parsed = batch("ids", ids, |it| it.parse())?;
         let good: Vec<_> = parsed.iter().filter_map(|it| it.as_ref().ok().copied()).collect();
@@ -65,7 +65,7 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::ListCustomersRequest>,
     ) -> Reply<api::ListCustomersResponse> {
-        let caller = self.authorize(&request, Scope::CustomersRead).await?;
+        let caller = authorize(&request, Scope::CustomersRead)?;
         let (domain, filter, page, count) = convert::filter(request.into_inner())?;
         let list = self.app.list_customers(&caller, domain, filter, page, count).await?;
         Ok(Response::new(api::ListCustomersResponse {
@@ -80,7 +80,7 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::UpdateCustomerRequest>,
     ) -> Reply<api::UpdateCustomerResponse> {
-        let caller = self.authorize(&request, Scope::CustomersWrite).await?;
+        let caller = authorize(&request, Scope::CustomersWrite)?;
         let (metadata, _, message) = request.into_parts();
         let api::UpdateCustomerRequest { key, domain_id, customer, update_mask, etag, request_id } = message;
         let mut faults = Faults::default();
@@ -97,7 +97,7 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::SoftDeleteCustomerRequest>,
     ) -> Reply<api::SoftDeleteCustomerResponse> {
-        let caller = self.authorize(&request, Scope::CustomersWrite).await?;
+        let caller = authorize(&request, Scope::CustomersWrite)?;
         let (metadata, _, message) = request.into_parts();
         let api::SoftDeleteCustomerRequest { key, domain_id, etag, request_id } = message;
         let mut faults = Faults::default();
@@ -113,7 +113,7 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::RestoreCustomerRequest>,
     ) -> Reply<api::RestoreCustomerResponse> {
-        let caller = self.authorize(&request, Scope::CustomersWrite).await?;
+        let caller = authorize(&request, Scope::CustomersWrite)?;
         let (metadata, _, message) = request.into_parts();
         let api::RestoreCustomerRequest { id, request_id } = message;
         let mut faults = Faults::default();
@@ -127,7 +127,7 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::EraseCustomerRequest>,
     ) -> Reply<api::EraseCustomerResponse> {
-        self.authorize(&request, Scope::CustomersErase).await?;
+        authorize(&request, Scope::CustomersErase)?;
         Err(Error::Unimplemented("EraseCustomer").into())
     }
 
@@ -135,7 +135,7 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::ResolveCustomerRequest>,
     ) -> Reply<api::ResolveCustomerResponse> {
-        let caller = self.authorize(&request, Scope::CustomersResolve).await?;
+        let caller = authorize(&request, Scope::CustomersResolve)?;
         let api::ResolveCustomerRequest { payment_address } = request.into_inner();
         let alias = convert::parse("payment_address", payment_address.try_into())?;
         let resolution = self.app.resolve_customer(&caller, &alias).await?;
@@ -147,7 +147,7 @@ impl CustomerService for Purser {
         request: Request<api::BatchResolveCustomersRequest>,
     ) -> Reply<api::BatchResolveCustomersResponse> {
         use api::batch_resolve_customers_result::Result as Item;
-        let caller = self.authorize(&request, Scope::CustomersResolve).await?;
+        let caller = authorize(&request, Scope::CustomersResolve)?;
         let api::BatchResolveCustomersRequest { payment_addresses } = request.into_inner();
         let parsed = batch("payment_addresses", payment_addresses, TryInto::try_into)?;
         let good: Vec<_> = parsed.iter().filter_map(|it| it.as_ref().ok().cloned()).collect();
@@ -165,7 +165,7 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::VerifyPayeeRequest>,
     ) -> Reply<api::VerifyPayeeResponse> {
-        let caller = self.authorize(&request, Scope::CustomersResolve).await?;
+        let caller = authorize(&request, Scope::CustomersResolve)?;
         let api::VerifyPayeeRequest { payment_address, name } = request.into_inner();
         let mut faults = Faults::default();
         let alias = faults.keep("payment_address", payment_address.try_into());
@@ -180,7 +180,7 @@ impl CustomerService for Purser {
         request: Request<api::SetKycStatusRequest>,
     ) -> Reply<api::SetKycStatusResponse> {
         use convert::Known;
-        let caller = self.authorize(&request, Scope::KycWrite).await?;
+        let caller = authorize(&request, Scope::KycWrite)?;
         let (metadata, _, message) = request.into_parts();
         let api::SetKycStatusRequest { id, kyc_status, reason, request_id } = message;
         let mut faults = Faults::default();

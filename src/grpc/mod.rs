@@ -10,13 +10,20 @@ mod status;
 
 pub(crate) use convert::timestamp;
 
-use std::sync::LazyLock;
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
 
-use prost_reflect::DescriptorPool;
+use http::HeaderMap;
+use hyper::body::Incoming;
+use prost_reflect::{DescriptorPool, MethodDescriptor};
+use tonic::body::Body;
 use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_server::{Health, HealthServer};
+use tower::Service;
 
 use crate::api::admin_service_server::{AdminService, AdminServiceServer};
 use crate::api::customer_service_server::CustomerServiceServer;
@@ -56,10 +63,16 @@ pub fn methods() -> Methods {
     let (streaming, unary): (Vec<_>, Vec<_>) = services
         .iter()
         .flat_map(prost_reflect::ServiceDescriptor::methods)
-        .partition(prost_reflect::MethodDescriptor::is_server_streaming);
-    let path =
-        |it: &prost_reflect::MethodDescriptor| format!("/{}/{}", it.parent_service().full_name(), it.name());
+        .partition(MethodDescriptor::is_server_streaming);
     Methods::new(unary.iter().map(path), streaming.iter().map(path))
+}
+
+fn path(method: &MethodDescriptor) -> String {
+    format!("/{}/{}", method.parent_service().full_name(), method.name())
+}
+
+fn paths() -> impl Iterator<Item = String> {
+    API.services().flat_map(|it| it.methods().map(|it| path(&it)).collect::<Vec<_>>())
 }
 
 /// The methods of administration, for a program on the machine itself: its requests carry the [`Caller`] they are from.
@@ -69,12 +82,24 @@ pub fn administration(app: App) -> impl AdminService {
 }
 
 /// Every service, with health and reflection.
+#[derive(Clone, Debug)]
+pub struct Services(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    purser: Purser,
+    /// The methods that want a key.
+    closed: HashSet<String>,
+    /// Health and reflection, for everybody.
+    open: Routes,
+}
+
+/// Makes the services.
 ///
 /// # Errors
 ///
 /// Where the descriptors are not readable, which a test rules out.
-pub fn routes(app: App, health: HealthServer<impl Health>) -> anyhow::Result<Routes> {
-    let purser = Purser { app };
+pub fn services(app: App, health: HealthServer<impl Health>) -> anyhow::Result<Services> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -83,31 +108,77 @@ pub fn routes(app: App, health: HealthServer<impl Health>) -> anyhow::Result<Rou
     let v1 = reflection().register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET);
     let v1alpha =
         reflection().register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET);
-    Ok(Routes::new(CustomerServiceServer::new(purser.clone()).max_decoding_message_size(MESSAGE_BYTES))
-        .add_service(AdminServiceServer::new(purser).max_decoding_message_size(MESSAGE_BYTES))
-        .add_service(health.max_decoding_message_size(MESSAGE_BYTES))
+    let open = Routes::new(health.max_decoding_message_size(MESSAGE_BYTES))
         .add_service(v1.build_v1()?.max_decoding_message_size(MESSAGE_BYTES))
         .add_service(v1alpha.build_v1alpha()?.max_decoding_message_size(MESSAGE_BYTES))
-        .prepare())
+        .prepare();
+    Ok(Services(Arc::new(Parts { purser: Purser { app }, closed: paths().collect(), open })))
 }
 
-impl Purser {
-    /// Who calls, if they may do this.
-    async fn authorize<T>(&self, request: &Request<T>, scope: Scope) -> Result<Caller, Error> {
-        // Whoever is at the machine itself: nothing that comes over a socket has this extension.
-        if let Some(caller) = request.extensions().get::<Caller>() {
-            return Ok(caller.clone());
-        }
-        let metadata = request.metadata();
-        let text = |name| metadata.get(name).and_then(|it| it.to_str().ok());
-        let bearer = text("authorization").and_then(|it| {
-            let (scheme, key) = it.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
-        });
-        let caller = self.app.authenticate(bearer.or_else(|| text("x-api-key"))).await?;
-        caller.require(scope)?;
-        Ok(caller)
+impl Service<http::Request<Incoming>> for Services {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
     }
+
+    /// Finds out who calls before anything of the message is read: whoever shows no key fills no memory.
+    fn call(&mut self, mut request: http::Request<Incoming>) -> Self::Future {
+        let parts = Arc::clone(&self.0);
+        Box::pin(async move {
+            if parts.closed.contains(request.uri().path()) {
+                match parts.purser.app.authenticate(key_in(request.headers())).await {
+                    Ok(caller) => drop(request.extensions_mut().insert(caller)),
+                    Err(error) => return Ok(Status::from(error).into_http()),
+                }
+            }
+            parts.purser.serve(request, &parts.open).await
+        })
+    }
+}
+
+/// The text of the key that a call brings.
+fn key_in(headers: &HeaderMap) -> Option<&str> {
+    let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
+    let bearer = text("authorization").and_then(|it| {
+        let (scheme, key) = it.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+    });
+    bearer.or_else(|| text("x-api-key"))
+}
+
+/// Says which server answers the methods of each service; all other paths are those of `open`.
+macro_rules! serve_each {
+    ($($name:literal => $server:ident),+ $(,)?) => {
+        impl Purser {
+            async fn serve(
+                &self,
+                request: http::Request<Incoming>,
+                open: &Routes,
+            ) -> Result<http::Response<Body>, Infallible> {
+                match request.uri().path().split('/').nth(1) {
+                    $(Some($name) => {
+                        let server = $server::new(self.clone());
+                        server.max_decoding_message_size(MESSAGE_BYTES).call(request).await
+                    })+
+                    _ => open.clone().call(request).await,
+                }
+            }
+        }
+    };
+}
+serve_each! {
+    "purser.v1.CustomerService" => CustomerServiceServer,
+    "purser.v1.AdminService" => AdminServiceServer,
+}
+
+/// Who calls, if they may do this. They were found out before the message was read, or are at the machine itself.
+fn authorize<T>(request: &Request<T>, scope: Scope) -> Result<Caller, Error> {
+    let caller = request.extensions().get::<Caller>().ok_or(Error::ApiKeyMissing)?;
+    caller.require(scope)?;
+    Ok(caller.clone())
 }
 
 /// The answer to a write, which says if it is that of an earlier call.

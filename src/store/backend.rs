@@ -107,8 +107,8 @@ impl Db {
             .pragma("secure_delete", "ON")
             .pragma("wal_autocheckpoint", "8000")
             .pragma("cache_size", "-8000");
-        // The one reader of look-ups keeps what is asked for most.
-        let looking = options.clone().read_only(true).pragma("cache_size", "-32000");
+        // The readers of look-ups keep what is asked for most.
+        let looking = options.clone().read_only(true).pragma("cache_size", "-16000");
         let pool = |connections, options: SqliteConnectOptions| {
             Backend::Sqlite(
                 SqlitePoolOptions::new()
@@ -124,7 +124,7 @@ impl Db {
         // The writer's statements are long, and few.
         let writing = options.pragma("cache_size", "-16000").statement_cache_capacity(64);
         Self {
-            read: Kept::new(pool(1, looking), 1),
+            read: Kept::new(pool(2, looking), 2),
             scan: pool(2, scanning),
             write: Kept::new(pool(1, writing), 1),
         }

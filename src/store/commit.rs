@@ -16,7 +16,7 @@ use super::set::{Part, Set, Type, Value};
 use super::transaction::Tx;
 use super::{Store, facts, is_of_dead_connection, sweep};
 use crate::domain::{
-    Change, Error, Facts, KeyChange, Resource, Result, Sweep, Table, UniqueKey, Verdict, judge,
+    Change, Error, Facts, KeyChange, LogId, Resource, Result, Sweep, Table, UniqueKey, Verdict, judge,
 };
 
 /// What became of a Change.
@@ -32,7 +32,8 @@ impl Store {
     /// Commits a group of Changes: each whole or not at all, and durable before this returns.
     ///
     /// A Change that cannot go is answered precisely and the rest go on. Where the group as a whole fails for no reason
-    /// that passes, it is split, so that one Change which the database refuses hurts no other.
+    /// that passes, it is split, so that one Change which the database refuses hurts no other; where a lock is not to be
+    /// had or it takes too long, it is split into those of one log and the rest, so that no tenant's log hurts another's.
     ///
     /// # Errors
     ///
@@ -50,6 +51,12 @@ impl Store {
                     let (first, second) = group.split_at(group.len() / 2);
                     waiting.extend([second, first]);
                 }
+                Err(Error::Contended | Error::Overloaded) if spans_logs(group) => {
+                    let log = group[0].logs().next();
+                    let of_it = group.iter().take_while(|it| it.logs().next() == log).count();
+                    let (first, rest) = group.split_at(of_it.min(group.len() - 1));
+                    waiting.extend([rest, first]);
+                }
                 Err(error) => outcomes.extend(group.iter().map(|_| Err(error.clone()))),
             }
         }
@@ -64,7 +71,7 @@ impl Store {
             // Not for ever: where nothing is answered, be it the end or what came before, the outcome is not known.
             match self.in_time(STATEMENT_TIMEOUT, self.commit_once(group, &mut written)).await {
                 // What passes, and has left nothing: another instance was first.
-                Err(Error::Contended) if tried < TRIES => tried += 1,
+                Err(Error::Contended) if tried < TRIES && !spans_logs(group) => tried += 1,
                 // The connection had died while it lay idle. Not once anything was written: the end of that may be lost
                 // on the way back from a commit that took effect.
                 Err(error) if !written && tried < TRIES && is_of_dead_connection(&error) => tried += 1,
@@ -74,7 +81,7 @@ impl Store {
     }
 
     async fn commit_once(&self, group: &[Change], written: &mut bool) -> Result<Vec<Outcome>> {
-        let logs: BTreeSet<_> = group.iter().flat_map(Change::logs).collect();
+        let logs = logs_of(group);
         let (mut tx, mut log) = Appender::lock(&self.db, &logs).await?;
         let facts = facts::read(&mut tx, group).await?;
         let verdicts = judge(group, &facts);
@@ -97,6 +104,15 @@ impl Store {
     }
 }
 
+/// Whether the group is of more than one tenant.
+fn spans_logs(group: &[Change]) -> bool {
+    group.len() > 1 && logs_of(group).len() > 1
+}
+
+fn logs_of(group: &[Change]) -> BTreeSet<LogId> {
+    group.iter().flat_map(Change::logs).collect()
+}
+
 /// Everything that the Changes that go write, by table.
 struct Batch {
     is_empty: bool,
@@ -106,6 +122,7 @@ struct Batch {
     gone_keys: Set<'static>,
     new_keys: Set<'static>,
     counts: BTreeMap<Uuid, i64>,
+    new_search: Set<'static>,
     search: Set<'static>,
     sweeps: Vec<Sweep>,
 }
@@ -121,6 +138,7 @@ impl Default for Batch {
             gone_keys: Set::new(&[Uuid, Text, Text]),
             new_keys: Set::new(&[Uuid, Text, Text, Uuid, Int]),
             counts: BTreeMap::new(),
+            new_search: Set::new(&[Uuid, Text]),
             search: Set::new(&[Uuid, Text]),
             sweeps: Vec::new(),
         }
@@ -171,7 +189,8 @@ impl Batch {
     fn put(&mut self, resource: &Resource, sequence: i64, body: String) {
         if let Resource::Customer(customer) = resource {
             let text = customer.profile.search_text();
-            self.search.extend([[customer.id.as_uuid().into(), text.into()]]);
+            let search = if customer.sequence == 0 { &mut self.new_search } else { &mut self.search };
+            search.extend([[customer.id.as_uuid().into(), text.into()]]);
         }
         self.puts
             .entry(resource.table())
@@ -213,6 +232,9 @@ impl Batch {
         const PUT_COUNTS: &str = "
             INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM {q} WHERE scope IS NOT NULL
             ON CONFLICT (scope, name) DO UPDATE SET value = counters.value + excluded.value";
+        const NEW_SEARCH: &str = "
+            INSERT INTO customer_search (customer_id, text) SELECT customer_id, text FROM {q}
+            WHERE customer_id IS NOT NULL";
         const PUT_SEARCH: &str = "
             INSERT INTO customer_search (customer_id, text) SELECT customer_id, text FROM {q}
             WHERE customer_id IS NOT NULL
@@ -223,10 +245,11 @@ impl Batch {
         let counts =
             self.counts.into_iter().map(|(scope, delta)| [scope.into(), "customers".into(), delta.into()]);
         let counts = Set::of(&[Type::Uuid, Type::Text, Type::Int], counts);
-        let mut parts: Vec<Part<'_>> = self.puts.into_values().map(Puts::part).collect();
+        let mut parts: Vec<Part<'_>> = self.puts.into_values().flat_map(Puts::parts).collect();
         parts.extend([
             Part::new("scope, kind, key, owner, held_until_us", self.new_keys, PUT_KEYS),
             Part::new("scope, id, method, digest, sequence, create_us", self.requests, PUT_REQUESTS),
+            Part::new("customer_id, text", self.new_search, NEW_SEARCH),
             Part::new("customer_id, text", self.search, PUT_SEARCH),
             Part::new("scope, name, value", counts, PUT_COUNTS),
         ]);

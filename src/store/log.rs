@@ -30,12 +30,9 @@ impl Appender {
     /// here.
     pub(super) async fn lock(db: &Db, logs: &BTreeSet<LogId>) -> Result<(Tx, Self)> {
         use Type::{Bytes, Int, Text, Uuid};
-        const READ: &str = "
-            WITH q(id) AS ({set})
-            SELECT l.id, l.last_sequence, l.last_us, l.chain FROM q CROSS JOIN logs AS l
-            WHERE l.id = q.id ORDER BY l.id";
-        let ids = Set::of(&[Uuid], logs.iter().map(|it| [it.as_uuid().into()]));
-        let (tx, rows): (_, Vec<(uuid::Uuid, i64, i64, Vec<u8>)>) = db.begin(READ, ids).await?;
+        const TIP: &str = "l.id, l.last_sequence, l.last_us, l.chain";
+        let ids: Vec<_> = logs.iter().map(|it| it.as_uuid()).collect();
+        let (tx, rows): (_, Vec<(uuid::Uuid, i64, i64, Vec<u8>)>) = db.begin(TIP, &ids).await?;
         let mut tips: BTreeMap<_, _> =
             logs.iter().map(|it| (*it, Tip { last_sequence: 0, last_us: 0, chain: [0; 32] })).collect();
         for (id, last_sequence, last_us, chain) in rows {

@@ -6,8 +6,11 @@
 use uuid::Uuid;
 
 use super::Store;
-use super::set::{Set, Type, Value};
+use super::set::{Set, Type};
 use crate::domain::{ApiKey, ApiKeyId, Error, Resource, Result, SecretHash, Table, UniqueKey};
+
+/// What was found for each of what was asked, in its place: a row that does not parse spoils no other.
+pub type Found<T> = Vec<Result<Option<T>>>;
 
 /// The expression that makes the one text: place, sequence and body of what was found.
 const LINES: &str = "string_agg(q.n || ',' || t.sequence || ',' || t.body, '\n')";
@@ -17,12 +20,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::Internal`] where a row does not parse.
-    pub async fn by_id(&self, table: Table, ids: &[Uuid]) -> Result<Vec<Option<Resource>>> {
+    /// Those of the database; in its place, [`Error::Internal`] where a row does not parse.
+    pub async fn by_id<T>(&self, table: Table, ids: &[Uuid]) -> Result<Found<T>>
+    where
+        T: TryFrom<Resource, Error = Error>,
+    {
         let sql = format!(
-            "WITH q(n, id) AS ({{set}}) SELECT {LINES} FROM q CROSS JOIN {table} AS t WHERE t.id = q.id"
+            "WITH q(id, n) AS ({{set}}) SELECT {LINES} FROM q CROSS JOIN {table} AS t WHERE t.id = q.id"
         );
-        let set = Set::of(&[Type::Int, Type::Uuid], numbered(ids).map(|(n, id)| [n, (*id).into()]));
+        let set = Set::of(&[Type::Uuid], ids.iter().map(|id| [(*id).into()])).numbered();
         self.read_lines(table, &sql, set, ids.len()).await
     }
 
@@ -30,27 +36,26 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::Internal`] where a row does not parse.
-    pub async fn by_key(&self, table: Table, keys: &[UniqueKey]) -> Result<Vec<Option<Resource>>> {
+    /// As [`Store::by_id`].
+    pub async fn by_key<T>(&self, table: Table, keys: &[UniqueKey]) -> Result<Found<T>>
+    where
+        T: TryFrom<Resource, Error = Error>,
+    {
         let sql = format!(
-            "WITH q(n, scope, kind, key) AS ({{set}})
+            "WITH q(scope, kind, key, n) AS ({{set}})
              SELECT {LINES} FROM q CROSS JOIN unique_keys AS k CROSS JOIN {table} AS t
              WHERE k.scope = q.scope AND k.kind = q.kind AND k.key = q.key AND k.held_until_us IS NULL
                AND t.id = k.owner"
         );
-        let rows = numbered(keys)
-            .map(|(n, it)| [n, it.scope.into(), it.kind.as_str().into(), it.text.as_str().into()]);
-        let set = Set::of(&[Type::Int, Type::Uuid, Type::Text, Type::Text], rows);
+        let rows = keys.iter().map(|it| [it.scope.into(), it.kind.as_str().into(), it.text.as_str().into()]);
+        let set = Set::of(&[Type::Uuid, Type::Text, Type::Text], rows).numbered();
         self.read_lines(table, &sql, set, keys.len()).await
     }
 
-    async fn read_lines(
-        &self,
-        table: Table,
-        sql: &str,
-        set: Set<'_>,
-        asked: usize,
-    ) -> Result<Vec<Option<Resource>>> {
+    async fn read_lines<T>(&self, table: Table, sql: &str, set: Set<'_>, asked: usize) -> Result<Found<T>>
+    where
+        T: TryFrom<Resource, Error = Error>,
+    {
         let rows: Vec<(Option<String>,)> = self.read(sql, set).await?;
         let text = rows.into_iter().next().and_then(|it| it.0).unwrap_or_default();
         place(asked, text.lines().map(|line| parse(table, line)))
@@ -60,18 +65,18 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::Internal`] where a row does not parse.
-    pub async fn api_keys(&self, ids: &[ApiKeyId]) -> Result<Vec<Option<ApiKey>>> {
+    /// As [`Store::by_id`].
+    pub async fn api_keys(&self, ids: &[ApiKeyId]) -> Result<Found<ApiKey>> {
         const READ: &str = "
-            WITH q(n, id) AS ({set})
+            WITH q(id, n) AS ({set})
             SELECT q.n, t.body, t.sequence, t.secret_sha256, t.last_use_us FROM q CROSS JOIN api_keys AS t
             WHERE t.id = q.id";
-        let set = Set::of(&[Type::Int, Type::Uuid], numbered(ids).map(|(n, id)| [n, id.as_uuid().into()]));
+        let set = Set::of(&[Type::Uuid], ids.iter().map(|id| [id.as_uuid().into()])).numbered();
         let rows: Vec<(i64, String, i64, Vec<u8>, Option<i64>)> = self.read(READ, set).await?;
         place(
             ids.len(),
             rows.into_iter().map(|(n, body, sequence, hash, last_use_us)| {
-                Ok((n, api_key(&body, sequence, hash, last_use_us)?))
+                Ok((n, api_key(&body, sequence, hash, last_use_us)))
             }),
         )
     }
@@ -84,25 +89,25 @@ pub(super) fn api_key(body: &str, sequence: i64, hash: Vec<u8>, last_use_us: Opt
     Ok(ApiKey { secret_sha256: SecretHash::from(hash), last_use_us, ..key })
 }
 
-fn numbered<T>(items: &[T]) -> impl Iterator<Item = (Value, &T)> {
-    (0_i64..).map(Value::from).zip(items)
-}
-
-fn parse(table: Table, line: &str) -> Result<(i64, Resource)> {
+/// A line: the place it was asked for, and what it holds.
+fn parse<T>(table: Table, line: &str) -> Result<(i64, Result<T>)>
+where
+    T: TryFrom<Resource, Error = Error>,
+{
     let broken = || Error::internal(format!("a line of {table} is not what was asked for"));
     let (n, rest) = line.split_once(',').ok_or_else(broken)?;
     let (sequence, body) = rest.split_once(',').ok_or_else(broken)?;
     let (Ok(n), Ok(sequence)) = (n.parse(), sequence.parse()) else { return Err(broken()) };
-    Ok((n, Resource::from_json(table, body, sequence)?))
+    Ok((n, Resource::from_json(table, body, sequence).and_then(T::try_from)))
 }
 
-/// Puts what was found where it was asked for.
-fn place<T>(asked: usize, found: impl Iterator<Item = Result<(i64, T)>>) -> Result<Vec<Option<T>>> {
-    let mut places: Vec<Option<T>> = std::iter::repeat_with(|| None).take(asked).collect();
+/// Puts what was found where it was asked for; places count from 1.
+fn place<T>(asked: usize, found: impl Iterator<Item = Result<(i64, Result<T>)>>) -> Result<Found<T>> {
+    let mut places: Found<T> = std::iter::repeat_with(|| Ok(None)).take(asked).collect();
     for it in found {
         let (n, resource) = it?;
-        let place = usize::try_from(n).ok().and_then(|n| places.get_mut(n));
-        *place.ok_or_else(|| Error::internal("a row came back that was not asked for"))? = Some(resource);
+        let place = usize::try_from(n - 1).ok().and_then(|n| places.get_mut(n));
+        *place.ok_or_else(|| Error::internal("a row came back that was not asked for"))? = resource.map(Some);
     }
     Ok(places)
 }

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 pub use commit::Outcome;
 pub use customers::{CustomerFilter, TextColumn, Total};
+pub use lookup::Found;
 pub use open::{PoolUse, Schema};
 
 use backend::{Db, STATEMENT_TIMEOUT};

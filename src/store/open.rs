@@ -119,7 +119,14 @@ impl Store {
     /// Those of the database.
     pub async fn migrate(&self) -> Result<()> {
         match &self.db.write.pool {
-            Backend::Postgres(pool) => POSTGRES.run(pool).await,
+            Backend::Postgres(pool) => {
+                // However long it takes: building an index over a big table is no query that hangs.
+                let mut connection = pool.acquire().await?;
+                connection.close_on_drop();
+                let limits = "SET statement_timeout = 0; SET lock_timeout = 0";
+                sqlx::raw_sql(limits).execute(&mut *connection).await?;
+                POSTGRES.run(&mut *connection).await
+            }
             Backend::Sqlite(pool) => SQLITE.run(pool).await,
         }
         .map_err(of_migration)

@@ -83,32 +83,34 @@ fn text<const MAX: usize>(it: &Text<MAX>) -> Value {
     if it.is_empty() { Value::Null } else { it.as_str().into() }
 }
 
-/// Rows of one table, to be put: inserted, or replaced whole but for columns that are not part of the state.
+/// Rows of one table, to be put: new ones inserted, others replaced whole but for columns that are not part of the state.
 #[derive(Debug)]
 pub(super) struct Puts {
     table: Table,
-    pub(super) set: Set<'static>,
+    new: Set<'static>,
+    replaced: Set<'static>,
 }
 
 impl Puts {
     pub(super) const fn new(table: Table) -> Self {
-        Self { table, set: Set::new(columns(table).types) }
+        let types = columns(table).types;
+        Self { table, new: Set::new(types), replaced: Set::new(types) }
     }
 
     pub(super) fn push(&mut self, resource: &Resource, sequence: i64, body: String) {
-        self.set.extend([row(resource, sequence, body)]);
+        let set = if resource.sequence() == 0 { &mut self.new } else { &mut self.replaced };
+        set.extend([row(resource, sequence, body)]);
     }
 
-    /// The statement that puts them.
-    pub(super) fn part(self) -> Part<'static> {
+    /// The statements that put them.
+    pub(super) fn parts(self) -> [Part<'static>; 2] {
         let Columns { list, .. } = columns(self.table);
-        let sets: Vec<String> = list.split(", ").skip(1).map(|it| format!("{it} = excluded.{it}")).collect();
-        let sql = format!(
-            "INSERT INTO {table} ({list}) SELECT {list} FROM {{q}} WHERE id IS NOT NULL
-             ON CONFLICT (id) DO UPDATE SET {sets}",
-            table = self.table,
-            sets = sets.join(", "),
+        let insert = format!(
+            "INSERT INTO {table} ({list}) SELECT {list} FROM {{q}} WHERE id IS NOT NULL",
+            table = self.table
         );
-        Part::new(list, self.set, sql)
+        let sets: Vec<String> = list.split(", ").skip(1).map(|it| format!("{it} = excluded.{it}")).collect();
+        let replace = format!("{insert} ON CONFLICT (id) DO UPDATE SET {}", sets.join(", "));
+        [Part::new(list, self.new, insert), Part::new(list, self.replaced, replace)]
     }
 }

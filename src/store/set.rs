@@ -63,11 +63,12 @@ impl<T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unp
 pub(super) struct Set<'a> {
     types: &'a [Type],
     values: Vec<Value>,
+    numbered: bool,
 }
 
 impl<'a> Set<'a> {
     pub(super) const fn new(types: &'a [Type]) -> Self {
-        Self { types, values: Vec::new() }
+        Self { types, values: Vec::new(), numbered: false }
     }
 
     /// The set of many rows.
@@ -78,6 +79,11 @@ impl<'a> Set<'a> {
         let mut set = Self::new(types);
         set.extend(rows);
         set
+    }
+
+    /// The same with a last column that counts the rows from 1. It is part of the statement's text and is not sent.
+    pub(super) fn numbered(self) -> Self {
+        Self { numbered: true, ..self }
     }
 
     pub(super) fn extend<R: IntoIterator<Item = Value>>(&mut self, rows: impl IntoIterator<Item = R>) {
@@ -104,7 +110,7 @@ impl<'a> Set<'a> {
             };
             let _ = write!(source, "{}${}::{array}[]", if at == 0 { "" } else { ", " }, first + at);
         }
-        source.push(')');
+        source.push_str(if self.numbered { ") WITH ORDINALITY" } else { ")" });
         let width = self.types.len();
         let mut columns: Vec<Vec<Value>> =
             self.types.iter().map(|_| Vec::with_capacity(self.len())).collect();
@@ -125,8 +131,18 @@ impl<'a> Set<'a> {
         for value in self.values.into_iter().chain(std::iter::repeat_n(Value::Null, missing)) {
             add(arguments, value)?;
         }
-        let row = format!("({})", vec!["?"; self.types.len()].join(","));
-        Ok(format!("VALUES {}", vec![row; rows].join(",")))
+        let row = "?,".repeat(self.types.len());
+        let mut source = String::with_capacity("VALUES ".len() + rows * (row.len() + "(),123".len()));
+        source.push_str("VALUES ");
+        for n in 1..=rows {
+            let separator = if n == 1 { "" } else { "," };
+            let _ = if self.numbered {
+                write!(source, "{separator}({row}{n})")
+            } else {
+                write!(source, "{separator}({})", row.trim_end_matches(','))
+            };
+        }
+        Ok(source)
     }
 }
 

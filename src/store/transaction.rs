@@ -2,8 +2,10 @@
 
 use super::backend::{Backend, Conn, Db, on};
 use super::kept::Borrowed;
-use super::set::{Fetched, Part, Set};
+use super::set::{Fetched, Part, Set, Type};
 use crate::domain::Result;
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
 /// A transaction. Dropped before it is committed, it ends with its connection.
 #[derive(Debug)]
@@ -19,7 +21,9 @@ impl Tx {
         match self.conn() {
             Backend::Postgres(it) => {
                 Conn::Postgres(&mut *it).run_all(writes, "").await?;
-                sqlx::raw_sql("COMMIT").execute(it).await?;
+                // A commit that waits for a standby must not be cancelled: it has taken effect here, and would be
+                // answered as if it had not.
+                sqlx::raw_sql("SET LOCAL statement_timeout = 0; COMMIT").execute(it).await?;
             }
             conn @ Backend::Sqlite(_) => conn.run_all(writes, "COMMIT").await?,
         }
@@ -36,18 +40,30 @@ impl Tx {
 }
 
 impl Db {
-    /// Begins a transaction that may write, and reads the rows whose locks it needs.
+    /// Begins a transaction that may write, and reads the rows of `logs`, whose locks it takes in the order of the ids.
     ///
     /// On SQLite the one write lock is taken at once (`BEGIN IMMEDIATE`): a transaction that reads first and writes later
     /// can fail with `SQLITE_BUSY_SNAPSHOT`, which no timeout waits for.
-    pub(super) async fn begin<T: Fetched>(&self, locked: &str, set: Set<'_>) -> Result<(Tx, Vec<T>)> {
+    pub(super) async fn begin<T: Fetched>(&self, columns: &str, logs: &[Uuid]) -> Result<(Tx, Vec<T>)> {
         let mut borrowed = self.write.borrow().await?;
         let rows = match borrowed.conn() {
             Backend::Postgres(it) => {
-                sqlx::raw_sql("BEGIN").execute(&mut *it).await?;
-                Conn::Postgres(it).fetch(&format!("{locked} FOR UPDATE OF l"), set).await?
+                // One text without parameters is one question; the ids are their own spelling.
+                let ids: Vec<_> = logs.iter().map(|it| format!("'{it}'")).collect();
+                let sql = format!(
+                    "BEGIN; SELECT {columns} FROM logs AS l WHERE l.id IN ({}) ORDER BY l.id FOR UPDATE",
+                    ids.join(", ")
+                );
+                let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(it).await?;
+                rows.iter().map(T::from_row).collect::<sqlx::Result<_>>()?
             }
-            conn @ Backend::Sqlite(_) => conn.fetch(&format!("BEGIN IMMEDIATE; {locked}"), set).await?,
+            conn @ Backend::Sqlite(_) => {
+                let sql = format!(
+                    "BEGIN IMMEDIATE; WITH q(id) AS ({{set}})
+                     SELECT {columns} FROM q CROSS JOIN logs AS l WHERE l.id = q.id"
+                );
+                conn.fetch(&sql, Set::of(&[Type::Uuid], logs.iter().map(|it| [(*it).into()]))).await?
+            }
         };
         Ok((Tx(borrowed), rows))
     }

@@ -3,7 +3,7 @@
 use purser::domain::{
     Actor, Change, Context, Customer, CustomerId, CustomerPatch, Domain, DomainId, DomainSettings,
     Environment, Error, KeyKind, NewCustomer, NewDomain, Organization, OrganizationId, Profile, RequestMark,
-    Resource, SettingsPatch, UniqueKey, Verdict, customer, tenant,
+    Resource, SettingsPatch, Table, UniqueKey, Verdict, customer, tenant,
 };
 use purser::store::{Outcome, Store};
 use serde_json::Value;
@@ -142,4 +142,15 @@ pub fn whole(word: &str, domain: &Domain) -> Value {
         "email": format!("{word}@mail.example"),
         "external_id": format!("ext-{word}"),
     })
+}
+
+/// The customers who have these names in use, each in its place.
+pub async fn owners(store: &Store, keys: &[UniqueKey]) -> Vec<Option<Customer>> {
+    let found = store.by_key(Table::Customers, keys).await.unwrap();
+    found.into_iter().map(Result::unwrap).collect()
+}
+
+/// The customer with this id.
+pub async fn stored(store: &Store, id: CustomerId) -> Option<Customer> {
+    store.by_id(Table::Customers, &[id.as_uuid()]).await.unwrap().remove(0).unwrap()
 }

@@ -114,7 +114,7 @@ impl TestServer {
         let address = listener.local_addr().unwrap();
         let health = HealthService::from_health_reporter(HealthReporter::new());
         let health = tonic_health::pb::health_server::HealthServer::new(health);
-        let routes = grpc::routes(app.clone(), health).unwrap();
+        let routes = grpc::services(app.clone(), health).unwrap();
         tokio::spawn(grpc::server::serve(
             listener,
             routes,

@@ -8,7 +8,8 @@ use purser::store::Outcome;
 use serde_json::json;
 
 use crate::changes::{
-    alias, asked, creating, done, email, external_id, fate, fates, now, refused, tenant, updating, whole,
+    alias, asked, creating, done, email, external_id, fate, fates, now, owners, refused, stored, tenant,
+    updating, whole,
 };
 use crate::harness::{TestStore, on_each_database};
 use crate::raw::Raw;
@@ -23,6 +24,7 @@ on_each_database!(TestStore:
     outcomes_come_in_the_order_of_the_changes,
     a_large_group_goes_whole,
     an_empty_group_is_nothing_to_do,
+    a_row_that_cannot_be_read_spoils_no_other,
     what_was_committed_is_there_for_whoever_opens_the_database_next,
     a_change_that_only_answers_is_remembered_and_changes_nothing,
 );
@@ -33,11 +35,9 @@ async fn a_change_is_there_whole(it: TestStore) {
     let mark = change.ctx.request.clone().unwrap();
     let ada: Customer = done(&it.store, change).await;
 
-    let by_id = it.store.by_id(Table::Customers, &[ada.id.as_uuid()]).await.unwrap();
-    assert_eq!(by_id, [Some(ada.clone().into())]);
+    assert_eq!(stored(&it.store, ada.id).await, Some(ada.clone()));
     let keys = [alias(&acme, "ada"), email(&acme, "ada@mail.example"), external_id(&acme, "ext-ada")];
-    let by_key = it.store.by_key(Table::Customers, &keys).await.unwrap();
-    assert_eq!(by_key, vec![Some(ada.clone().into()); 3]);
+    assert_eq!(owners(&it.store, &keys).await, vec![Some(ada.clone()); 3]);
     let remembered = it.store.request(&mark).await.unwrap().unwrap();
     assert_eq!((remembered.sequence, remembered.digest), (ada.sequence, mark.digest));
     assert_eq!(it.store.outcome(acme.id.into(), ada.sequence).await.unwrap(), ada.into());
@@ -77,7 +77,7 @@ async fn a_change_that_takes_three_names_takes_none_if_one_is_taken(it: TestStor
     let taken = Verdict::Taken { key: external_id(&acme, "ext-ada"), owner: Some(ada.id.as_uuid()) };
     assert_eq!(lost, taken);
     let keys = [alias(&acme, "bob"), email(&acme, "bob@mail.example")];
-    assert_eq!(it.store.by_key(Table::Customers, &keys).await.unwrap(), [None, None]);
+    assert_eq!(owners(&it.store, &keys).await, [None, None]);
     fate(&it.store, creating(&acme, whole("bob", &acme), now())).await.unwrap();
 }
 
@@ -170,9 +170,9 @@ async fn a_large_group_goes_whole(it: TestStore) {
     let expected: Vec<_> = (0..700).map(|n| Ok(acme.sequence + 1 + n)).collect();
     assert_eq!(fates(&it.store, &group).await, expected);
     let keys: Vec<_> = (0..700).map(|n| alias(&acme, &format!("c{n}"))).collect();
-    let found = it.store.by_key(Table::Customers, &keys).await.unwrap();
+    let found = owners(&it.store, &keys).await;
     for (change, found) in group.iter().zip(found) {
-        assert_eq!(found.unwrap().id(), change.writes[0].resource.id());
+        assert_eq!(found.unwrap().id.as_uuid(), change.writes[0].resource.id());
     }
 }
 
@@ -188,8 +188,25 @@ async fn what_was_committed_is_there_for_whoever_opens_the_database_next(it: Tes
     let ada: Customer = done(&it.store, creating(&acme, whole("ada", &acme), now())).await;
     it.store.close().await;
     let again = it.database.store().await;
-    let found = again.by_key(Table::Customers, &[alias(&acme, "ada")]).await.unwrap();
-    assert_eq!(found, [Some(ada.into())]);
+    assert_eq!(owners(&again, &[alias(&acme, "ada")]).await, [Some(ada)]);
+}
+
+async fn a_row_that_cannot_be_read_spoils_no_other(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let ada: Customer = done(&it.store, creating(&acme, whole("ada", &acme), now())).await;
+    let bob: Customer = done(&it.store, creating(&acme, whole("bob", &acme), now())).await;
+    let broken =
+        "UPDATE customers SET body = replace(body, 'ENABLED', 'ENABLE') WHERE payment_address = 'ada@acme'";
+    assert_eq!(Raw::open(&it.database).await.run(broken).await, 1);
+    let keys = [alias(&acme, "ada"), alias(&acme, "bob"), alias(&acme, "eve")];
+    let mut by_key = it.store.by_key::<Customer>(Table::Customers, &keys).await.unwrap();
+    assert!(matches!(by_key.remove(0), Err(Error::Internal(_))));
+    assert_eq!(by_key.remove(0).unwrap(), Some(bob.clone()));
+    assert_eq!(by_key.remove(0).unwrap(), None);
+    let ids = [bob.id.as_uuid(), ada.id.as_uuid()];
+    let mut by_id = it.store.by_id::<Customer>(Table::Customers, &ids).await.unwrap();
+    assert_eq!(by_id.remove(0).unwrap(), Some(bob));
+    assert!(matches!(by_id.remove(0), Err(Error::Internal(_))));
 }
 
 async fn a_change_that_only_answers_is_remembered_and_changes_nothing(it: TestStore) {

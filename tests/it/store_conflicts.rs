@@ -5,14 +5,14 @@
 //! goes, and the others are judged again against what is then there.
 
 use purser::domain::{
-    Customer, CustomerId, Domain, DomainId, KeyKind, KycStatus, RequestMark, Table, UniqueKey, Verdict,
-    customer, tenant as tenants,
+    Customer, CustomerId, Domain, DomainId, KeyKind, KycStatus, RequestMark, UniqueKey, Verdict, customer,
+    tenant as tenants,
 };
 use serde_json::json;
 
 use crate::changes::{
     DAY_US, Fate, NOW_US, alias, any_id, asked, at, creating, done, email, external_id, fate, fates,
-    new_domain, now, setting, tenant, tenant_with, updating, whole,
+    new_domain, now, owners, setting, stored, tenant, tenant_with, updating, whole,
 };
 use crate::harness::{TestStore, line, on_each_database};
 use crate::raw::Raw;
@@ -176,8 +176,7 @@ async fn a_decision_on_an_older_version_is_stale(it: TestStore) {
         fate(&it.store, updating(&nobody, &acme, json!({"name": "D"}), now())).await,
         Err(Verdict::Stale)
     );
-    let found = it.store.by_id(Table::Customers, &[ada.id.as_uuid()]).await.unwrap().remove(0).unwrap();
-    assert_eq!(Customer::try_from(found).unwrap().profile.name.as_str(), "A");
+    assert_eq!(stored(&it.store, ada.id).await.unwrap().profile.name.as_str(), "A");
 }
 
 /// Sabotage: drop `expects`.
@@ -202,16 +201,13 @@ async fn the_alias_of_a_deleted_customer_is_on_hold_until_its_time(it: TestStore
     let acme = tenant_with(&it.store, "acme", settings).await;
     let ada: Customer = done(&it.store, creating(&acme, whole("ada", &acme), now())).await;
     let gone: Customer = done(&it.store, customer::soft_delete(&ada, &acme, now()).unwrap()).await;
-    assert_eq!(it.store.by_key(Table::Customers, &[alias(&acme, "ada")]).await.unwrap(), [None]);
+    assert_eq!(owners(&it.store, &[alias(&acme, "ada")]).await, [None]);
 
     let until_us = NOW_US + 1_000;
     let another = |now_us| creating(&acme, json!({"payment_address": "ada@acme"}), at(now_us));
     assert_eq!(fate(&it.store, another(until_us - 1)).await, Err(Verdict::Held { until_us }));
     let back: Customer = done(&it.store, customer::restore(&gone, &acme, at(NOW_US + 1)).unwrap()).await;
-    assert_eq!(
-        it.store.by_key(Table::Customers, &[alias(&acme, "ada")]).await.unwrap(),
-        [Some(back.clone().into())]
-    );
+    assert_eq!(owners(&it.store, &[alias(&acme, "ada")]).await, [Some(back.clone())]);
 
     let gone: Customer = done(&it.store, customer::soft_delete(&back, &acme, now()).unwrap()).await;
     let next: Customer = done(&it.store, another(until_us)).await;
@@ -257,7 +253,6 @@ async fn a_customer_may_change_one_name_for_another_in_one_change(it: TestStore)
         external_id(&acme, "new"),
         UniqueKey::of_customer(KeyKind::Alias, acme.id, "ada"),
     ];
-    let found = it.store.by_key(Table::Customers, &keys).await.unwrap();
-    let newer = Some(newer.into());
-    assert_eq!(found, [None, newer.clone(), None, newer.clone(), newer]);
+    let newer = Some(newer);
+    assert_eq!(owners(&it.store, &keys).await, [None, newer.clone(), None, newer.clone(), newer]);
 }

@@ -16,19 +16,18 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tonic::body::Body;
 use tonic::{Code, Status};
-use tower::Service;
 
 use super::body::AnswerBody;
 use super::connection::Connection;
 use super::deadline::{self, Until};
 use super::methods::Meter;
-use super::{corrections, methods};
+use super::{GrpcService, corrections, methods};
 use crate::api::ErrorReason;
 use crate::grpc::status::refusal;
 
 /// Answers `request`.
 pub(super) async fn answer(
-    connection: Arc<Connection>,
+    connection: Arc<Connection<impl GrpcService>>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     if let Some(refused) = refuse_other_than_grpc(&request) {
@@ -52,7 +51,7 @@ pub(super) async fn answer(
 
 /// A unary call is over with the head of its answer, but for what is to be sent: the deadline ends here.
 async fn unary(
-    connection: &Connection,
+    connection: &Connection<impl GrpcService>,
     request: Request<Incoming>,
     given: Option<Duration>,
     method: &methods::Method,
@@ -67,7 +66,7 @@ async fn unary(
 
 /// A streaming call goes on in the body of its answer, which takes over what may end it.
 async fn streaming(
-    connection: &Connection,
+    connection: &Connection<impl GrpcService>,
     request: Request<Incoming>,
     given: Option<Duration>,
 ) -> (Result<Response<Body>, Status>, Option<Until>) {
@@ -80,8 +79,11 @@ async fn streaming(
 }
 
 /// Runs the handler. A panic in it is the end of this call and of nothing else.
-async fn handle(connection: &Connection, request: Request<Incoming>) -> Result<Response<Body>, Status> {
-    let mut call = pin!(connection.server.routes.clone().call(request));
+async fn handle(
+    connection: &Connection<impl GrpcService>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Status> {
+    let mut call = pin!(connection.server.services.clone().call(request));
     // Nothing of the call is looked at after a panic, so it does not matter how it was left.
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
         Ok(polled) => polled.map(|Ok(answer)| Ok(answer)),

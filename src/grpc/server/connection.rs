@@ -11,21 +11,21 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::admission::{Place, count_refused};
-use super::{Server, call};
+use super::{GrpcService, Server, call};
 
 /// What begins HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What the calls of one connection share.
-pub(super) struct Connection {
-    pub(super) server: Arc<Server>,
+pub(super) struct Connection<S> {
+    pub(super) server: Arc<Server<S>>,
     /// True once the connection is to end: no streaming call may go on.
     pub(super) ending: watch::Receiver<bool>,
 }
 
 /// Serves `stream` until it ends, is too old, or outstays the drain.
 pub(super) async fn run(
-    server: Arc<Server>,
+    server: Arc<Server<impl GrpcService>>,
     stream: TcpStream,
     mut draining: watch::Receiver<bool>,
     _place: Place,
@@ -41,7 +41,7 @@ pub(super) async fn run(
 }
 
 async fn serve(
-    server: Arc<Server>,
+    server: Arc<Server<impl GrpcService>>,
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     mut draining: watch::Receiver<bool>,
 ) {

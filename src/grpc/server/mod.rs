@@ -19,36 +19,58 @@ mod deadline;
 mod limits;
 mod methods;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tonic::service::Routes;
+use tonic::body::Body;
+use tower::Service;
 
 use self::admission::Admission;
 pub use self::limits::Limits;
 pub use self::methods::Methods;
 
 /// What every connection shares.
-struct Server {
+struct Server<S> {
     limits: Limits,
-    routes: Routes,
+    services: S,
     methods: Methods,
     http: http2::Builder<TokioExecutor>,
 }
 
-/// Serves `routes` until `stop` resolves, then ends what runs, and returns.
+/// What answers the calls.
+pub trait GrpcService:
+    Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+impl<S> GrpcService for S where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Serves `services` until `stop` resolves, then ends what runs, and returns.
 ///
 /// Once asked to stop it takes no more connections, and closes the listener. Every peer is told (GOAWAY),
 /// streaming calls end with UNAVAILABLE, unary calls may finish. What is still there after
 /// [`Limits::shutdown_grace`] is dropped, so it returns whatever peers do.
 pub async fn serve(
     listener: TcpListener,
-    routes: Routes,
+    services: impl GrpcService,
     methods: Methods,
     limits: Limits,
     stop: impl Future<Output = ()>,
@@ -58,7 +80,7 @@ pub async fn serve(
     let mut connections = JoinSet::new();
     tokio::select! {
         () = stop => {}
-        () = accept_all(&listener, Server::new(routes, methods, limits), &draining, &mut connections) => {}
+        () = accept_all(&listener, Server::new(services, methods, limits), &draining, &mut connections) => {}
     }
     drop(listener);
     drain.send_replace(true);
@@ -68,7 +90,7 @@ pub async fn serve(
 /// Takes connections, each into a task of its own. Never returns.
 async fn accept_all(
     listener: &TcpListener,
-    server: Server,
+    server: Server<impl GrpcService>,
     draining: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
@@ -100,8 +122,8 @@ async fn end(mut connections: JoinSet<()>, grace: Duration) {
     }
 }
 
-impl Server {
-    fn new(routes: Routes, methods: Methods, limits: Limits) -> Self {
+impl<S> Server<S> {
+    fn new(services: S, methods: Methods, limits: Limits) -> Self {
         let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
             .max_concurrent_streams(limits.max_concurrent_streams)
@@ -114,6 +136,6 @@ impl Server {
             .keep_alive_timeout(limits.keepalive_timeout)
             // No gRPC client reads it.
             .auto_date_header(false);
-        Self { limits, routes: routes.prepare(), methods, http }
+        Self { limits, services, methods, http }
     }
 }
