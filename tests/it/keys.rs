@@ -3,8 +3,14 @@
 mod ends;
 mod widths;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use http_body::Frame;
+use http_body_util::StreamBody;
+use hyper::body::Bytes;
+use hyper::client::conn::http2::handshake;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use purser::api;
 use purser::domain::Scopes;
 use tonic::{Code, Request};
@@ -17,6 +23,7 @@ on_each_database!(TestServer:
     a_key_says_its_environment_and_its_id,
     a_key_is_taken_from_either_header,
     a_call_without_a_key_is_told_so,
+    a_caller_without_a_key_is_refused_before_its_message_has_come,
     a_key_that_is_not_one_is_refused_before_any_look_at_the_database,
     a_key_that_is_made_up_well_is_refused_too,
     what_a_new_key_is_comes_back_as_asked,
@@ -38,6 +45,29 @@ async fn a_key_says_its_environment_and_its_id(server: TestServer) {
         assert_eq!((parts.len(), parts[2].len(), parts[3].len()), (4, 26, 48 + 8), "{key}");
         let list = server.admin(key).await.list_api_keys(api::ListApiKeysRequest::default()).await.unwrap();
         assert!(list.into_inner().api_keys.iter().any(|it| it.id == format!("key_{}", parts[2])));
+    }
+}
+
+/// Sabotage: authenticate in the handlers, which have the message.
+async fn a_caller_without_a_key_is_refused_before_its_message_has_come(server: TestServer) {
+    let io = TokioIo::new(tokio::net::TcpStream::connect(server.address).await.unwrap());
+    let (mut sender, connection) = handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    for (method, key, expected) in [
+        ("CustomerService/CreateCustomer", "", Code::Unauthenticated),
+        ("AdminService/CreateDomain", "purser_live_0_0", Code::Unauthenticated),
+        ("CustomerService/NoSuchMethod", "", Code::Unimplemented),
+    ] {
+        let never = StreamBody::new(tokio_stream::pending::<Result<Frame<Bytes>, Infallible>>());
+        let request = http::Request::post(format!("http://localhost/purser.v1.{method}"))
+            .header("content-type", "application/grpc")
+            .header("x-api-key", key)
+            .body(never)
+            .unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(3), sender.send_request(request)).await;
+        let answer = answer.expect("an answer at once").unwrap();
+        let status = tonic::Status::from_header_map(answer.headers()).expect("a status");
+        assert_eq!(status.code(), expected, "{method}");
     }
 }
 
