@@ -3,11 +3,14 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
 
+use crate::chain::node::{Endpoint, Nodes};
+use crate::domain::Fault;
 use crate::grpc::server;
 use crate::store::Store;
 
@@ -82,9 +85,77 @@ pub struct Serve {
     /// How long to go on serving, as `NOT_SERVING`, once told to stop, so that a mesh can turn away. None with --dev.
     #[arg(long, env = "PURSER_DRAIN_DELAY", default_value = "5s", value_parser = humantime::parse_duration)]
     pub drain_delay: Duration,
+    /// Where the master keys are that seeds are sealed with.
+    #[command(flatten)]
+    pub master_key: MasterKey,
+    /// A node to ask for balances: a network, `=` and a URL, such as `ethereum=https://node.example`. May be repeated.
+    /// The URL may hold an API key and is shown nowhere.
+    #[arg(
+        long = "chain",
+        env = "PURSER_CHAIN",
+        hide_env_values = true,
+        value_delimiter = ' ',
+        value_name = "NETWORK=URL"
+    )]
+    chains: Vec<ChainUrl>,
     /// What a peer may take.
     #[command(flatten)]
     pub limits: Limits,
+}
+
+impl Serve {
+    /// The nodes to ask for balances.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with an endpoint. The message does not repeat it.
+    pub fn nodes(&self, clock: fn() -> i64) -> Result<Nodes, Fault> {
+        let endpoints = self.chains.iter().map(|it| it.0.parse::<Endpoint>());
+        Nodes::new(endpoints.collect::<Result<Vec<_>, _>>()?, clock)
+    }
+}
+
+/// A network and a URL of a node, as they were given. The command line would repeat what it cannot parse, so it parses
+/// nothing.
+#[derive(Clone)]
+pub struct ChainUrl(String);
+
+impl FromStr for ChainUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for ChainUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.split('=').next().unwrap_or_default())?;
+        f.write_str("=…")
+    }
+}
+
+/// Where the master keys are.
+#[derive(Clone, Debug, Args)]
+pub struct MasterKey {
+    /// The file of the master keys, one `version:base64` a line, for its owner only. Without it: `purser-master.key`
+    /// beside the SQLite file, or in the working directory with Postgres.
+    #[arg(long, env = "PURSER_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+}
+
+impl MasterKey {
+    /// Where it is for a database.
+    #[must_use]
+    pub fn path(&self, store: &Store) -> PathBuf {
+        self.master_key_file.clone().unwrap_or_else(|| beside(store, "purser-master.key"))
+    }
+}
+
+/// Beside the SQLite file; with Postgres in the working directory.
+#[must_use]
+pub fn beside(store: &Store, name: &str) -> PathBuf {
+    store.file().and_then(|it| it.parent().map(Path::to_owned)).unwrap_or_default().join(name)
 }
 
 /// What a peer may take.

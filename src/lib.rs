@@ -4,6 +4,7 @@
 //! [`app`] to see how an operation is carried out, at [`store`] to see how it is remembered. `ARCHITECTURE.md` tells why.
 
 pub mod app;
+pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;

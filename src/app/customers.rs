@@ -10,7 +10,7 @@ use crate::domain::resolution::disclose;
 use crate::domain::{
     Alias, Caller, Change, Context, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId,
     Error, KeyKind, KycStatus, Line, Member, NewCustomer, Noun, Page, PageRequest, PayeeMatch, RequestId,
-    Resolution, Result, UniqueKey, customer, payee,
+    Resolution, Result, UniqueKey, WalletKind, customer, payee, wallet,
 };
 use crate::store::{CustomerFilter, Total};
 
@@ -38,12 +38,19 @@ impl App {
     ) -> Result<Answer<Member>> {
         let mut domain = self.domain_for(caller, domain).await?;
         let request = mark(domain.id.into(), "CreateCustomer", request, &new)?;
+        if !wallet::at_once(&domain).is_empty() {
+            return self.create_with_wallet(caller, domain, new, request).await;
+        }
         let id = CustomerId::from_uuid(clock::new_uuid(clock::now_us()));
         let named = domain.id;
         let reload = || -> Reload<'_, _> { Box::pin(self.own_domain(named)) };
         let answer = self
             .write(caller, request, &mut domain, reload, |domain, ctx| {
                 caller.may_change(domain)?;
+                if !wallet::at_once(domain).is_empty() {
+                    // The domain makes wallets since a moment ago: whoever tries again gets one.
+                    return Err(Error::Contended);
+                }
                 customer::create(new.clone(), domain, id, ctx)
             })
             .await?;
@@ -216,11 +223,31 @@ impl App {
         request: Option<RequestId>,
     ) -> Result<Answer<Member>> {
         let target = CustomerTarget::id(id);
+        if to == KycStatus::Approved
+            && let Some(member) = self.waits_for_wallet(caller, id).await?
+        {
+            let request = mark(member.domain.id.into(), "SetKycStatus", request, &(id, to, &reason))?;
+            let approve = move |member: &Member, ctx: Context| {
+                customer::set_kyc_status(&member.customer, to, reason.clone(), ctx)
+            };
+            return self.approve_with_wallet(caller, member, request, approve).await;
+        }
         self.change_customer(caller, &target, "SetKycStatus", &(id, to, &reason), request, |member, ctx| {
             // Whether the domain is suspended was part of the decision.
-            Ok(customer::set_kyc_status(&member.customer, to, reason.clone(), ctx)?.expects(&member.domain))
+            Ok(customer::set_kyc_status(&member.customer, to, reason.clone(), ctx)?.expects(&*member.domain))
         })
         .await
+    }
+
+    /// The customer, if approval is to make a wallet for them: their domain makes wallets, and they have none of those.
+    async fn waits_for_wallet(&self, caller: &Caller, id: CustomerId) -> Result<Option<Member>> {
+        let Ok(member) = self.member(caller, id).await else { return Ok(None) };
+        if member.domain.settings.auto_wallet_networks.is_empty() {
+            return Ok(None);
+        }
+        let wallets = self.task(move |store| async move { store.wallets_of(id).await }).await?;
+        let has_one = wallets.iter().any(|it| it.kind == WalletKind::Managed);
+        Ok((!has_one).then_some(member))
     }
 
     /// The customer behind an alias, in any domain of the caller's environment.
@@ -307,7 +334,7 @@ impl App {
         }
     }
 
-    async fn own_domain(&self, id: DomainId) -> Result<Arc<Domain>> {
+    pub(super) async fn own_domain(&self, id: DomainId) -> Result<Arc<Domain>> {
         self.domain(id).await?.ok_or_else(|| Error::internal(format!("domain {id} is not there")))
     }
 
@@ -349,7 +376,11 @@ impl App {
     /// What a write answers: the customer, with the domain that it was decided on.
     ///
     /// A replay is the first answer, so it is given with the domain as it was then.
-    async fn answer(&self, answer: Answer<Customer>, decided_on: Arc<Domain>) -> Result<Answer<Member>> {
+    pub(super) async fn answer(
+        &self,
+        answer: Answer<Customer>,
+        decided_on: Arc<Domain>,
+    ) -> Result<Answer<Member>> {
         let domain = if answer.replayed {
             let (id, sequence) = (decided_on.id, answer.value.sequence);
             match self.0.domains_by_id.get(id.as_uuid()).await? {

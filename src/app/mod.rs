@@ -4,12 +4,19 @@
 
 mod api_keys;
 mod auth;
+mod auto_wallets;
+mod balances;
 mod committer;
 mod customers;
 mod domains;
 mod fresh;
+mod indexes;
+mod key_sources;
+mod keys;
 mod loader;
 mod tenants;
+mod transactions;
+mod wallets;
 mod write;
 
 use std::sync::Arc;
@@ -18,19 +25,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 pub use api_keys::{Issued, NewApiKey};
+pub use balances::ChainBalance;
 pub use customers::{CustomerList, CustomerTarget};
+pub use key_sources::{Registered, Uploaded};
+pub use transactions::TransactionKey;
+pub use wallets::{WalletTarget, parse_address};
 pub use write::Answer;
 
-use crate::domain::{ApiKey, ApiKeyId, Customer, DomainId, Result, Table, UniqueKey};
-use crate::domain::{Domain, Error, Resource};
+use crate::chain::keys::KeyRing;
+use crate::chain::node::Nodes;
+use crate::domain::{
+    ApiKey, ApiKeyId, Customer, Domain, DomainId, Error, KeySource, Resource, Result, Table, Transaction,
+    UniqueKey, Wallet,
+};
 use crate::store::Store;
 use committer::Committer;
 use fresh::Fresh;
+use keys::Keys;
 use loader::Loader;
 
 /// The directory. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App(Arc<Parts>);
+
+/// What the directory knows of chains. By default nothing: it makes no addresses, and asks no node.
+#[derive(Clone, Debug, Default)]
+pub struct Chains {
+    /// The master keys that seeds are sealed with.
+    pub ring: Option<Arc<KeyRing>>,
+    /// The nodes that are asked what addresses hold.
+    pub nodes: Nodes,
+}
 
 #[derive(Debug)]
 struct Parts {
@@ -41,6 +66,13 @@ struct Parts {
     domains_by_id: Loader<Uuid, Domain>,
     domains_by_key: Loader<UniqueKey, Domain>,
     api_keys: Loader<ApiKeyId, ApiKey>,
+    wallets_by_id: Loader<Uuid, Wallet>,
+    wallets_by_key: Loader<UniqueKey, Wallet>,
+    transactions_by_id: Loader<Uuid, Transaction>,
+    transactions_by_key: Loader<UniqueKey, Transaction>,
+    key_sources: Loader<UniqueKey, KeySource>,
+    keys: Keys,
+    nodes: Nodes,
     fresh_domains: Fresh<DomainId, Domain>,
     fresh_names: Fresh<String, DomainId>,
     fresh_keys: Fresh<ApiKeyId, ApiKey>,
@@ -51,7 +83,8 @@ struct Parts {
 impl App {
     /// Starts the directory over a store. It lets nobody in before it is [opened](App::open).
     #[must_use]
-    pub fn start(store: Store) -> Self {
+    pub fn start(store: Store, chains: Chains) -> Self {
+        let Chains { ring, nodes } = chains;
         Self(Arc::new(Parts {
             committer: Committer::start(&store),
             customers_by_id: by_id("customer_id", &store, Table::Customers),
@@ -65,6 +98,13 @@ impl App {
                     async move { store.api_keys(&ids).await }
                 })
             },
+            wallets_by_id: by_id("wallet_id", &store, Table::Wallets),
+            wallets_by_key: by_key("wallet_address", &store, Table::Wallets),
+            transactions_by_id: by_id("transaction_id", &store, Table::Transactions),
+            transactions_by_key: by_key("transaction_reference", &store, Table::Transactions),
+            key_sources: by_key("key_source", &store, Table::KeySources),
+            keys: Keys::start(&store, ring),
+            nodes,
             fresh_domains: Fresh::new(),
             fresh_names: Fresh::new(),
             fresh_keys: Fresh::new(),

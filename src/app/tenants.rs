@@ -78,9 +78,7 @@ impl App {
         let request = mark(organization.id.into(), "CreateDomain", request, &new)?;
         let id = DomainId::from_uuid(clock::new_uuid(clock::now_us()));
         let made = self
-            .write(caller, request, &mut (), nothing, |(), ctx| {
-                Ok(tenant::create_domain(new.clone(), id, ctx))
-            })
+            .write(caller, request, &mut (), nothing, |(), ctx| tenant::create_domain(new.clone(), id, ctx))
             .await?;
         Ok(made.map(Arc::new))
     }

@@ -7,7 +7,7 @@ use super::App;
 use crate::clock;
 use crate::domain::{
     Caller, Change, Context, CustomerId, DomainId, Error, KeyKind, LogId, RequestId, RequestMark, Resource,
-    Result, Table, UniqueKey, Verdict,
+    Result, Table, TransactionId, UniqueKey, Verdict, WalletId,
 };
 use crate::store::Outcome;
 
@@ -112,11 +112,16 @@ impl App {
                 Ok(Answer { value: outcome.try_into()?, replayed: true })
             }
             (Verdict::Reused, _) => Err(Error::RequestIdReused),
+            (Verdict::Taken { key, .. }, _) if key.kind == KeyKind::KeySource => {
+                Err(Error::KeySourceFixed(key.text.parse().map_err(Error::internal)?))
+            }
             (Verdict::Taken { key, owner }, _) => {
                 Err(Error::Taken { kind: key.kind, owner: shown(&key, owner) })
             }
             (Verdict::Held { until_us }, _) => Err(Error::AliasQuarantined { until_us }),
             (Verdict::EmailsShared, _) => Err(Error::EmailsShared),
+            (Verdict::Insufficient(id), _) => Err(Error::InsufficientBalance(id)),
+            (Verdict::Overflow(id), _) => Err(Error::BalanceOverflow(id)),
             (verdict, _) => Err(Error::internal(format!("no answer for {verdict:?}"))),
         }
     }
@@ -128,6 +133,14 @@ fn shown(key: &UniqueKey, owner: Option<uuid::Uuid>) -> Option<String> {
     Some(match key.kind {
         KeyKind::Alias | KeyKind::Email | KeyKind::ExternalId => CustomerId::from_uuid(owner?).to_string(),
         KeyKind::DomainName => DomainId::from_uuid(owner?).to_string(),
+        KeyKind::LedgerWallet => WalletId::from_uuid(owner?).to_string(),
+        KeyKind::Reference | KeyKind::Transaction => TransactionId::from_uuid(owner?).to_string(),
+        // These are the whole organization's, of which the key may cover one domain only.
+        KeyKind::Address
+        | KeyKind::AddressOwner
+        | KeyKind::Derivation
+        | KeyKind::KeySource
+        | KeyKind::ExtendedKey => return None,
     })
 }
 

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 use super::database;
 use crate::api;
 use crate::api::admin_service_server::AdminService;
-use crate::app::App;
+use crate::app::{App, Chains};
 use crate::config::Database;
 use crate::domain::{Caller, os_user};
 use crate::{clock, grpc};
@@ -207,7 +207,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     } else {
         database::require_current(&store).await?;
     }
-    let app = App::start(store);
+    let app = App::start(store, Chains::default());
     let desk = Desk { service: grpc::administration(app.clone()), json: args.json };
     let done = match args.noun {
         Noun::Organization(it) => desk.organization(it).await,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use crate::app::App;
+use crate::chain::keys::{KeyRing, MasterKeys};
 use crate::config;
 use crate::domain::Error;
 use crate::store::{Schema, Store};
@@ -29,6 +30,37 @@ pub(super) async fn open(app: &App, config: &config::Serve) -> anyhow::Result<()
     }
     app.open();
     Ok(())
+}
+
+/// The master keys that seeds are sealed with. For whoever tries it out they are made, unless seeds were sealed before.
+pub(super) async fn master_keys(store: &Store, config: &config::Serve) -> anyhow::Result<KeyRing> {
+    let path = config.master_key.path(store);
+    if !path.exists() {
+        if !config.dev {
+            bail!(
+                "there is no master key at {}: make one with `purser keys rotate`, or name it with --master-key-file",
+                path.display()
+            );
+        }
+        reach(store, config.connect_timeout).await?;
+        if has_seeds(store).await? {
+            bail!(
+                "the master key at {} is gone, and seeds are sealed with it: restore the file",
+                path.display()
+            );
+        }
+        MasterKeys::create(&path)?;
+    }
+    Ok(KeyRing::read(path)?)
+}
+
+/// Whether anything is sealed.
+pub(super) async fn has_seeds(store: &Store) -> anyhow::Result<bool> {
+    // Before the schema has them there are none.
+    if store.schema().await.map_err(explain)? != Schema::Current {
+        return Ok(false);
+    }
+    Ok(!store.seeds_sealed_before(i64::MAX).await.map_err(explain)?.is_empty())
 }
 
 async fn reach(store: &Store, patience: Duration) -> anyhow::Result<Schema> {

@@ -26,7 +26,7 @@ pub(super) async fn prepare(app: &App, config: &config::Serve) -> anyhow::Result
     database::open(app, config).await?;
     let caller = Caller::cli(admin::user());
     let domain = domain(app, &caller).await?;
-    let path = beside_database(app, "purser-dev.key");
+    let path = config::beside(app.store(), "purser-dev.key");
     if !is_key_of(app, &path, &domain).await {
         let key = NewApiKey {
             organization_id: None,
@@ -91,12 +91,6 @@ async fn domain(app: &App, caller: &Caller) -> anyhow::Result<Domain> {
         settings: DomainSettings { allow_mainnet_in_sandbox: true, ..DomainSettings::default() },
     };
     Ok(Domain::clone(&*app.create_domain(caller, new, None).await?.value))
-}
-
-/// Beside the SQLite file; with Postgres in the working directory.
-fn beside_database(app: &App, name: &str) -> PathBuf {
-    let folder = app.store().file().and_then(|it| it.parent().map(Path::to_owned)).unwrap_or_default();
-    folder.join(name)
 }
 
 async fn is_key_of(app: &App, path: &Path, domain: &Domain) -> bool {

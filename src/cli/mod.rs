@@ -5,6 +5,7 @@ pub mod bench;
 mod database;
 pub mod dev;
 pub mod doctor;
+pub mod keys;
 pub mod migrate;
 pub mod serve;
 
@@ -31,6 +32,7 @@ enum Command {
     Serve(serve::Args),
     Migrate(migrate::Args),
     Admin(admin::Args),
+    Keys(keys::Args),
     Doctor(doctor::Args),
     Bench(bench::Args),
 }
@@ -46,6 +48,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Migrate(args) => migrate::run(args).await,
             Command::Admin(args) => admin::run(args).await,
+            Command::Keys(args) => keys::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }

@@ -2,9 +2,10 @@
 
 #![expect(clippy::print_stdout, reason = "where it listens is for whoever started it")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use super::{database, dev};
-use crate::app::App;
+use crate::app::{App, Chains};
 use crate::config;
 use crate::health::{self, Readiness};
 use crate::store::Store;
@@ -40,7 +41,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tokio::spawn(telemetry::upkeep(metrics.clone()));
     let store = config.database.store()?;
     let _alone = alone_on(&store)?;
-    let app = App::start(store.clone());
+    let ring = database::master_keys(&store, &config).await?;
+    let nodes = config.nodes(clock::now_us).map_err(|fault| anyhow!("--chain {fault}"))?;
+    let app = App::start(store.clone(), Chains { ring: Some(Arc::new(ring)), nodes });
 
     // Whoever tries it out finds the key beside the file before anything listens.
     let key = if config.dev { Some(dev::prepare(&app, &config).await?) } else { None };

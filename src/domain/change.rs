@@ -1,8 +1,8 @@
 //! A [`Change`]: everything that one decision does to what is stored, and what it was decided on.
 
 use super::{
-    Actor, ApiKey, Customer, CustomerId, Domain, DomainId, Error, EventType, Line, LogId, Organization,
-    RequestId, Result, words,
+    Actor, Add, Address, ApiKey, Customer, CustomerId, Domain, DomainId, Error, EventType, KeySource,
+    KeySourceId, Line, LogId, Organization, RequestId, Result, Transaction, Wallet, words,
 };
 use uuid::Uuid;
 
@@ -17,6 +17,14 @@ words! {
         ApiKeys = "api_keys",
         /// Customers.
         Customers = "customers",
+        /// Wallets.
+        Wallets = "wallets",
+        /// Addresses of wallets.
+        Addresses = "addresses",
+        /// Transactions of wallets.
+        Transactions = "transactions",
+        /// Where a domain's addresses come from, where that is not its own seed.
+        KeySources = "key_sources",
     }
 }
 
@@ -31,6 +39,22 @@ words! {
         ExternalId = "external_id",
         /// A domain's name, everywhere.
         DomainName = "domain_name",
+        /// An address on a network, in an organization's environment.
+        Address = "address",
+        /// An address of a family of chains, in an organization's environment: whose it is.
+        AddressOwner = "address_owner",
+        /// An index of a derivation scheme, in a domain: whose addresses are made at it.
+        Derivation = "derivation",
+        /// A derivation scheme, in a domain: where its keys come from.
+        KeySource = "key_source",
+        /// An extended public key, in an organization: whose it is.
+        ExtendedKey = "extended_key",
+        /// A customer and a currency, in a domain.
+        LedgerWallet = "ledger_wallet",
+        /// A caller's own name of a transaction, in a domain.
+        Reference = "reference",
+        /// A transaction on a chain, of a wallet.
+        Transaction = "transaction",
     }
 }
 
@@ -43,6 +67,13 @@ impl KeyKind {
             Self::Email => "the email",
             Self::ExternalId => "the external id",
             Self::DomainName => "the domain name",
+            Self::Address | Self::AddressOwner => "the address",
+            Self::Derivation => "the index",
+            Self::KeySource => "the derivation scheme",
+            Self::ExtendedKey => "the extended key",
+            Self::LedgerWallet => "the customer's wallet in this currency",
+            Self::Reference => "the reference",
+            Self::Transaction => "the transaction",
         }
     }
 }
@@ -75,8 +106,12 @@ impl UniqueKey {
 /// What happens to a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyChange {
-    /// The resource takes it; lost if another has it.
+    /// The first resource written takes it; lost if another has it.
     Take(UniqueKey),
+    /// Another resource takes it; lost if yet another has it.
+    TakeFor(UniqueKey, Uuid),
+    /// It is that owner's from now on, if it was not before; lost if another has it. Changes of one owner do not meet.
+    Share(UniqueKey, Uuid),
     /// The resource gives it up.
     Release(UniqueKey),
     /// The resource gives it up, and until then only that resource may take it again.
@@ -93,7 +128,20 @@ impl KeyChange {
     #[must_use]
     pub const fn key(&self) -> &UniqueKey {
         match self {
-            Self::Take(key) | Self::Release(key) | Self::Hold { key, .. } => key,
+            Self::Take(key)
+            | Self::TakeFor(key, _)
+            | Self::Share(key, _)
+            | Self::Release(key)
+            | Self::Hold { key, .. } => key,
+        }
+    }
+
+    /// Whose it becomes, in a Change whose first resource is `first`.
+    #[must_use]
+    pub const fn owner(&self, first: Uuid) -> Uuid {
+        match self {
+            Self::TakeFor(_, owner) | Self::Share(_, owner) => *owner,
+            Self::Take(_) | Self::Release(_) | Self::Hold { .. } => first,
         }
     }
 }
@@ -119,6 +167,14 @@ pub enum Resource {
     ApiKey(ApiKey),
     /// A customer.
     Customer(Customer),
+    /// A wallet.
+    Wallet(Wallet),
+    /// An address of a wallet.
+    Address(Address),
+    /// A transaction of a wallet.
+    Transaction(Transaction),
+    /// Where a domain's addresses come from.
+    KeySource(KeySource),
 }
 
 /// Evaluates an expression with `$it` bound to whichever resource it is.
@@ -129,6 +185,10 @@ macro_rules! each {
             Resource::Domain($it) => $body,
             Resource::ApiKey($it) => $body,
             Resource::Customer($it) => $body,
+            Resource::Wallet($it) => $body,
+            Resource::Address($it) => $body,
+            Resource::Transaction($it) => $body,
+            Resource::KeySource($it) => $body,
         }
     };
 }
@@ -142,6 +202,10 @@ impl Resource {
             Self::Domain(_) => Table::Domains,
             Self::ApiKey(_) => Table::ApiKeys,
             Self::Customer(_) => Table::Customers,
+            Self::Wallet(_) => Table::Wallets,
+            Self::Address(_) => Table::Addresses,
+            Self::Transaction(_) => Table::Transactions,
+            Self::KeySource(_) => Table::KeySources,
         }
     }
 
@@ -172,6 +236,10 @@ impl Resource {
             Self::Domain(it) => it.id.into(),
             Self::ApiKey(it) => it.home(),
             Self::Customer(it) => it.domain_id.into(),
+            Self::Wallet(it) => it.domain_id.into(),
+            Self::Address(it) => it.domain_id.into(),
+            Self::Transaction(it) => it.domain_id.into(),
+            Self::KeySource(it) => it.domain_id.into(),
         }
     }
 
@@ -180,7 +248,10 @@ impl Resource {
     pub const fn customer_id(&self) -> Option<CustomerId> {
         match self {
             Self::Customer(it) => Some(it.id),
-            Self::Organization(_) | Self::Domain(_) | Self::ApiKey(_) => None,
+            Self::Wallet(it) => Some(it.customer_id),
+            Self::Address(it) => Some(it.customer_id),
+            Self::Transaction(it) => Some(it.customer_id),
+            Self::Organization(_) | Self::Domain(_) | Self::ApiKey(_) | Self::KeySource(_) => None,
         }
     }
 
@@ -204,6 +275,10 @@ impl Resource {
             Table::Domains => serde_json::from_str(json).map(Self::Domain),
             Table::ApiKeys => serde_json::from_str(json).map(Self::ApiKey),
             Table::Customers => serde_json::from_str(json).map(Self::Customer),
+            Table::Wallets => serde_json::from_str(json).map(Self::Wallet),
+            Table::Addresses => serde_json::from_str(json).map(Self::Address),
+            Table::Transactions => serde_json::from_str(json).map(Self::Transaction),
+            Table::KeySources => serde_json::from_str(json).map(Self::KeySource),
         }
         .map(|it| it.at(sequence))
         .map_err(|it| it.column())
@@ -216,7 +291,13 @@ impl Resource {
     const fn is_whole(&self) -> bool {
         match self {
             Self::ApiKey(key) => key.has_a_reach(),
-            Self::Organization(_) | Self::Domain(_) | Self::Customer(_) => true,
+            Self::Organization(_)
+            | Self::Domain(_)
+            | Self::Customer(_)
+            | Self::Wallet(_)
+            | Self::Address(_)
+            | Self::Transaction(_)
+            | Self::KeySource(_) => true,
         }
     }
 }
@@ -242,7 +323,7 @@ macro_rules! resources {
         })+
     };
 }
-resources!(Organization, Domain, ApiKey, Customer);
+resources!(Organization, Domain, ApiKey, Customer, Wallet, Address, Transaction, KeySource);
 
 /// A row that was read, and the version it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,6 +335,17 @@ pub struct Expect {
     /// Its sequence when it was read.
     pub sequence: i64,
 }
+
+macro_rules! expected {
+    ($($type:ident in $table:ident),+) => {
+        $(impl From<&$type> for Expect {
+            fn from(it: &$type) -> Self {
+                Self { table: Table::$table, id: it.id.as_uuid(), sequence: it.sequence }
+            }
+        })+
+    };
+}
+expected!(Domain in Domains, Customer in Customers, Wallet in Wallets, KeySource in KeySources);
 
 /// A resource as it becomes, and the event that says so. Without an event it stays as it is.
 #[derive(Clone, Debug)]
@@ -299,6 +391,10 @@ pub struct Change {
     pub keys: Vec<KeyChange>,
     /// What is added to the counts of live customers.
     pub counts: Vec<(DomainId, i64)>,
+    /// What is added to balances.
+    pub adds: Vec<Add>,
+    /// Addresses that are added to a pool, from this place on.
+    pub pool: Option<(KeySourceId, u32, Vec<String>)>,
     /// A change to many rows.
     pub sweep: Option<Sweep>,
     /// Logs beside the resource's own that the event is kept in.
@@ -318,6 +414,8 @@ impl Change {
             expects: Vec::new(),
             keys: Vec::new(),
             counts: Vec::new(),
+            adds: Vec::new(),
+            pool: None,
             sweep: None,
             also_logged: Vec::new(),
             reason: Line::default(),
@@ -325,14 +423,13 @@ impl Change {
         }
     }
 
-    /// Holds only while the domain is as it was read.
+    /// Holds only while a row is as it was read.
     #[must_use]
-    pub fn expects(mut self, domain: &Domain) -> Self {
-        self.expects.push(Expect {
-            table: Table::Domains,
-            id: domain.id.as_uuid(),
-            sequence: domain.sequence,
-        });
+    pub fn expects<R>(mut self, row: &R) -> Self
+    where
+        for<'r> Expect: From<&'r R>,
+    {
+        self.expects.push(row.into());
         self
     }
 
@@ -347,6 +444,13 @@ impl Change {
     #[must_use]
     pub fn counts(mut self, domain: DomainId, delta: i64) -> Self {
         self.counts.push((domain, delta));
+        self
+    }
+
+    /// Adds to a balance.
+    #[must_use]
+    pub fn adds(mut self, add: Add) -> Self {
+        self.adds.push(add);
         self
     }
 

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CustomerId, KeyKind, KycStatus, Scope};
+use super::{
+    CustomerId, Environment, KeyKind, KycStatus, Network, Scheme, Scope, TransactionStatus, WalletId,
+    WalletKind,
+};
 
 /// The result of anything the directory does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -151,6 +154,14 @@ pub enum Noun {
     Customer,
     /// A payment alias, asked for in order to pay to it.
     Alias,
+    /// A wallet.
+    Wallet,
+    /// An address on a chain.
+    Address,
+    /// A transaction.
+    Transaction,
+    /// A domain's seed.
+    Seed,
 }
 
 impl Noun {
@@ -161,6 +172,10 @@ impl Noun {
             Self::ApiKey => "API key",
             Self::Customer => "customer",
             Self::Alias => "payment address",
+            Self::Wallet => "wallet",
+            Self::Address => "address",
+            Self::Transaction => "transaction",
+            Self::Seed => "seed of the domain",
         }
     }
 }
@@ -240,6 +255,56 @@ pub enum Error {
         /// The status asked for.
         to: KycStatus,
     },
+    /// There is no such network.
+    #[error("there is no network `{0}`: see ListNetworks")]
+    UnknownNetwork(String),
+    /// The address is not one of its network.
+    #[error("invalid address: {}", list(.0))]
+    InvalidAddress(Vec<FieldFault>),
+    /// The domain may not use the network: a sandbox has test networks only, a live domain main ones.
+    #[error("a domain of the environment {1} may not use the network {0}")]
+    NetworkNotAllowed(Network, Environment),
+    /// The customer's KYC does not allow a wallet.
+    #[error("the KYC status of customer {0} is {1}, and has to be NOT_REQUIRED or APPROVED")]
+    KycNotApproved(CustomerId, KycStatus),
+    /// The wallet is frozen.
+    #[error("wallet {0} is frozen")]
+    WalletFrozen(WalletId),
+    /// The wallet was removed.
+    #[error("wallet {0} was removed")]
+    WalletRemoved(WalletId),
+    /// The wallet is of another kind than this is for.
+    #[error("wallet {0} is a {1} wallet, and this is not for those")]
+    WalletKindMismatch(WalletId, WalletKind),
+    /// A ledger wallet has not so much.
+    #[error("the balance does not suffice")]
+    InsufficientBalance(WalletId),
+    /// More than can be counted.
+    #[error("the balance would not fit 256 bits")]
+    BalanceOverflow(WalletId),
+    /// Not an edge of a transaction's life.
+    #[error("a transaction cannot go from {from} to {to}")]
+    TransactionTransitionNotAllowed {
+        /// The status it has.
+        from: TransactionStatus,
+        /// The status asked for.
+        to: TransactionStatus,
+    },
+    /// The scheme's keys are to come from elsewhere, and nothing was registered for it.
+    #[error("no extended key is registered for the scheme {0}")]
+    NoExtendedKey(Scheme),
+    /// The scheme's source is fixed by its first address.
+    #[error("where the addresses of the scheme {0} come from is fixed already")]
+    KeySourceFixed(Scheme),
+    /// Every address of the pool was given away.
+    #[error("the pool of addresses of the scheme {0} is empty: upload more with UploadAddressPool")]
+    AddressPoolEmpty(Scheme),
+    /// No node is configured for the network.
+    #[error("no node is configured for {0}: start the server with `--chain {0}=<URL>`")]
+    ChainNotConfigured(Network),
+    /// The network's node gives no answer that can be trusted.
+    #[error("the node of {0} gives no usable answer just now")]
+    ChainUnavailable(Network, #[source] Cause),
     /// The domain is suspended: its keys may read only.
     #[error("the domain is suspended: its keys may read only")]
     DomainSuspended,
@@ -268,6 +333,12 @@ impl Error {
     #[must_use]
     pub fn invalid(field: impl Into<Cow<'static, str>>, problem: &'static str) -> Self {
         Self::Invalid(vec![FieldFault { field: field.into(), fault: Fault::new(problem) }])
+    }
+
+    /// An address that is not one.
+    #[must_use]
+    pub fn invalid_address(field: impl Into<Cow<'static, str>>, fault: Fault) -> Self {
+        Self::InvalidAddress(vec![FieldFault { field: field.into(), fault }])
     }
 
     /// Something that should not have been possible.

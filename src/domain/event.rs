@@ -30,6 +30,24 @@ words! {
         CustomerRestored = "customer.restored",
         /// A customer's KYC status changed.
         CustomerKycUpdated = "customer.kyc_updated",
+        /// A wallet was made or linked.
+        WalletCreated = "wallet.created",
+        /// A wallet's status or authorization changed.
+        WalletUpdated = "wallet.updated",
+        /// A wallet was removed for good.
+        WalletRemoved = "wallet.removed",
+        /// A wallet was given another address.
+        AddressCreated = "address.created",
+        /// A transaction was recorded.
+        TransactionCreated = "transaction.created",
+        /// A transaction's status or block changed.
+        TransactionUpdated = "transaction.updated",
+        /// An extended public key was registered.
+        ExtendedKeyRegistered = "extended_key.registered",
+        /// Addresses were added to a pool.
+        AddressPoolUploaded = "address_pool.uploaded",
+        /// A domain's seed was exported.
+        SeedExported = "seed.exported",
     }
 }
 

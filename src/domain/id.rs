@@ -117,6 +117,22 @@ id!(
     CustomerId, "cust"
 );
 id!(
+    /// Names a wallet.
+    WalletId, "wal"
+);
+id!(
+    /// Names an address of a wallet.
+    AddressId, "addr"
+);
+id!(
+    /// Names a transaction.
+    TransactionId, "txn"
+);
+id!(
+    /// Names where a domain's addresses come from. Never on the wire.
+    KeySourceId, "src"
+);
+id!(
     /// Names an event.
     EventId, "evt"
 );

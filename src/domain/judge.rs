@@ -5,7 +5,10 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::tenant::DAY_US;
-use super::{Change, DomainId, KeyChange, LogId, RequestId, RequestMark, Sweep, Table, UniqueKey};
+use super::{
+    Account, Add, Change, DomainId, Error, KeyChange, LogId, RequestId, RequestMark, Sums, Sweep, Table,
+    UniqueKey, WalletId,
+};
 
 /// A request that took effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub struct Facts {
     pub keys: HashMap<UniqueKey, KeyState>,
     /// The version of each row the group was decided on.
     pub rows: HashMap<(Table, Uuid), i64>,
+    /// The sums of the balances that the group adds to; those that are not there yet are missing.
+    pub sums: HashMap<Account, Sums>,
     /// The domains about to make emails unique in which two customers share one.
     pub shared_emails: HashSet<DomainId>,
 }
@@ -85,6 +90,10 @@ pub enum Verdict {
     },
     /// Emails cannot be made unique.
     EmailsShared,
+    /// A balance of this wallet would be below zero.
+    Insufficient(WalletId),
+    /// A balance of this wallet would be more than can be counted.
+    Overflow(WalletId),
     /// It meets another of its group: judge it again once that is committed.
     Again,
 }
@@ -100,7 +109,7 @@ pub fn judge(group: &[Change], facts: &Facts) -> Vec<Verdict> {
         .map(|change| {
             let verdict = bench.verdict(change);
             if verdict == Verdict::Go {
-                bench.claimed.add(change);
+                bench.claimed.add(change, facts);
             }
             verdict
         })
@@ -118,8 +127,10 @@ struct Claimed<'a> {
     any: bool,
     swept: bool,
     requests: HashSet<(LogId, &'a RequestId)>,
-    keys: HashSet<&'a UniqueKey>,
+    /// The names that are somebody's by now, and whose where they may be taken twice.
+    keys: HashMap<&'a UniqueKey, Option<Uuid>>,
     rows: HashSet<(Table, Uuid)>,
+    sums: HashMap<&'a Account, Sums>,
 }
 
 impl<'a> Bench<'a> {
@@ -128,6 +139,7 @@ impl<'a> Bench<'a> {
             .or_else(|| self.by_sweep(change))
             .or_else(|| self.by_rows(change))
             .or_else(|| change.keys.iter().find_map(|it| self.by_key(change, it)))
+            .or_else(|| change.adds.iter().find_map(|it| self.by_sum(it)))
             .unwrap_or(Verdict::Go)
     }
 
@@ -161,12 +173,16 @@ impl<'a> Bench<'a> {
     }
 
     fn by_key(&self, change: &Change, key: &KeyChange) -> Option<Verdict> {
-        if self.claimed.keys.contains(key.key()) {
-            return Some(Verdict::Again);
+        let own = change.writes.first().map(|it| key.owner(it.resource.id()));
+        match (self.claimed.keys.get(key.key()), key) {
+            (None, _) => {}
+            (Some(shared), KeyChange::Share(..)) if shared.is_some() && *shared == own => return None,
+            (Some(_), _) => return Some(Verdict::Again),
         }
-        let KeyChange::Take(key) = key else { return None };
+        let (KeyChange::Take(key) | KeyChange::TakeFor(key, _) | KeyChange::Share(key, _)) = key else {
+            return None;
+        };
         let state = self.facts.keys.get(key)?;
-        let own = change.writes.first().map(|it| it.resource.id());
         if state.owner.is_some() && state.owner == own {
             return None;
         }
@@ -178,12 +194,31 @@ impl<'a> Bench<'a> {
     }
 }
 
+impl Bench<'_> {
+    fn by_sum(&self, add: &Add) -> Option<Verdict> {
+        let sums = self.claimed.sums.get(&add.account).or_else(|| self.facts.sums.get(&add.account));
+        match sums.copied().unwrap_or_default().after(add) {
+            Ok(_) => None,
+            Err(Error::InsufficientBalance(id)) => Some(Verdict::Insufficient(id)),
+            Err(_) => Some(Verdict::Overflow(add.account.wallet)),
+        }
+    }
+}
+
 impl<'a> Claimed<'a> {
-    fn add(&mut self, change: &'a Change) {
+    fn add(&mut self, change: &'a Change, facts: &Facts) {
         self.any = true;
         self.swept |= change.sweep.is_some();
         self.requests.extend(change.ctx.request.iter().map(|it| (it.scope, &it.id)));
-        self.keys.extend(change.keys.iter().map(KeyChange::key));
+        self.keys.extend(change.keys.iter().map(|it| match it {
+            KeyChange::Share(key, owner) => (key, Some(*owner)),
+            other => (other.key(), None),
+        }));
+        for add in &change.adds {
+            let before = self.sums.get(&add.account).or_else(|| facts.sums.get(&add.account));
+            let after = before.copied().unwrap_or_default().after(add);
+            self.sums.extend(after.ok().map(|it| (&add.account, it)));
+        }
         let written = change.writes.iter().filter(|it| it.event.is_some());
         self.rows.extend(written.map(|it| (it.resource.table(), it.resource.id())));
     }

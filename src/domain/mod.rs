@@ -3,6 +3,7 @@
 //! No I/O, no clock, no randomness; nothing here knows of gRPC or SQL.
 
 mod access;
+mod amount;
 pub mod api_key;
 mod change;
 pub mod customer;
@@ -12,8 +13,10 @@ mod event;
 mod fixtures;
 mod id;
 mod judge;
+pub mod key_source;
 mod kyc;
 mod metadata;
+mod network;
 mod page;
 pub mod payee;
 mod profile;
@@ -21,9 +24,12 @@ pub mod resolution;
 mod standing;
 pub mod tenant;
 mod text;
+pub mod transaction;
+pub mod wallet;
 mod words;
 
 pub use access::{Actor, Caller, Reach, Scope, Scopes, os_user};
+pub use amount::Amount;
 pub use api_key::{ApiKey, Secret, SecretHash};
 pub use change::{
     Change, Context, Expect, KeyChange, KeyKind, RequestMark, Resource, Sweep, Table, UniqueKey, Write,
@@ -31,10 +37,14 @@ pub use change::{
 pub use customer::{Customer, CustomerKey, CustomerPatch, CustomerStatus, Member, NewCustomer};
 pub use error::{Cause, Error, Fault, Faults, FieldFault, Noun, Result};
 pub use event::{EventHeader, EventType, Hash, LogId, chain};
-pub use id::{ApiKeyId, CustomerId, DomainId, EventId, OrganizationId};
+pub use id::{
+    AddressId, ApiKeyId, CustomerId, DomainId, EventId, KeySourceId, OrganizationId, TransactionId, WalletId,
+};
 pub use judge::{Facts, KeyState, Remembered, Verdict, judge};
+pub use key_source::KeySource;
 pub use kyc::KycStatus;
 pub use metadata::Metadata;
+pub use network::{Family, Network, NetworkInfo, Scheme, Token};
 pub use page::{Page, PageRequest, Position};
 pub use payee::PayeeMatch;
 pub use profile::{BillingAddress, Business, CustomerType, Field, Profile};
@@ -43,5 +53,15 @@ pub use standing::{BlockReason, block_reasons};
 pub use tenant::{
     Disclosure, Domain, DomainSettings, DomainStatus, Environment, NewDomain, Organization, SettingsPatch,
 };
-pub use text::{Alias, Country, DomainName, Email, ExternalId, Line, Mcc, Phone, RequestId, Text, fold};
+pub use text::{
+    Alias, Country, Currency, DomainName, Email, ExternalId, Line, Mcc, Phone, Reference, RequestId, Text,
+    fold,
+};
+pub use transaction::{
+    Account, Add, NewTransaction, Sums, Transaction, TransactionStatus, TransactionType, TxHash,
+};
+pub use wallet::{
+    Address, Authorization, AuthorizationType, ChainAddress, Derivation, Granted, Wallet, WalletKind,
+    WalletStatus,
+};
 pub(crate) use words::words;

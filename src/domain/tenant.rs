@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Change, Context, CustomerStatus, DomainId, DomainName, Error, EventType, KeyChange, Line, LogId,
-    OrganizationId, Result, Sweep, UniqueKey, words,
+    Change, Context, CustomerStatus, DomainId, DomainName, Error, EventType, KeyChange, Line, LogId, Network,
+    OrganizationId, Result, Sweep, UniqueKey, wallet, words,
 };
 
 words! {
@@ -91,6 +91,8 @@ pub struct DomainSettings {
     pub alias_quarantine_us: i64,
     /// What resolve shows to other domains.
     pub disclosure: Disclosure,
+    /// On which networks a new customer gets a wallet at once.
+    pub auto_wallet_networks: Vec<Network>,
     /// Whether a sandbox domain may use main networks.
     pub allow_mainnet_in_sandbox: bool,
 }
@@ -107,6 +109,7 @@ impl Default for DomainSettings {
             kyc_required: false,
             alias_quarantine_us: 30 * DAY_US,
             disclosure: Disclosure::FullName,
+            auto_wallet_networks: Vec::new(),
             allow_mainnet_in_sandbox: false,
         }
     }
@@ -129,8 +132,7 @@ impl DomainSettings {
                 "alias_quarantine" => next.alias_quarantine_us = from.alias_quarantine_us,
                 "disclosure" => next.disclosure = from.disclosure,
                 "allow_mainnet_in_sandbox" => next.allow_mainnet_in_sandbox = from.allow_mainnet_in_sandbox,
-                // Refused where they are parsed unless they are empty, which is what they are.
-                "auto_wallet_networks" => {}
+                "auto_wallet_networks" => next.auto_wallet_networks.clone_from(&from.auto_wallet_networks),
                 _ => return Err(Error::invalid("update_mask", "names a setting that does not exist")),
             }
         }
@@ -168,8 +170,11 @@ pub fn create_organization(display_name: Line, id: OrganizationId, ctx: Context)
 }
 
 /// Makes a domain of an organization. Its name is its own everywhere and for good.
-#[must_use]
-pub fn create_domain(new: NewDomain, id: DomainId, ctx: Context) -> Change {
+///
+/// # Errors
+///
+/// [`Error::NetworkNotAllowed`] where it is to make wallets on a network that it may not use.
+pub fn create_domain(new: NewDomain, id: DomainId, ctx: Context) -> Result<Change> {
     let NewDomain { organization_id, name, environment, settings } = new;
     let key = UniqueKey::domain_name(name.as_str());
     let domain = Domain {
@@ -182,11 +187,16 @@ pub fn create_domain(new: NewDomain, id: DomainId, ctx: Context) -> Change {
         settings,
         create_us: ctx.now_us,
     };
-    Change::new(ctx).keys(vec![KeyChange::Take(key)]).also_logged(LogId::from(organization_id)).writes(
+    may_use_networks(&domain)?;
+    Ok(Change::new(ctx).keys(vec![KeyChange::Take(key)]).also_logged(LogId::from(organization_id)).writes(
         domain,
         EventType::DomainCreated,
         &[],
-    )
+    ))
+}
+
+fn may_use_networks(domain: &Domain) -> Result<()> {
+    domain.settings.auto_wallet_networks.iter().try_for_each(|it| wallet::allow(domain, *it))
 }
 
 /// Changes the settings that the patch names.
@@ -196,13 +206,14 @@ pub fn create_domain(new: NewDomain, id: DomainId, ctx: Context) -> Change {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] where a path means nothing.
+/// [`Error::Invalid`] where a path means nothing; [`Error::NetworkNotAllowed`].
 pub fn update_settings(domain: &Domain, patch: &SettingsPatch, ctx: Context) -> Result<Change> {
     let settings = domain.settings.with(&patch.paths, &patch.settings)?;
     let next = Domain { settings, ..domain.clone() };
     if next == *domain {
         return Ok(Change::new(ctx).leaves(next));
     }
+    may_use_networks(&next)?;
     let change = match (domain.settings.unique_email, next.settings.unique_email) {
         (false, true) => Change::new(ctx).sweeps(Sweep::TakeEmails(domain.id)),
         (true, false) => Change::new(ctx).sweeps(Sweep::ReleaseEmails(domain.id)),

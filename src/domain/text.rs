@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use super::Fault;
+use super::{Fault, Network, TransactionId};
 
 /// Free text of at most `MAX` characters, trimmed, on one line. Empty where it is not set.
 ///
@@ -158,6 +158,49 @@ formed!(
         Ok(text)
     }
 );
+
+formed!(
+    /// The caller's own name of a transaction: 1 to 255 characters, no blanks. Compared as it stands.
+    Reference,
+    |text| ExternalId::try_from(text).map(String::from)
+);
+
+impl From<TransactionId> for Reference {
+    /// The name of a transaction that was given none.
+    fn from(id: TransactionId) -> Self {
+        Self(id.to_string())
+    }
+}
+
+formed!(
+    /// What a ledger wallet holds: an ISO 4217 code, or the symbol of a token of some network.
+    Currency,
+    |text| {
+        let known = decimals_of(&text).is_some();
+        if known { Ok(text) } else { Err(Fault::new("must be an ISO 4217 code or a token's symbol, in upper case")) }
+    }
+);
+
+impl Currency {
+    /// How many decimals it has.
+    #[must_use]
+    pub fn decimals(&self) -> u8 {
+        decimals_of(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Those of money that has no chain, and of a token as the first network of our table has it.
+fn decimals_of(code: &str) -> Option<u8> {
+    let money = iso_currency::Currency::from_code(code).and_then(|it| u8::try_from(it.exponent()?).ok());
+    let token = || Network::ALL.iter().find_map(|it| it.token(code)).map(|it| it.decimals);
+    money.or_else(token)
+}
 
 formed!(
     /// The caller's id of one logical attempt: 1 to 255 printable ASCII characters.

@@ -9,7 +9,7 @@ use crate::api::admin_service_server::AdminService;
 use crate::app::{Answer, Issued, NewApiKey};
 use crate::domain::{
     DomainSettings, DomainStatus, Error, Fault, Faults, NewDomain, OrganizationId, PageRequest, Result,
-    Scope, Scopes, Secret, SettingsPatch,
+    Scheme, Scope, Scopes, Secret, SettingsPatch,
 };
 
 #[tonic::async_trait]
@@ -145,6 +145,48 @@ impl AdminService for Purser {
         Ok(answered(set.map(|it| api::ReinstateDomainResponse { domain: Some((&*it).into()) })))
     }
 
+    async fn register_extended_key(
+        &self,
+        request: Request<api::RegisterExtendedKeyRequest>,
+    ) -> Reply<api::RegisterExtendedKeyResponse> {
+        let caller = authorize(&request, Scope::Admin)?;
+        let (metadata, _, message) = request.into_parts();
+        let api::RegisterExtendedKeyRequest { domain_id, scheme, extended_key, request_id } = message;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
+        let scheme = faults.keep("scheme", scheme.parse().and_then(by_extended_key));
+        let scheme = faults.finish(scheme)?;
+        let registered =
+            self.app.register_extended_key(&caller, domain, scheme, &extended_key, request_id).await?;
+        Ok(answered(registered.map(|it| api::RegisterExtendedKeyResponse { extended_key: Some(it.into()) })))
+    }
+
+    async fn upload_address_pool(
+        &self,
+        request: Request<api::UploadAddressPoolRequest>,
+    ) -> Reply<api::UploadAddressPoolResponse> {
+        let caller = authorize(&request, Scope::Admin)?;
+        let (metadata, _, message) = request.into_parts();
+        let api::UploadAddressPoolRequest { domain_id, scheme, addresses, request_id } = message;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
+        if scheme != Scheme::Solana.as_str() {
+            faults.add("scheme", Fault::new("must be `solana`"));
+        }
+        if addresses.is_empty() || addresses.len() > 1_000 {
+            faults.add("addresses", Fault::new("must be 1 to 1000 addresses"));
+        }
+        faults.done()?;
+        let uploaded =
+            self.app.upload_address_pool(&caller, domain, Scheme::Solana, &addresses, request_id).await?;
+        Ok(answered(uploaded.map(|it| api::UploadAddressPoolResponse {
+            added_count: i32::try_from(it.added).unwrap_or(i32::MAX),
+            address_pool: Some(it.into()),
+        })))
+    }
+
     async fn create_api_key(
         &self,
         request: Request<api::CreateApiKeyRequest>,
@@ -277,4 +319,12 @@ fn issued<T>(answer: Answer<Issued>, wrap: impl FnOnce(Option<api::ApiKey>, Stri
         response.metadata_mut().insert("secret-omitted", MetadataValue::from_static("true"));
     }
     response
+}
+
+/// A scheme whose addresses can come from an extended public key: ed25519 has none.
+fn by_extended_key(scheme: Scheme) -> Result<Scheme, Fault> {
+    if scheme == Scheme::Solana {
+        return Err(Fault::new("has no extended public keys: upload addresses with UploadAddressPool"));
+    }
+    Ok(scheme)
 }

@@ -7,6 +7,7 @@ mod convert;
 mod customers;
 pub mod server;
 mod status;
+mod wallets;
 
 pub(crate) use convert::timestamp;
 
@@ -27,6 +28,7 @@ use tower::Service;
 
 use crate::api::admin_service_server::{AdminService, AdminServiceServer};
 use crate::api::customer_service_server::CustomerServiceServer;
+use crate::api::wallet_service_server::WalletServiceServer;
 use crate::app::{Answer, App};
 use crate::domain::{Caller, Error, Scope};
 use server::Methods;
@@ -172,6 +174,7 @@ macro_rules! serve_each {
 serve_each! {
     "purser.v1.CustomerService" => CustomerServiceServer,
     "purser.v1.AdminService" => AdminServiceServer,
+    "purser.v1.WalletService" => WalletServiceServer,
 }
 
 /// Who calls, if they may do this. They were found out before the message was read, or are at the machine itself.

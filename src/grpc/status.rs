@@ -24,12 +24,18 @@ impl From<Error> for Status {
         let mut details = info(reason, metadata(&error));
         let mut message = error.to_string();
         match &error {
-            Error::Invalid(faults) => {
+            Error::Invalid(faults) | Error::InvalidAddress(faults) => {
                 let told = fitting(faults);
                 for it in &told {
                     details.add_bad_request_violation(it.field.clone(), it.fault.problem());
                 }
-                message = Error::Invalid(told).to_string();
+                let is_address = matches!(error, Error::InvalidAddress(_));
+                let again = if is_address { Error::InvalidAddress(told) } else { Error::Invalid(told) };
+                message = again.to_string();
+            }
+            Error::ChainUnavailable(network, cause) => {
+                details.set_retry_info(Some(Duration::from_secs(1)));
+                tracing::warn!(%network, %cause, "a node gave no usable answer");
             }
             Error::Contended | Error::Overloaded => {
                 details.set_retry_info(Some(Duration::from_millis(100)));
@@ -100,6 +106,23 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::KycTransitionNotAllowed { .. } => {
             (Code::FailedPrecondition, ErrorReason::KycTransitionNotAllowed)
         }
+        Error::UnknownNetwork(_) => (Code::InvalidArgument, ErrorReason::UnknownNetwork),
+        Error::InvalidAddress(_) => (Code::InvalidArgument, ErrorReason::InvalidAddress),
+        Error::NetworkNotAllowed(..) => (Code::FailedPrecondition, ErrorReason::NetworkNotAllowed),
+        Error::KycNotApproved(..) => (Code::FailedPrecondition, ErrorReason::KycNotApproved),
+        Error::WalletFrozen(_) => (Code::FailedPrecondition, ErrorReason::WalletFrozen),
+        Error::WalletRemoved(_) => (Code::FailedPrecondition, ErrorReason::WalletRemoved),
+        Error::WalletKindMismatch(..) => (Code::FailedPrecondition, ErrorReason::WalletKindMismatch),
+        Error::InsufficientBalance(_) => (Code::FailedPrecondition, ErrorReason::InsufficientBalance),
+        Error::BalanceOverflow(_) => (Code::FailedPrecondition, ErrorReason::BalanceOverflow),
+        Error::TransactionTransitionNotAllowed { .. } => {
+            (Code::FailedPrecondition, ErrorReason::TransactionTransitionNotAllowed)
+        }
+        Error::NoExtendedKey(_) => (Code::FailedPrecondition, ErrorReason::NoExtendedKey),
+        Error::KeySourceFixed(_) => (Code::FailedPrecondition, ErrorReason::AddressSourceFixed),
+        Error::AddressPoolEmpty(_) => (Code::FailedPrecondition, ErrorReason::AddressPoolEmpty),
+        Error::ChainNotConfigured(_) => (Code::FailedPrecondition, ErrorReason::ChainNotConfigured),
+        Error::ChainUnavailable(..) => (Code::Unavailable, ErrorReason::ChainUnavailable),
         Error::DomainSuspended => (Code::FailedPrecondition, ErrorReason::DomainSuspended),
         Error::EtagMismatch => (Code::Aborted, ErrorReason::EtagMismatch),
         Error::Contended => (Code::Aborted, ErrorReason::Contended),
@@ -113,10 +136,14 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
 const fn not_found(noun: Noun) -> ErrorReason {
     match noun {
         Noun::Organization => ErrorReason::OrganizationNotFound,
-        Noun::Domain => ErrorReason::DomainNotFound,
+        // A seed is asked for on the machine only, never over the wire.
+        Noun::Domain | Noun::Seed => ErrorReason::DomainNotFound,
         Noun::ApiKey => ErrorReason::ApiKeyNotFound,
         Noun::Customer => ErrorReason::CustomerNotFound,
         Noun::Alias => ErrorReason::AliasNotFound,
+        Noun::Wallet => ErrorReason::WalletNotFound,
+        Noun::Address => ErrorReason::AddressNotFound,
+        Noun::Transaction => ErrorReason::TransactionNotFound,
     }
 }
 
@@ -126,6 +153,12 @@ const fn taken(kind: KeyKind) -> ErrorReason {
         KeyKind::Email => ErrorReason::EmailTaken,
         KeyKind::ExternalId => ErrorReason::ExternalIdTaken,
         KeyKind::DomainName => ErrorReason::DomainNameTaken,
+        KeyKind::Address | KeyKind::AddressOwner => ErrorReason::AddressTaken,
+        KeyKind::LedgerWallet => ErrorReason::WalletExists,
+        KeyKind::Reference | KeyKind::Transaction => ErrorReason::TransactionExists,
+        KeyKind::ExtendedKey => ErrorReason::ExtendedKeyTaken,
+        // An index has one taker, and a source that is taken is an error of its own.
+        KeyKind::Derivation | KeyKind::KeySource => ErrorReason::AddressSourceFixed,
     }
 }
 
@@ -135,7 +168,39 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::ScopeMissing(scope) => vec![("scope", scope.to_string())],
         Error::KeyTooWide(what) => vec![("wider_in", (*what).to_owned())],
         Error::Taken { kind: KeyKind::DomainName, owner: Some(id) } => vec![("domain_id", id.clone())],
+        Error::Taken {
+            kind: KeyKind::LedgerWallet | KeyKind::Address | KeyKind::AddressOwner,
+            owner: Some(id),
+        } => {
+            vec![("wallet_id", id.clone())]
+        }
+        Error::Taken { kind: KeyKind::Reference | KeyKind::Transaction, owner: Some(id) } => {
+            vec![("transaction_id", id.clone())]
+        }
         Error::Taken { owner: Some(id), .. } => vec![("customer_id", id.clone())],
+        Error::UnknownNetwork(key) => vec![("network", key.clone())],
+        Error::NetworkNotAllowed(network, environment) => {
+            vec![("network", network.to_string()), ("environment", environment.to_string())]
+        }
+        Error::KycNotApproved(id, status) => {
+            vec![("customer_id", id.to_string()), ("kyc_status", status.to_string())]
+        }
+        Error::WalletKindMismatch(id, kind) => {
+            vec![("wallet_id", id.to_string()), ("kind", kind.to_string())]
+        }
+        Error::WalletFrozen(id)
+        | Error::WalletRemoved(id)
+        | Error::InsufficientBalance(id)
+        | Error::BalanceOverflow(id) => vec![("wallet_id", id.to_string())],
+        Error::TransactionTransitionNotAllowed { from, to } => {
+            vec![("from", from.to_string()), ("to", to.to_string())]
+        }
+        Error::NoExtendedKey(scheme) | Error::KeySourceFixed(scheme) | Error::AddressPoolEmpty(scheme) => {
+            vec![("scheme", scheme.to_string())]
+        }
+        Error::ChainNotConfigured(network) | Error::ChainUnavailable(network, _) => {
+            vec![("network", network.to_string())]
+        }
         Error::AliasQuarantined { until_us } => {
             vec![("quarantine_end_time", timestamp(*until_us).to_string())]
         }

@@ -14,9 +14,10 @@ use super::log::Appender;
 use super::row::Puts;
 use super::set::{Part, Set, Type, Value};
 use super::transaction::Tx;
-use super::{Store, facts, is_of_dead_connection, sweep};
+use super::{Store, balances, facts, is_of_dead_connection, sweep};
 use crate::domain::{
-    Change, Error, Facts, KeyChange, LogId, Resource, Result, Sweep, Table, UniqueKey, Verdict, judge,
+    Account, Change, Error, Facts, KeyChange, LogId, Resource, Result, Sums, Sweep, Table, UniqueKey,
+    Verdict, judge,
 };
 
 /// What became of a Change.
@@ -121,7 +122,10 @@ struct Batch {
     requests: Set<'static>,
     gone_keys: Set<'static>,
     new_keys: Set<'static>,
+    shared_keys: BTreeSet<UniqueKey>,
     counts: BTreeMap<Uuid, i64>,
+    sums: BTreeMap<Account, Sums>,
+    pool: Set<'static>,
     new_search: Set<'static>,
     search: Set<'static>,
     sweeps: Vec<Sweep>,
@@ -137,7 +141,10 @@ impl Default for Batch {
             requests: Set::new(&[Uuid, Text, Text, Bytes, Int, Int]),
             gone_keys: Set::new(&[Uuid, Text, Text]),
             new_keys: Set::new(&[Uuid, Text, Text, Uuid, Int]),
+            shared_keys: BTreeSet::new(),
             counts: BTreeMap::new(),
+            sums: BTreeMap::new(),
+            pool: Set::new(&[Uuid, Int, Text]),
             new_search: Set::new(&[Uuid, Text]),
             search: Set::new(&[Uuid, Text]),
             sweeps: Vec::new(),
@@ -157,7 +164,7 @@ impl Batch {
             let Some((event, changed)) = &write.event else { continue };
             let body = write.resource.to_json()?;
             let places = log.append(change, &write.resource, *event, changed, &body);
-            self.put(&write.resource, places[0].1, body);
+            self.put(&write.resource, places[0].1, body)?;
             if first.is_none() {
                 let scope = change.ctx.request.as_ref().map(|it| it.scope);
                 outcome = places.iter().find(|it| Some(it.0) == scope).unwrap_or(&places[0]).1;
@@ -169,6 +176,17 @@ impl Batch {
             *self.counts.entry(domain.as_uuid()).or_default() += delta;
         }
         self.sweeps.extend(change.sweep);
+        for add in &change.adds {
+            let before = self.sums.get(&add.account).or_else(|| facts.sums.get(&add.account));
+            let after = before.copied().unwrap_or_default().after(add)?;
+            self.sums.insert(add.account.clone(), after);
+        }
+        if let Some((source, first, addresses)) = &change.pool {
+            let places = i64::from(*first)..;
+            self.pool.extend(
+                places.zip(addresses).map(|(n, it)| [source.as_uuid().into(), n.into(), it.as_str().into()]),
+            );
+        }
         // One that is there is too old to count: it would have been the answer otherwise.
         let old =
             change.ctx.request.iter().filter(|it| facts.requests.contains_key(&(it.scope, it.id.clone())));
@@ -186,29 +204,47 @@ impl Batch {
         Ok(first.unwrap_or(outcome))
     }
 
-    fn put(&mut self, resource: &Resource, sequence: i64, body: String) {
+    fn put(&mut self, resource: &Resource, sequence: i64, body: String) -> Result<()> {
         if let Resource::Customer(customer) = resource {
             let text = customer.profile.search_text();
             let search = if customer.sequence == 0 { &mut self.new_search } else { &mut self.search };
             search.extend([[customer.id.as_uuid().into(), text.into()]]);
         }
-        self.puts
-            .entry(resource.table())
-            .or_insert_with(|| Puts::new(resource.table()))
-            .push(resource, sequence, body);
+        if let Resource::Wallet(wallet) = resource
+            && wallet.sequence == 0
+        {
+            for address in &wallet.addresses {
+                let address = Resource::from(address.clone());
+                let body = address.to_json()?;
+                self.puts_of(Table::Addresses).push(&address, sequence, body);
+            }
+        }
+        self.puts_of(resource.table()).push(resource, sequence, body);
+        Ok(())
+    }
+
+    fn puts_of(&mut self, table: Table) -> &mut Puts {
+        self.puts.entry(table).or_insert_with(|| Puts::new(table))
     }
 
     /// A name that is there leaves first, and comes back as it is from now on.
     fn key(&mut self, change: &KeyChange, owner: Uuid, facts: &Facts) {
         let UniqueKey { scope, kind, text } = change.key();
         let key = || [Value::from(*scope), kind.as_str().into(), text.as_str().into()];
+        if let KeyChange::Share(shared, owner) = change {
+            let is_there = facts.keys.get(shared).is_some_and(|it| it.owner == Some(*owner));
+            if is_there || !self.shared_keys.insert(shared.clone()) {
+                return;
+            }
+        }
+        let owner = change.owner(owner);
         if facts.keys.contains_key(change.key()) {
             self.gone_keys.extend([key()]);
         }
         let held_until_us = match change {
             KeyChange::Release(_) => return,
             KeyChange::Hold { until_us, .. } => Some(*until_us),
-            KeyChange::Take(_) => None,
+            KeyChange::Take(_) | KeyChange::TakeFor(..) | KeyChange::Share(..) => None,
         };
         let [scope, kind, text] = key();
         self.new_keys.extend([[scope, kind, text, owner.into(), held_until_us.into()]]);
@@ -240,6 +276,14 @@ impl Batch {
             WHERE customer_id IS NOT NULL
             ON CONFLICT (customer_id) DO UPDATE SET text = excluded.text";
 
+        const PUT_SUMS: &str = "
+            INSERT INTO balances (wallet_id, network, token, sums)
+            SELECT wallet_id, network, token, sums FROM {q} WHERE wallet_id IS NOT NULL
+            ON CONFLICT (wallet_id, network, token) DO UPDATE SET sums = excluded.sums";
+        const PUT_POOL: &str = "
+            INSERT INTO address_pool (source_id, position, address)
+            SELECT source_id, position, address FROM {q} WHERE source_id IS NOT NULL";
+
         tx.conn().run(FREE_KEYS, self.gone_keys).await?;
         tx.conn().run(FORGET_REQUESTS, self.gone_requests).await?;
         let counts =
@@ -252,6 +296,8 @@ impl Batch {
             Part::new("customer_id, text", self.new_search, NEW_SEARCH),
             Part::new("customer_id, text", self.search, PUT_SEARCH),
             Part::new("scope, name, value", counts, PUT_COUNTS),
+            Part::new("wallet_id, network, token, sums", balances::set(self.sums), PUT_SUMS),
+            Part::new("source_id, position, address", self.pool, PUT_POOL),
         ]);
         parts.extend(log.parts());
         for it in self.sweeps {

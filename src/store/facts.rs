@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
-use super::requests;
 use super::set::{Part, Set, Type, Value};
 use super::sweep;
 use super::transaction::Tx;
+use super::{balances, requests};
 use crate::domain::{Change, DomainId, Error, Facts, KeyChange, KeyState, Result, Sweep, Table, UniqueKey};
 
 /// A row of any of the questions: which one, and what it found.
@@ -17,7 +17,8 @@ type Row =
 /// Reads it under the locks of the logs, so that it stays true until the transaction ends.
 pub(super) async fn read(tx: &mut Tx, group: &[Change]) -> Result<Facts> {
     let mut facts = Facts { shared_emails: shared_emails(tx, group).await?, ..Facts::default() };
-    let mut parts = vec![requests_of(group), keys_of(group)];
+    let accounts: BTreeSet<_> = group.iter().flat_map(|it| &it.adds).map(|it| &it.account).collect();
+    let mut parts = vec![requests_of(group), keys_of(group), balances::facts(accounts.into_iter())];
     let expected: BTreeSet<_> =
         group.iter().flat_map(Change::decided_on).map(|it| (it.table, it.id)).collect();
     parts.extend(Table::ALL.iter().map(|table| rows_of(*table, &expected)));
@@ -63,6 +64,9 @@ fn note(facts: &mut Facts, row: Row) -> Result<()> {
         {
             let (key, remembered) = requests::parse((scope, id, method, digest, sequence, create_us))?;
             facts.requests.insert(key, remembered);
+        }
+        (what, wallet, Some(network), Some(token), Some(sums), ..) if what == "balance" => {
+            facts.sums.extend([balances::parse(wallet, &network, token, &sums)?]);
         }
         (what, scope, Some(kind), Some(text), _, owner, held_until_us, _) if what == "key" => {
             let kind = kind.parse().map_err(Error::internal)?;

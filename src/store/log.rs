@@ -187,9 +187,13 @@ impl Store {
 fn table_of(kind: &str) -> Option<Table> {
     match kind.split('.').next()? {
         "organization" => Some(Table::Organizations),
-        "domain" => Some(Table::Domains),
+        "domain" | "seed" => Some(Table::Domains),
         "api_key" => Some(Table::ApiKeys),
         "customer" => Some(Table::Customers),
+        "wallet" => Some(Table::Wallets),
+        "address" => Some(Table::Addresses),
+        "transaction" => Some(Table::Transactions),
+        "extended_key" | "address_pool" => Some(Table::KeySources),
         _ => None,
     }
 }

@@ -4,11 +4,13 @@
 //! that it is found by. Each statement is written once and runs on both databases; rows travel as sets.
 
 mod backend;
+mod balances;
 mod commit;
 mod customers;
 mod doctor;
 mod facts;
 mod kept;
+mod keys;
 mod log;
 mod lookup;
 mod open;
@@ -19,13 +21,16 @@ mod set;
 mod sweep;
 mod tenants;
 mod transaction;
+mod wallets;
 
 use std::time::Duration;
 
 pub use commit::Outcome;
 pub use customers::{CustomerFilter, TextColumn, Total};
+pub use keys::SealedSeed;
 pub use lookup::Found;
 pub use open::{PoolUse, Schema};
+pub use wallets::{TransactionFilter, WalletFilter};
 
 use backend::{Db, STATEMENT_TIMEOUT};
 use set::{Fetched, Set};

@@ -1,8 +1,10 @@
 //! The tables of resources, declared once: which columns a resource is found by, beside its body.
 
 use super::set::{Part, Set, Type, Value};
-use crate::domain::{Alias, DomainId, Email, Environment, ExternalId, OrganizationId, Phone};
-use crate::domain::{Resource, Table, Text};
+use crate::domain::{
+    Alias, Currency, DomainId, Email, Environment, ExternalId, Network, OrganizationId, Phone, Resource,
+    Table, Text,
+};
 
 /// The columns of a table that a put writes, in the order of [`row`].
 struct Columns {
@@ -31,6 +33,21 @@ const fn columns(table: Table) -> Columns {
                 Uuid, Uuid, Text, Text, Text, Text, Text, Text, Text, Text, Text, Text, Text, Int, Int, Text,
             ],
         },
+        Table::Wallets => Columns {
+            list: "id, domain_id, customer_id, kind, status, currency, sequence, create_us, body",
+            types: &[Uuid, Uuid, Uuid, Text, Text, Text, Int, Int, Text],
+        },
+        Table::Addresses => Columns {
+            list: "id, domain_id, wallet_id, network, address, scheme, position, sequence, create_us, body",
+            types: &[Uuid, Uuid, Uuid, Text, Text, Text, Int, Int, Int, Text],
+        },
+        Table::Transactions => Columns {
+            list: "id, domain_id, wallet_id, customer_id, network, address, type, status, token, sequence, create_us, body",
+            types: &[Uuid, Uuid, Uuid, Uuid, Text, Text, Text, Text, Text, Int, Int, Text],
+        },
+        Table::KeySources => {
+            Columns { list: "id, domain_id, sequence, create_us, body", types: &[Uuid, Uuid, Int, Int, Text] }
+        }
     }
 }
 
@@ -72,6 +89,50 @@ fn row(resource: &Resource, sequence: i64, body: String) -> Vec<Value> {
             it.profile.external_id.as_ref().map(ExternalId::as_str).into(),
             it.status.as_str().into(),
             it.kyc_status.as_str().into(),
+            sequence.into(),
+            it.create_us.into(),
+            body.into(),
+        ],
+        Resource::Wallet(it) => vec![
+            it.id.as_uuid().into(),
+            it.domain_id.as_uuid().into(),
+            it.customer_id.as_uuid().into(),
+            it.kind.as_str().into(),
+            it.status.as_str().into(),
+            it.currency.as_ref().map(Currency::as_str).into(),
+            sequence.into(),
+            it.create_us.into(),
+            body.into(),
+        ],
+        Resource::Address(it) => vec![
+            it.id.as_uuid().into(),
+            it.domain_id.as_uuid().into(),
+            it.wallet_id.as_uuid().into(),
+            it.network.as_str().into(),
+            it.address.as_str().into(),
+            it.derivation.as_ref().map(|it| it.scheme.as_str()).into(),
+            it.derivation.as_ref().map(|it| i64::from(it.index)).into(),
+            sequence.into(),
+            it.create_us.into(),
+            body.into(),
+        ],
+        Resource::Transaction(it) => vec![
+            it.id.as_uuid().into(),
+            it.domain_id.as_uuid().into(),
+            it.wallet_id.as_uuid().into(),
+            it.customer_id.as_uuid().into(),
+            it.network.map_or("", Network::as_str).into(),
+            it.address.as_str().into(),
+            it.kind.as_str().into(),
+            it.status.as_str().into(),
+            it.token.as_str().into(),
+            sequence.into(),
+            it.create_us.into(),
+            body.into(),
+        ],
+        Resource::KeySource(it) => vec![
+            it.id.as_uuid().into(),
+            it.domain_id.as_uuid().into(),
             sequence.into(),
             it.create_us.into(),
             body.into(),

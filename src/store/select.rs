@@ -33,6 +33,26 @@ impl Select {
         self.text.push_str(condition);
     }
 
+    /// A column has a value.
+    pub(super) fn equals(&mut self, column: &str, value: impl Into<Value>) {
+        let value = self.bind(value);
+        self.and(&format!("t.{column} = {value}"));
+    }
+
+    /// A column has one of several values; none says nothing.
+    pub(super) fn among<V: Into<Value>>(&mut self, column: &str, values: impl IntoIterator<Item = V>) {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_some() {
+            let values = self.list(values);
+            self.and(&format!("t.{column} IN {values}"));
+        }
+    }
+
+    /// Everything that is found, in an order.
+    pub(super) fn ordered(&mut self, columns: &str) {
+        let _ = write!(self.text, " ORDER BY {columns}");
+    }
+
     /// The places of several values, in parentheses.
     pub(super) fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> String {
         let places: Vec<_> = values.into_iter().map(|it| self.bind(it)).collect();

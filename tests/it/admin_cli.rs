@@ -296,7 +296,7 @@ async fn the_database_is_named_before_or_after_the_command(database: Database) {
 }
 
 async fn a_long_list_is_printed_whole(database: Database) {
-    let app = purser::app::App::start(database.store().await);
+    let app = purser::app::App::start(database.store().await, crate::harness::chains());
     for n in 0..205 {
         let name = crate::harness::line(&format!("O {n}"));
         app.create_organization(&crate::harness::operator(), name, None).await.unwrap();

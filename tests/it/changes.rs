@@ -87,6 +87,7 @@ pub fn refused() -> Change {
         DomainId::from_uuid(any_id()),
         now(),
     )
+    .unwrap()
 }
 
 pub fn new_domain(organization_id: OrganizationId, name: &str, settings: DomainSettings) -> NewDomain {
@@ -131,7 +132,7 @@ pub async fn tenant_with(store: &Store, name: &str, settings: DomainSettings) ->
     let id = OrganizationId::from_uuid(any_id());
     let organization: Organization = done(store, tenant::create_organization(line(name), id, now())).await;
     let new = new_domain(organization.id, name, settings);
-    done(store, tenant::create_domain(new, DomainId::from_uuid(any_id()), now())).await
+    done(store, tenant::create_domain(new, DomainId::from_uuid(any_id()), now()).unwrap()).await
 }
 
 /// A customer with every kind of name that has one owner, all from one word.

@@ -29,7 +29,7 @@ on_each_database!(
 pub async fn channels(server: &TestServer, count: usize) -> Vec<Channel> {
     let mut addresses = vec![server.address];
     if !server.app.store().is_embedded() {
-        let second = App::start(Store::open(&server.database.url).unwrap());
+        let second = App::start(Store::open(&server.database.url).unwrap(), crate::harness::chains());
         second.open();
         addresses.push(TestServer::listen(&second).await);
     }

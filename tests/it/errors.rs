@@ -8,7 +8,10 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost_reflect::EnumValueDescriptor;
-use purser::domain::{CustomerId, Error, KeyKind, KycStatus, Noun, Scope};
+use purser::domain::{
+    CustomerId, Environment, Error, Fault, KeyKind, KycStatus, Network, Noun, Scheme, Scope,
+    TransactionStatus, WalletId, WalletKind,
+};
 use purser::grpc::API;
 use tonic::Status;
 use tonic_types::StatusExt;
@@ -19,12 +22,13 @@ use crate::descriptors::{code_name, comment, methods};
 const OF_THE_TRANSPORT: [&str; 3] = ["MESSAGE_TOO_LARGE", "SHUTTING_DOWN", "DEADLINE_EXCEEDED"];
 
 /// Reasons of services that are still to come.
-const TO_COME: [&str; 1] = ["UNKNOWN_NETWORK"];
+const TO_COME: [&str; 0] = [];
 
 /// One error of each kind. Whoever adds a kind adds it here: the match below does not compile before.
 fn errors() -> Vec<Error> {
     let id = CustomerId::from_uuid(uuid::Uuid::nil());
     let owner = Some("cust_00000000000000000000000000".to_owned());
+    let wallet = WalletId::from_uuid(uuid::Uuid::nil());
     let taken = |kind| Error::Taken { kind, owner: owner.clone() };
     let errors = vec![
         Error::invalid("field", "is bad"),
@@ -53,6 +57,34 @@ fn errors() -> Vec<Error> {
         Error::EmailNotUnique,
         Error::EmailsShared,
         Error::KycTransitionNotAllowed { from: KycStatus::Pending, to: KycStatus::Expired },
+        Error::NotFound(Noun::Wallet),
+        Error::NotFound(Noun::Address),
+        Error::NotFound(Noun::Transaction),
+        Error::NotFound(Noun::Seed),
+        taken(KeyKind::Address),
+        taken(KeyKind::AddressOwner),
+        taken(KeyKind::LedgerWallet),
+        taken(KeyKind::Reference),
+        taken(KeyKind::Transaction),
+        taken(KeyKind::ExtendedKey),
+        Error::UnknownNetwork("no-such".to_owned()),
+        Error::invalid_address("address", Fault::new("is bad")),
+        Error::NetworkNotAllowed(Network::Ethereum, Environment::Sandbox),
+        Error::KycNotApproved(id, KycStatus::Pending),
+        Error::WalletFrozen(wallet),
+        Error::WalletRemoved(wallet),
+        Error::WalletKindMismatch(wallet, WalletKind::Ledger),
+        Error::InsufficientBalance(wallet),
+        Error::BalanceOverflow(wallet),
+        Error::TransactionTransitionNotAllowed {
+            from: TransactionStatus::Failed,
+            to: TransactionStatus::Confirmed,
+        },
+        Error::NoExtendedKey(Scheme::Evm),
+        Error::KeySourceFixed(Scheme::Evm),
+        Error::AddressPoolEmpty(Scheme::Solana),
+        Error::ChainNotConfigured(Network::Ethereum),
+        Error::ChainUnavailable(Network::Ethereum, std::sync::Arc::new(std::fmt::Error)),
         Error::DomainSuspended,
         Error::EtagMismatch,
         Error::Contended,
@@ -81,6 +113,21 @@ fn errors() -> Vec<Error> {
             | Error::EmailNotUnique
             | Error::EmailsShared
             | Error::KycTransitionNotAllowed { .. }
+            | Error::UnknownNetwork(_)
+            | Error::InvalidAddress(_)
+            | Error::NetworkNotAllowed(..)
+            | Error::KycNotApproved(..)
+            | Error::WalletFrozen(_)
+            | Error::WalletRemoved(_)
+            | Error::WalletKindMismatch(..)
+            | Error::InsufficientBalance(_)
+            | Error::BalanceOverflow(_)
+            | Error::TransactionTransitionNotAllowed { .. }
+            | Error::NoExtendedKey(_)
+            | Error::KeySourceFixed(_)
+            | Error::AddressPoolEmpty(_)
+            | Error::ChainNotConfigured(_)
+            | Error::ChainUnavailable(..)
             | Error::DomainSuspended
             | Error::EtagMismatch
             | Error::Contended
@@ -89,7 +136,15 @@ fn errors() -> Vec<Error> {
             | Error::Unimplemented(_)
             | Error::Internal(_) => {}
             Error::NotFound(noun) => match noun {
-                Noun::Organization | Noun::Domain | Noun::ApiKey | Noun::Customer | Noun::Alias => {}
+                Noun::Organization
+                | Noun::Domain
+                | Noun::ApiKey
+                | Noun::Customer
+                | Noun::Alias
+                | Noun::Wallet
+                | Noun::Address
+                | Noun::Transaction
+                | Noun::Seed => {}
             },
         }
     }

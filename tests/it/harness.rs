@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use purser::api;
 use purser::api::admin_service_client::AdminServiceClient;
 use purser::api::customer_service_client::CustomerServiceClient;
-use purser::app::{App, NewApiKey};
+use purser::app::{App, Chains, NewApiKey};
+use purser::chain::keys::{KeyRing, MasterKeys};
 use purser::domain::{Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes};
 use purser::grpc;
 use purser::grpc::server::Limits;
@@ -99,10 +101,21 @@ pub struct Tenant {
     pub key: String,
 }
 
+/// A master key, the same for all servers of this process; no nodes.
+pub fn chains() -> Chains {
+    static RING: LazyLock<(tempfile::TempDir, Arc<KeyRing>)> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("purser-master.key");
+        MasterKeys::create(&file).unwrap();
+        (folder, Arc::new(KeyRing::read(file).unwrap()))
+    });
+    Chains { ring: Some(Arc::clone(&RING.1)), ..Chains::default() }
+}
+
 impl TestServer {
     pub async fn new(on: On) -> Self {
         let database = Database::new(on).await;
-        let app = App::start(database.store().await);
+        let app = App::start(database.store().await, chains());
         app.open();
         let address = Self::listen(&app).await;
         Self { app, address, database }

@@ -18,7 +18,7 @@ on_each_database!(Acme:
 
 /// A client of another instance over the same database.
 async fn elsewhere(it: &Acme, key: &str) -> Client {
-    let app = App::start(it.server.app.store().clone());
+    let app = App::start(it.server.app.store().clone(), crate::harness::chains());
     app.open();
     Client(customers(connect(TestServer::listen(&app).await).await, key))
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use purser::chain::keys::MasterKeys;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -31,6 +32,11 @@ pub fn serving(folder: &std::path::Path, database_url: &str) -> Command {
         ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--database-url", database_url];
     let mut command = purser(folder, &["serve"]);
     command.args(listen);
+    let master_key = folder.join("purser-master.key");
+    if !master_key.exists() {
+        MasterKeys::create(&master_key).unwrap();
+    }
+    command.env("PURSER_MASTER_KEY_FILE", master_key);
     command
 }
 

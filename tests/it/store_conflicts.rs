@@ -128,7 +128,7 @@ async fn a_name_that_is_taken_names_its_owner(it: TestStore) {
     // A caller's own id is compared as it stands.
     fate(&it.store, creating(&acme, json!({"external_id": "EXT-ada"}), now())).await.unwrap();
     let again = new_domain(acme.organization_id, "acme", acme.settings.clone());
-    let again = tenants::create_domain(again, DomainId::from_uuid(any_id()), now());
+    let again = tenants::create_domain(again, DomainId::from_uuid(any_id()), now()).unwrap();
     let expected = Verdict::Taken { key: UniqueKey::domain_name("acme"), owner: Some(acme.id.as_uuid()) };
     assert_eq!(fate(&it.store, again).await, Err(expected));
 }

@@ -176,7 +176,8 @@ async fn an_event_is_kept_in_every_log_it_belongs_to(it: TestStore) {
         done(&it.store, tenants::create_organization(line("A"), id, now())).await;
     let domain = crate::changes::new_domain(id, "acme", purser::domain::DomainSettings::default());
     let id = DomainId::from_uuid(any_id());
-    let domain: purser::domain::Domain = done(&it.store, tenants::create_domain(domain, id, now())).await;
+    let domain: purser::domain::Domain =
+        done(&it.store, tenants::create_domain(domain, id, now()).unwrap()).await;
     for (log, sequence) in [(LogId::OPERATOR, 1), (organization.id.into(), 1)] {
         assert_eq!(it.store.outcome(log, sequence).await.unwrap(), organization.clone().into());
     }

@@ -111,7 +111,7 @@ async fn a_domain_s_name_that_two_organizations_take_at_once_is_one_domain_s() {
                 &format!("name{round}"),
                 purser::domain::DomainSettings::default(),
             );
-            vec![tenants::create_domain(new, DomainId::from_uuid(any_id()), now())]
+            vec![tenants::create_domain(new, DomainId::from_uuid(any_id()), now()).unwrap()]
         };
         let [mine, theirs] = two.race(create(0), create(1)).await;
         let pair = (&mine[0], &theirs[0]);

@@ -4,8 +4,8 @@ use super::customers::{Known, same_values, status_of};
 use super::timestamp;
 use crate::api;
 use crate::domain::{
-    ApiKey, CustomerStatus, Disclosure, Domain, DomainId, DomainSettings, DomainStatus, Environment, Error,
-    Fault, Faults, Field, Organization, OrganizationId, Result,
+    ApiKey, CustomerStatus, Disclosure, Domain, DomainId, DomainSettings, DomainStatus, Environment, Fault,
+    Faults, Field, Organization, OrganizationId, Result,
 };
 
 same_values!(Environment: Live, Sandbox);
@@ -34,9 +34,6 @@ pub(in crate::grpc) fn settings(
         allow_mainnet_in_sandbox,
         disclosure,
     } = from;
-    if !auto_wallet_networks.is_empty() {
-        return Err(Error::Unimplemented("the setting `auto_wallet_networks`"));
-    }
     let default = DomainSettings::default();
     let status = faults.take(format!("{prefix}.default_customer_status"), status_of(default_customer_status));
     let disclosure = faults.take(format!("{prefix}.disclosure"), Disclosure::known(disclosure));
@@ -48,6 +45,8 @@ pub(in crate::grpc) fn settings(
         kyc_required,
         alias_quarantine_us: quarantine.unwrap_or(default.alias_quarantine_us),
         disclosure: disclosure.unwrap_or(default.disclosure),
+        auto_wallet_networks: faults
+            .absorb(super::networks("settings.auto_wallet_networks", &auto_wallet_networks))?,
         allow_mainnet_in_sandbox,
     })
 }
@@ -105,7 +104,7 @@ impl From<&DomainSettings> for api::DomainSettings {
                 seconds: it.alias_quarantine_us / 1_000_000,
                 nanos,
             }),
-            auto_wallet_networks: Vec::new(),
+            auto_wallet_networks: it.auto_wallet_networks.iter().map(ToString::to_string).collect(),
             allow_mainnet_in_sandbox: it.allow_mainnet_in_sandbox,
             disclosure: api::Disclosure::from(it.disclosure).into(),
         }

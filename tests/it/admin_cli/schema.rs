@@ -94,7 +94,7 @@ async fn a_database_that_is_not_there_is_one_line_and_a_failure(database: Databa
 
 /// A database with a little of everything in it.
 async fn lived_in(database: Database) -> Database {
-    let app = purser::app::App::start(database.store().await);
+    let app = purser::app::App::start(database.store().await, crate::harness::chains());
     app.open();
     let server = TestServer { address: TestServer::listen(&app).await, app, database };
     let tenant = server.tenant("acme").await;

@@ -26,7 +26,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Two instances on one database, and a customer client for each with that key.
 async fn two(server: &TestServer, key: &str) -> [Customers; 2] {
-    let other = App::start(server.database.store().await);
+    let other = App::start(server.database.store().await, crate::harness::chains());
     other.open();
     let address = TestServer::listen(&other).await;
     [server.customers(key).await, customers(connect(address).await, key)]
@@ -97,7 +97,7 @@ async fn a_rotated_key_stops_everywhere_within_a_second_and_its_new_secret_works
     let old = server.domain_key(&tenant.domain, Scopes::all()).await;
     let mut admin = server.admin(&tenant.key).await;
     let instances = two(&server, &old).await;
-    let other = App::start(server.database.store().await);
+    let other = App::start(server.database.store().await, crate::harness::chains());
     other.open();
     let addresses = [server.address, TestServer::listen(&other).await];
     for address in addresses {

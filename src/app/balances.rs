@@ -1,0 +1,88 @@
+//! What wallets hold: by our books, and by the chain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::App;
+use crate::chain::node::NodeError;
+use crate::domain::{
+    Account, Amount, Caller, Error, Network, Result, Sums, Token, Wallet, WalletId, WalletKind,
+};
+
+/// What the addresses of a wallet hold of one token, as a node told it.
+#[derive(Clone, Debug)]
+pub struct ChainBalance {
+    /// On which network.
+    pub network: Network,
+    /// Of what.
+    pub token: &'static Token,
+    /// How much.
+    pub amount: Amount,
+    /// The height that it is as of; the lowest, where several addresses were read.
+    pub block_height: u64,
+    /// When the node was asked, in microseconds since 1970; the earliest.
+    pub observe_us: i64,
+}
+
+impl App {
+    /// What the confirmed transactions of a wallet add up to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn ledger_balances(
+        &self,
+        caller: &Caller,
+        id: WalletId,
+    ) -> Result<(Wallet, Vec<(Account, Sums)>)> {
+        let wallet = self.get_wallet(caller, id, None).await?;
+        let mut balances = self.task(move |store| async move { store.balances(id).await }).await?;
+        balances.sort_by_key(|it| (it.0.network, it.0.token.clone()));
+        Ok((wallet, balances))
+    }
+
+    /// What the addresses of a wallet hold, as nodes of their networks tell it: all of it, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::WalletKindMismatch`], [`Error::ChainNotConfigured`], [`Error::ChainUnavailable`].
+    pub async fn chain_balances(&self, caller: &Caller, id: WalletId) -> Result<Vec<ChainBalance>> {
+        let wallet = self.get_wallet(caller, id, None).await?;
+        if wallet.kind == WalletKind::Ledger {
+            return Err(Error::WalletKindMismatch(id, wallet.kind));
+        }
+        let addresses = self.task(move |store| async move { store.addresses_of(id).await }).await?;
+        let addresses: BTreeSet<_> = addresses.into_iter().map(|it| (it.network, it.address)).collect();
+        // Whether there is a node is known at once: nobody is asked in vain.
+        if let Some((network, _)) = addresses.iter().find(|it| !self.0.nodes.has(it.0)) {
+            return Err(Error::ChainNotConfigured(*network));
+        }
+        let mut readings = tokio::task::JoinSet::new();
+        for (network, address) in addresses {
+            let nodes = self.0.nodes.clone();
+            readings.spawn(async move { (network, nodes.balances(network, &address).await) });
+        }
+        let mut balances: BTreeMap<(Network, usize), ChainBalance> = BTreeMap::new();
+        while let Some(done) = readings.join_next().await {
+            let (network, reading) = done.map_err(Error::internal)?;
+            let reading = reading.map_err(|error| told(network, error))?;
+            for (at, (token, units)) in reading.amounts.into_iter().enumerate() {
+                let (block_height, observe_us) = (reading.block_height, reading.observe_us);
+                let none = ChainBalance { network, token, amount: Amount::ZERO, block_height, observe_us };
+                let balance = balances.entry((network, at)).or_insert(none);
+                let sum = balance.amount.plus(Amount::from_units(units));
+                balance.amount = sum.ok_or(Error::BalanceOverflow(id))?;
+                balance.block_height = balance.block_height.min(block_height);
+                balance.observe_us = balance.observe_us.min(observe_us);
+            }
+        }
+        Ok(balances.into_values().collect())
+    }
+}
+
+fn told(network: Network, error: NodeError) -> Error {
+    match error {
+        NodeError::NotConfigured(network) => Error::ChainNotConfigured(network),
+        NodeError::Unavailable(network, _) => Error::ChainUnavailable(network, std::sync::Arc::new(error)),
+        NodeError::NotAnAddress(_) => Error::internal(format!("an address of {network} is none to its node")),
+    }
+}

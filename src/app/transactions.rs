@@ -1,0 +1,144 @@
+//! What is done with transactions and balances.
+
+use super::App;
+use super::wallets::{Owned, address_of};
+use super::write::{Answer, Reload, mark};
+use crate::clock;
+use crate::domain::{
+    self, Caller, DomainId, Error, Member, NewTransaction, Noun, Page, PageRequest, Reference, RequestId,
+    Result, Transaction, TransactionId, TransactionStatus, Wallet, WalletId, transaction,
+};
+use crate::store::TransactionFilter;
+
+/// What names a transaction.
+#[derive(Clone, Debug, serde::Serialize)]
+pub enum TransactionKey {
+    /// Its id.
+    Id(TransactionId),
+    /// The caller's own name of it, in a domain.
+    Reference(Reference),
+}
+
+impl App {
+    /// Records a transaction of a wallet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`transaction::record`]; [`Error::Taken`], [`Error::InsufficientBalance`].
+    pub async fn record_transaction(
+        &self,
+        caller: &Caller,
+        new: NewTransaction,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Transaction>> {
+        let mut loaded = self.wallet_and_member(caller, new.wallet_id).await?;
+        let request = mark(loaded.1.domain.id.into(), "RecordTransaction", request, &new)?;
+        let id = TransactionId::from_uuid(clock::new_uuid(clock::now_us()));
+        let address = self.touched_address(&loaded.0, &loaded.1, &new).await?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.wallet_and_member(caller, new.wallet_id)) };
+        self.write(caller, request, &mut loaded, reload, |(wallet, member), ctx| {
+            caller.may_change(&member.domain)?;
+            transaction::record(&new, wallet, member, address.as_deref(), id, ctx)
+        })
+        .await
+    }
+
+    async fn wallet_and_member(&self, caller: &Caller, id: WalletId) -> Result<(Wallet, Member)> {
+        let (wallet, _) = self.owned_wallet(caller, id).await?;
+        let member = self.member(caller, wallet.customer_id).await?;
+        Ok((wallet, member))
+    }
+
+    /// The address of the wallet that a transaction names, or else its first one on the network.
+    async fn touched_address(
+        &self,
+        wallet: &Wallet,
+        member: &Member,
+        new: &NewTransaction,
+    ) -> Result<Option<String>> {
+        let Some(network) = new.network else { return Ok(None) };
+        if new.address.is_empty() {
+            let id = wallet.id;
+            return self.task(move |store| async move { store.first_address(id, network).await }).await;
+        }
+        let address = address_of(network, &new.address)?;
+        let (organization, environment) = (member.domain.organization_id, member.domain.environment);
+        let key = domain::wallet::address_key(organization, environment, network, &address.hex());
+        let owner = self.0.wallets_by_key.get(key).await?;
+        Ok(owner.filter(|it| it.id == wallet.id).map(|_| address.as_str().to_owned()))
+    }
+
+    /// Says what became of a transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`transaction::update_status`]; [`Error::InsufficientBalance`].
+    pub async fn update_transaction_status(
+        &self,
+        caller: &Caller,
+        id: TransactionId,
+        to: TransactionStatus,
+        block_height: u64,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Transaction>> {
+        let mut loaded = self.with_wallet(caller, id).await?;
+        let request =
+            mark(loaded.1.1.id.into(), "UpdateTransactionStatus", request, &(id, to, block_height))?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.with_wallet(caller, id)) };
+        self.write(caller, request, &mut loaded, reload, |(transaction, (wallet, domain)), ctx| {
+            caller.may_change(domain)?;
+            Ok(transaction::update_status(transaction, wallet, to, block_height, ctx)?.expects(&**domain))
+        })
+        .await
+    }
+
+    async fn with_wallet(&self, caller: &Caller, id: TransactionId) -> Result<(Transaction, Owned)> {
+        let transaction = self.get_transaction(caller, &TransactionKey::Id(id), None).await?;
+        let owned = self.owned_wallet(caller, transaction.wallet_id).await?;
+        Ok((transaction, owned))
+    }
+
+    /// Finds a transaction within what the key covers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn get_transaction(
+        &self,
+        caller: &Caller,
+        key: &TransactionKey,
+        domain: Option<DomainId>,
+    ) -> Result<Transaction> {
+        const MISSING: Error = Error::NotFound(Noun::Transaction);
+        let found = match key {
+            TransactionKey::Id(id) => self.0.transactions_by_id.get(id.as_uuid()).await?,
+            TransactionKey::Reference(reference) => {
+                let domain = self.domain_for(caller, domain).await?;
+                self.0.transactions_by_key.get(transaction::reference_key(domain.id, reference)).await?
+            }
+        };
+        let found = found.filter(|it| domain.is_none_or(|domain| domain == it.domain_id)).ok_or(MISSING)?;
+        let domain = self.own_domain(found.domain_id).await?;
+        if caller.reach.covers(&domain) { Ok(found) } else { Err(MISSING) }
+    }
+
+    /// Lists transactions, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a wallet or customer that is not covered.
+    pub async fn list_transactions(
+        &self,
+        caller: &Caller,
+        filter: TransactionFilter,
+        page: PageRequest,
+    ) -> Result<Page<Transaction>> {
+        if let Some(id) = filter.wallet {
+            self.get_wallet(caller, id, None).await?;
+        }
+        if let Some(id) = filter.customer {
+            self.member(caller, id).await?;
+        }
+        self.task(move |store| async move { store.list_transactions(&filter, &page).await }).await
+    }
+}

@@ -1,0 +1,495 @@
+//! What is done with wallets and their addresses.
+
+use std::sync::Arc;
+
+use super::App;
+use super::keys::Grant;
+use super::write::{Answer, Reload, mark};
+use crate::chain::address;
+use crate::clock;
+use crate::domain::{
+    Address, AddressId, Authorization, Caller, ChainAddress, Change, Context, Currency, CustomerId,
+    CustomerKey, Domain, DomainId, Environment, Error, Fault, Granted, Line, Member, Network, Noun,
+    OrganizationId, Page, PageRequest, Reach, RequestId, Result, Scheme, UniqueKey, Wallet, WalletId,
+    WalletKind, WalletStatus, wallet,
+};
+use crate::store::WalletFilter;
+
+/// Which wallet to change, and which version of it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct WalletTarget {
+    /// Which.
+    pub id: WalletId,
+    /// The etag it must still have; any if there is none.
+    pub etag: Option<String>,
+}
+
+/// A wallet, with the domain it is in.
+pub(super) type Owned = (Wallet, Arc<Domain>);
+
+impl App {
+    /// Makes a wallet of our own, with an address on each network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`wallet::create`]; [`Error::AddressPoolEmpty`], [`Error::NoExtendedKey`].
+    pub async fn create_wallet(
+        &self,
+        caller: &Caller,
+        customer: CustomerId,
+        networks: Vec<Network>,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Wallet>> {
+        let (app, caller) = (self.clone(), caller.clone());
+        // To its end, whoever waits for it: an index that was used must not go back.
+        let work = async move { app.create_wallet_now(&caller, customer, &networks, request).await };
+        tokio::spawn(work).await.map_err(Error::internal)?
+    }
+
+    async fn create_wallet_now(
+        &self,
+        caller: &Caller,
+        customer: CustomerId,
+        networks: &[Network],
+        request: Option<RequestId>,
+    ) -> Result<Answer<Wallet>> {
+        let mut member = self.member(caller, customer).await?;
+        let request = mark(member.domain.id.into(), "CreateWallet", request, &(customer, networks))?;
+        let id = WalletId::from_uuid(clock::new_uuid(clock::now_us()));
+        let reload = || -> Reload<'_, _> { Box::pin(self.member(caller, customer)) };
+        let check = |member: &Member| {
+            caller.may_change(&member.domain)?;
+            wallet::may_have(member)?;
+            networks.iter().try_for_each(|it| wallet::allow(&member.domain, *it))
+        };
+        if let Err(error) = check(&member) {
+            return self.replay_or(request.as_ref(), error).await;
+        }
+        let known = self.known_indexes(customer, networks).await?;
+        let grant = match self.grant(member.domain.id, networks, &known).await {
+            Ok(grant) => grant,
+            Err(error) => return self.replay_or(request.as_ref(), error).await,
+        };
+        let decide = |member: &Member, ctx: Context| {
+            caller.may_change(&member.domain)?;
+            wallet::create(member, &grant.addresses, id, ctx)
+        };
+        let made = self.write(caller, request, &mut member, reload, decide).await;
+        grant.settle(&made);
+        made
+    }
+
+    /// The indexes at which a customer has addresses already, of schemes on none of whose networks asked for there is a
+    /// wallet of theirs: their networks of one scheme share an address.
+    async fn known_indexes(&self, customer: CustomerId, networks: &[Network]) -> Result<Vec<(Scheme, u32)>> {
+        let wallets = self.task(move |store| async move { store.wallets_of(customer).await }).await?;
+        Ok(wallet::known_indexes(&wallets, networks))
+    }
+
+    /// Makes a wallet that is a balance in our books.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`wallet::create_ledger`]; [`Error::Taken`].
+    pub async fn create_ledger_wallet(
+        &self,
+        caller: &Caller,
+        customer: CustomerId,
+        currency: Currency,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Wallet>> {
+        let command = (customer, &currency);
+        self.give_wallet(caller, customer, "CreateLedgerWallet", &command, request, |member, id, ctx| {
+            wallet::create_ledger(member, currency.clone(), id, ctx)
+        })
+        .await
+    }
+
+    /// Links somebody's own address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::InvalidAddress`]; as [`wallet::link`]; [`Error::Taken`].
+    pub async fn link_wallet(
+        &self,
+        caller: &Caller,
+        customer: CustomerId,
+        network: Network,
+        address: &str,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Wallet>> {
+        let address = address_of(network, address)?;
+        let command = (customer, network, &address.text);
+        let id = AddressId::from_uuid(clock::new_uuid(clock::now_us()));
+        let granted = Granted { id, network, address: address.clone(), derivation: None };
+        self.give_wallet(caller, customer, "LinkWallet", &command, request, |member, id, ctx| {
+            wallet::link(member, &granted, id, ctx)
+        })
+        .await
+    }
+
+    /// The shape of everything that gives a customer a wallet without deriving anything.
+    async fn give_wallet(
+        &self,
+        caller: &Caller,
+        customer: CustomerId,
+        method: &'static str,
+        command: &(impl serde::Serialize + Sync),
+        request: Option<RequestId>,
+        decide: impl Fn(&Member, WalletId, Context) -> Result<Change> + Send + Sync,
+    ) -> Result<Answer<Wallet>> {
+        let mut member = self.member(caller, customer).await?;
+        let request = mark(member.domain.id.into(), method, request, command)?;
+        let id = WalletId::from_uuid(clock::new_uuid(clock::now_us()));
+        let reload = || -> Reload<'_, _> { Box::pin(self.member(caller, customer)) };
+        self.write(caller, request, &mut member, reload, |member, ctx| {
+            caller.may_change(&member.domain)?;
+            decide(member, id, ctx)
+        })
+        .await
+    }
+
+    /// Gives a wallet of our own its next address on a network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`wallet::add_address`]; [`Error::AddressPoolEmpty`].
+    pub async fn create_address(
+        &self,
+        caller: &Caller,
+        id: WalletId,
+        network: Network,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Address>> {
+        let (app, caller) = (self.clone(), caller.clone());
+        let work = async move { app.create_address_now(&caller, id, network, request).await };
+        tokio::spawn(work).await.map_err(Error::internal)?
+    }
+
+    async fn create_address_now(
+        &self,
+        caller: &Caller,
+        id: WalletId,
+        network: Network,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Address>> {
+        let (wallet, domain) = self.owned_wallet(caller, id).await?;
+        let request = mark(domain.id.into(), "CreateAddress", request, &(id, network))?;
+        let may = caller.may_change(&domain).and_then(|()| wallet::may_grow(&wallet));
+        if let Err(error) = may.and_then(|()| wallet::allow(&domain, network)) {
+            return self.replay_or(request.as_ref(), error).await;
+        }
+        let member = self.member(caller, wallet.customer_id).await?;
+        let grant: Grant = match self.grant(domain.id, &[network], &[]).await {
+            Ok(grant) => grant,
+            Err(error) => return self.replay_or(request.as_ref(), error).await,
+        };
+        let reload = || -> Reload<'_, _> {
+            Box::pin(async move {
+                let (wallet, _) = self.owned_wallet(caller, id).await?;
+                let member = self.member(caller, wallet.customer_id).await?;
+                Ok((wallet, member))
+            })
+        };
+        let decide = |(wallet, member): &(Wallet, Member), ctx: Context| {
+            caller.may_change(&member.domain)?;
+            let granted = grant.addresses.first().ok_or_else(|| Error::internal("no address was granted"))?;
+            wallet::add_address(wallet, member, granted, ctx)
+        };
+        let made = self.write(caller, request, &mut (wallet, member), reload, decide).await;
+        grant.settle(&made);
+        made
+    }
+
+    /// Freezes a wallet, or thaws it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::EtagMismatch`]; as [`wallet::set_status`].
+    pub async fn set_wallet_status(
+        &self,
+        caller: &Caller,
+        target: WalletTarget,
+        status: WalletStatus,
+        reason: Line,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Wallet>> {
+        let method = if status == WalletStatus::Frozen { "FreezeWallet" } else { "UnfreezeWallet" };
+        let command = (&target, &reason);
+        self.change_wallet(caller, &target, method, &command, request, |wallet, ctx| {
+            wallet::set_status(wallet, status, reason.clone(), ctx)
+        })
+        .await
+    }
+
+    /// Records that the owner of an external wallet let it be used.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`wallet::authorize`].
+    pub async fn record_authorization(
+        &self,
+        caller: &Caller,
+        id: WalletId,
+        authorization: Authorization,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Wallet>> {
+        let target = WalletTarget { id, etag: None };
+        let command = (id, &authorization);
+        self.change_wallet(caller, &target, "RecordAuthorization", &command, request, |wallet, ctx| {
+            wallet::authorize(wallet, authorization.clone(), ctx)
+        })
+        .await
+    }
+
+    async fn change_wallet(
+        &self,
+        caller: &Caller,
+        target: &WalletTarget,
+        method: &'static str,
+        command: &(impl serde::Serialize + Sync),
+        request: Option<RequestId>,
+        decide: impl Fn(&Wallet, Context) -> Result<Change> + Send + Sync,
+    ) -> Result<Answer<Wallet>> {
+        let mut owned = self.owned_wallet(caller, target.id).await?;
+        let request = mark(owned.1.id.into(), method, request, command)?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.owned_wallet(caller, target.id)) };
+        self.write(caller, request, &mut owned, reload, |(wallet, domain), ctx| {
+            caller.may_change(domain)?;
+            target.check(wallet)?;
+            Ok(decide(wallet, ctx)?.expects(&**domain))
+        })
+        .await
+    }
+
+    /// Removes a wallet for good.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::EtagMismatch`]; as [`wallet::remove`].
+    pub async fn remove_wallet(
+        &self,
+        caller: &Caller,
+        target: WalletTarget,
+        reason: Line,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Wallet>> {
+        let mut loaded = self.with_others(caller, target.id).await?;
+        let request = mark(loaded.0.1.id.into(), "RemoveWallet", request, &(&target, &reason))?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.with_others(caller, target.id)) };
+        self.write(caller, request, &mut loaded, reload, |((wallet, domain), others, later), ctx| {
+            caller.may_change(domain)?;
+            target.check(wallet)?;
+            Ok(wallet::remove(wallet, domain, others, later, reason.clone(), ctx)?.expects(&**domain))
+        })
+        .await
+    }
+
+    /// A wallet with the customer's other wallets, and the addresses that it was given since it was made.
+    async fn with_others(&self, caller: &Caller, id: WalletId) -> Result<(Owned, Vec<Wallet>, Vec<Address>)> {
+        let owned = self.owned_wallet(caller, id).await?;
+        let customer = owned.0.customer_id;
+        let (wallets, later) = self
+            .task(move |store| async move {
+                Ok((store.wallets_of(customer).await?, store.addresses_of(id).await?))
+            })
+            .await?;
+        Ok((owned, wallets.into_iter().filter(|it| it.id != id).collect(), later))
+    }
+
+    /// A wallet within what the key covers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn get_wallet(
+        &self,
+        caller: &Caller,
+        id: WalletId,
+        domain: Option<DomainId>,
+    ) -> Result<Wallet> {
+        let (wallet, _) = self.owned_wallet(caller, id).await?;
+        if domain.is_none_or(|it| it == wallet.domain_id) {
+            Ok(wallet)
+        } else {
+            Err(Error::NotFound(Noun::Wallet))
+        }
+    }
+
+    /// The wallet that has an address on a network, within what the key covers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::InvalidAddress`].
+    pub async fn get_wallet_at(
+        &self,
+        caller: &Caller,
+        network: Network,
+        text: &str,
+        domain: Option<DomainId>,
+    ) -> Result<Wallet> {
+        match self.lookup_address(caller, Some(network), text, domain).await {
+            Err(Error::NotFound(Noun::Address)) => Err(Error::NotFound(Noun::Wallet)),
+            found => Ok(found?.0),
+        }
+    }
+
+    pub(super) async fn owned_wallet(&self, caller: &Caller, id: WalletId) -> Result<Owned> {
+        const MISSING: Error = Error::NotFound(Noun::Wallet);
+        let wallet = self.0.wallets_by_id.get(id.as_uuid()).await?.ok_or(MISSING)?;
+        let domain = self.own_domain(wallet.domain_id).await?;
+        if caller.reach.covers(&domain) { Ok((wallet, domain)) } else { Err(MISSING) }
+    }
+
+    /// Whose an address is, within what the key covers; of a wallet that was removed it is nobody's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::InvalidAddress`] where it is one of no network, or not of the one named.
+    pub async fn lookup_address(
+        &self,
+        caller: &Caller,
+        network: Option<Network>,
+        text: &str,
+        domain: Option<DomainId>,
+    ) -> Result<(Wallet, Member)> {
+        const MISSING: Error = Error::NotFound(Noun::Address);
+        let (organization, environment) = self.organization_for(caller, domain).await?;
+        let key = |network: Network, address: &ChainAddress| -> UniqueKey {
+            wallet::address_key(organization, environment, network, &address.hex())
+        };
+        let keys: Vec<_> = if let Some(network) = network {
+            vec![key(network, &address_of(network, text)?)]
+        } else {
+            let parsed = Network::ALL.iter().filter_map(|it| Some((*it, address::parse(*it, text).ok()?)));
+            parsed.map(|(network, address)| key(network, &address)).collect()
+        };
+        if keys.is_empty() {
+            return Err(Error::invalid_address("address", Fault::new("is not an address of any network")));
+        }
+        let found = self.0.wallets_by_key.get_many(keys).await?;
+        for wallet in found.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
+            let within = domain.is_none_or(|it| it == wallet.domain_id);
+            if within && let Ok(member) = self.member(caller, wallet.customer_id).await {
+                return Ok((wallet, member));
+            }
+        }
+        Err(MISSING)
+    }
+
+    /// The organization and environment in which an address is looked up.
+    async fn organization_for(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+    ) -> Result<(OrganizationId, Environment)> {
+        match (caller.reach, domain) {
+            (
+                Reach::Domain(organization, environment, _) | Reach::Organization(organization, environment),
+                None,
+            ) => Ok((organization, environment)),
+            (_, domain) => {
+                let domain = self.domain_for(caller, domain).await?;
+                Ok((domain.organization_id, domain.environment))
+            }
+        }
+    }
+
+    /// Lists wallets of a customer, or of a domain.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a customer or domain that is not covered.
+    pub async fn list_wallets(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        mut filter: WalletFilter,
+        page: PageRequest,
+    ) -> Result<Page<Wallet>> {
+        match filter.customer {
+            Some(id) => {
+                let member = self.member(caller, id).await?;
+                if domain.is_some_and(|it| it != member.domain.id) {
+                    return Err(Error::NotFound(Noun::Customer));
+                }
+            }
+            None => filter.domain = Some(self.domain_for(caller, domain).await?.id),
+        }
+        self.task(move |store| async move { store.list_wallets(&filter, &page).await }).await
+    }
+
+    /// Lists the addresses of a wallet, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn list_addresses(
+        &self,
+        caller: &Caller,
+        id: WalletId,
+        networks: Vec<Network>,
+        page: PageRequest,
+    ) -> Result<Page<Address>> {
+        self.owned_wallet(caller, id).await?;
+        self.task(move |store| async move { store.list_addresses(id, &networks, &page).await }).await
+    }
+
+    /// The addresses of a wallet that a standard wallet with that gap limit would not find.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::Overloaded`] where it would take too long.
+    pub async fn check_recoverability(
+        &self,
+        caller: &Caller,
+        id: WalletId,
+        gap_limit: u32,
+    ) -> Result<Vec<Address>> {
+        let (wallet, domain) = self.owned_wallet(caller, id).await?;
+        if wallet.kind != WalletKind::Managed {
+            return Err(Error::WalletKindMismatch(id, wallet.kind));
+        }
+        self.task(move |store| async move {
+            let addresses = store.addresses_of(id).await?;
+            let mut missed = Vec::new();
+            for scheme in Scheme::ALL {
+                let own: Vec<_> = wallet::derived_by(&addresses, *scheme).collect();
+                let Some(end) = own.iter().map(|it| it.0).max() else { continue };
+                let used = store.used_indexes(domain.id, *scheme, end).await?;
+                let reach = wallet::found_before(&used, gap_limit);
+                missed.extend(own.into_iter().filter(|it| it.0 >= reach).map(|it| it.1.clone()));
+            }
+            Ok(missed)
+        })
+        .await
+    }
+
+    /// A customer by id.
+    pub(super) async fn member(&self, caller: &Caller, id: CustomerId) -> Result<Member> {
+        self.get_customer(caller, &CustomerKey::Id(id), None).await
+    }
+}
+
+impl WalletTarget {
+    fn check(&self, wallet: &Wallet) -> Result<()> {
+        match &self.etag {
+            Some(etag) if *etag != wallet.etag() => Err(Error::EtagMismatch),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The display form of an address of a network.
+///
+/// # Errors
+///
+/// What is wrong with the text.
+pub fn parse_address(network: Network, text: &str) -> std::result::Result<String, Fault> {
+    address::parse(network, text).map(|it| it.as_str().to_owned())
+}
+
+/// Reads an address of a network.
+pub(super) fn address_of(network: Network, text: &str) -> Result<ChainAddress> {
+    address::parse(network, text).map_err(|fault| Error::invalid_address("address", fault))
+}

@@ -1,0 +1,508 @@
+//! Wallets and their addresses, and every decision about one.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AddressId, Change, Context, Currency, CustomerId, CustomerStatus, Domain, DomainId, Environment, Error,
+    EventType, Family, KeyChange, KeyKind, KycStatus, Line, Member, Network, OrganizationId, Result, Scheme,
+    TxHash, UniqueKey, WalletId, words,
+};
+use uuid::Uuid;
+
+words! {
+    /// Where a wallet's money is.
+    WalletKind {
+        /// At addresses whose keys are derived here.
+        Managed = "MANAGED",
+        /// At somebody's own address, linked to a customer.
+        External = "EXTERNAL",
+        /// In our books only: a balance in one currency.
+        Ledger = "LEDGER",
+    }
+}
+
+words! {
+    /// The life of a wallet.
+    WalletStatus {
+        /// In use.
+        Active = "ACTIVE",
+        /// Takes money, and gives none.
+        Frozen = "FROZEN",
+        /// Gone for good, and kept for the record.
+        Removed = "REMOVED",
+    }
+}
+
+words! {
+    /// How the owner of an external wallet let it be used.
+    AuthorizationType {
+        /// By a transaction of their own.
+        Native = "NATIVE",
+        /// By an ERC-2612 permit.
+        Permit = "PERMIT",
+        /// By an EIP-7702 delegation.
+        Eip7702 = "EIP7702",
+    }
+}
+
+/// An address on some chain, as its codec read it. Valid on the networks of its family.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChainAddress {
+    /// Of which family of chains.
+    pub(crate) family: Family,
+    /// What makes it the same address or another: 20 bytes on EVM, 21 beginning with 0x41 on Tron, 32 on Solana, the
+    /// output script on Bitcoin.
+    pub(crate) bytes: Vec<u8>,
+    /// The display form: EIP-55, base58check, base58, or bech32 and bech32m in lower case.
+    pub(crate) text: String,
+}
+
+impl ChainAddress {
+    /// Of which family of chains it is.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The canonical bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The display form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The canonical bytes, in hexadecimal.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        hex::encode(&self.bytes)
+    }
+}
+
+/// Where an address of our own comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derivation {
+    /// By which scheme.
+    pub scheme: Scheme,
+    /// At which index of the domain's.
+    pub index: u32,
+    /// Whether the address was taken from a pool that was uploaded, rather than derived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pooled: bool,
+}
+
+/// An address of a wallet on one network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// Which.
+    pub id: AddressId,
+    /// The sequence of the event that made it.
+    #[serde(skip)]
+    pub sequence: i64,
+    /// In which domain.
+    pub domain_id: DomainId,
+    /// Of which wallet.
+    pub wallet_id: WalletId,
+    /// Of whom.
+    pub customer_id: CustomerId,
+    /// On which network.
+    pub network: Network,
+    /// In the chain's display form.
+    pub address: String,
+    /// Its canonical bytes, in hexadecimal.
+    pub canonical: String,
+    /// Where it was derived, if it is our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub derivation: Option<Derivation>,
+    /// When it was made, in microseconds since 1970.
+    pub create_us: i64,
+}
+
+impl Address {
+    /// The path it was derived at; none if it was not derived here.
+    #[must_use]
+    pub fn derivation_path(&self) -> Option<String> {
+        self.derivation.as_ref().filter(|it| !it.pooled).map(|it| it.scheme.path(it.index))
+    }
+}
+
+/// That the owner of an external wallet let it be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorization {
+    /// How.
+    pub kind: AuthorizationType,
+    /// By which transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tx_hash: Option<TxHash>,
+    /// When, in microseconds since 1970.
+    pub authorize_us: i64,
+}
+
+/// A wallet of a customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wallet {
+    /// Which.
+    pub id: WalletId,
+    /// The sequence of the last event about it.
+    #[serde(skip)]
+    pub sequence: i64,
+    /// In which domain.
+    pub domain_id: DomainId,
+    /// Of whom.
+    pub customer_id: CustomerId,
+    /// Where its money is.
+    pub kind: WalletKind,
+    /// Where it is in life.
+    pub status: WalletStatus,
+    /// The one currency of a ledger wallet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// The addresses that it was made with, one a network. Those made later have rows of their own only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<Address>,
+    /// That its owner let it be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Authorization>,
+    /// When it was made, in microseconds since 1970.
+    pub create_us: i64,
+    /// When it last changed.
+    pub update_us: i64,
+}
+
+impl Wallet {
+    /// What a caller shows to say which version it has seen. Callers see it as opaque.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        format!("v{}", self.sequence)
+    }
+
+    /// The same address, where it was made with it.
+    fn address_at(&self, other: &Address) -> Option<&Address> {
+        self.addresses.iter().find(|it| it.id == other.id)
+    }
+}
+
+/// An address to be given to a wallet.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// Its id to be.
+    pub id: AddressId,
+    /// On which network.
+    pub network: Network,
+    /// The address.
+    pub address: ChainAddress,
+    /// Where it comes from, if it is our own, and who owns that source: the domain, or what was registered for it.
+    pub derivation: Option<(Derivation, Uuid)>,
+}
+
+/// Whether the domain may use a network: a sandbox the test networks, a live domain the main ones.
+///
+/// # Errors
+///
+/// [`Error::NetworkNotAllowed`].
+pub fn allow(domain: &Domain, network: Network) -> Result<()> {
+    let allowed = match domain.environment {
+        Environment::Live => !network.info().is_test,
+        Environment::Sandbox => network.info().is_test || domain.settings.allow_mainnet_in_sandbox,
+    };
+    if allowed { Ok(()) } else { Err(Error::NetworkNotAllowed(network, domain.environment)) }
+}
+
+/// Whether a customer may be given a wallet of our own.
+///
+/// # Errors
+///
+/// [`Error::CustomerDeleted`], [`Error::KycNotApproved`].
+pub fn may_have(member: &Member) -> Result<()> {
+    refuse_deleted(member)?;
+    match member.customer.kyc_status {
+        KycStatus::NotRequired | KycStatus::Approved => Ok(()),
+        other => Err(Error::KycNotApproved(member.customer.id, other)),
+    }
+}
+
+/// On which networks a new customer of a domain gets a wallet with their first breath; none where KYC comes first.
+#[must_use]
+pub fn at_once(domain: &Domain) -> &[Network] {
+    if domain.settings.kyc_required { &[] } else { &domain.settings.auto_wallet_networks }
+}
+
+fn refuse_deleted(member: &Member) -> Result<()> {
+    if member.customer.status == CustomerStatus::Deleted {
+        return Err(Error::CustomerDeleted(member.customer.id));
+    }
+    Ok(())
+}
+
+fn new(member: &Member, id: WalletId, kind: WalletKind, now_us: i64) -> Wallet {
+    Wallet {
+        id,
+        sequence: 0,
+        domain_id: member.domain.id,
+        customer_id: member.customer.id,
+        kind,
+        status: WalletStatus::Active,
+        currency: None,
+        addresses: Vec::new(),
+        authorization: None,
+        create_us: now_us,
+        update_us: now_us,
+    }
+}
+
+/// The address as a wallet has it, and the names that go with it.
+fn grant(member: &Member, wallet: WalletId, granted: &Granted, now_us: i64) -> (Address, Vec<KeyChange>) {
+    let Granted { id, network, address, derivation } = granted;
+    let (domain, customer) = (&*member.domain, member.customer.id);
+    let canonical = address.hex();
+    let mut keys = vec![
+        KeyChange::Share(owner_key(domain, address.family, &canonical), customer.as_uuid()),
+        KeyChange::TakeFor(key_of(domain, *network, &canonical), wallet.as_uuid()),
+    ];
+    if let Some((Derivation { scheme, index, .. }, source)) = derivation {
+        let own = |kind, text: &str| UniqueKey::of_customer(kind, domain.id, text);
+        // An index is one customer's for good: their networks of one scheme share it.
+        let index = own(KeyKind::Derivation, &format!("{scheme}/{index}"));
+        keys.push(KeyChange::Share(index, customer.as_uuid()));
+        keys.push(KeyChange::Share(own(KeyKind::KeySource, scheme.as_str()), *source));
+    }
+    let address = Address {
+        id: *id,
+        sequence: 0,
+        domain_id: domain.id,
+        wallet_id: wallet,
+        customer_id: customer,
+        network: *network,
+        address: address.text.clone(),
+        canonical,
+        derivation: derivation.as_ref().map(|it| it.0.clone()),
+        create_us: now_us,
+    };
+    (address, keys)
+}
+
+/// The name by which an address belongs to one customer of an organization.
+fn owner_key(domain: &Domain, family: Family, canonical: &str) -> UniqueKey {
+    UniqueKey {
+        scope: domain.organization_id.as_uuid(),
+        kind: KeyKind::AddressOwner,
+        text: format!("{}/{family}/{canonical}", domain.environment),
+    }
+}
+
+/// The name by which an address on a network finds its wallet.
+#[must_use]
+pub fn address_key(
+    organization: OrganizationId,
+    environment: Environment,
+    network: Network,
+    canonical: &str,
+) -> UniqueKey {
+    UniqueKey {
+        scope: organization.as_uuid(),
+        kind: KeyKind::Address,
+        text: format!("{environment}/{network}/{canonical}"),
+    }
+}
+
+fn key_of(domain: &Domain, network: Network, canonical: &str) -> UniqueKey {
+    address_key(domain.organization_id, domain.environment, network, canonical)
+}
+
+/// The indexes that a customer's addresses may be made at again, on networks where they have none at them yet: their
+/// networks of one scheme share an address.
+#[must_use]
+pub fn known_indexes(wallets: &[Wallet], networks: &[Network]) -> Vec<(Scheme, u32)> {
+    let live = wallets.iter().filter(|it| it.status != WalletStatus::Removed);
+    let addresses: Vec<_> = live.flat_map(|it| &it.addresses).collect();
+    let mut known: Vec<(Scheme, u32)> = Vec::new();
+    for it in addresses.iter().filter_map(|it| it.derivation.as_ref()) {
+        let is_used_up = addresses
+            .iter()
+            .any(|other| other.derivation.as_ref() == Some(it) && networks.contains(&other.network));
+        if !is_used_up && known.iter().all(|known| known.0 != it.scheme) {
+            known.push((it.scheme, it.index));
+        }
+    }
+    known
+}
+
+/// The addresses that were derived by a scheme, each with its index.
+pub fn derived_by(addresses: &[Address], scheme: Scheme) -> impl Iterator<Item = (u32, &Address)> {
+    addresses.iter().filter_map(move |it| {
+        let derivation = it.derivation.as_ref().filter(|it| it.scheme == scheme && !it.pooled)?;
+        Some((derivation.index, it))
+    })
+}
+
+/// The index before which a standard wallet finds everything: it goes through indexes from 0 on, and gives up after
+/// `gap_limit` in a row that were never used. `used` is in order.
+#[must_use]
+pub fn found_before(used: &[u32], gap_limit: u32) -> u32 {
+    used.iter().fold(gap_limit, |reach, index| {
+        if *index < reach { index.saturating_add(1).saturating_add(gap_limit) } else { reach }
+    })
+}
+
+/// Makes a wallet of our own with an address on each network.
+///
+/// # Errors
+///
+/// [`Error::CustomerDeleted`], [`Error::KycNotApproved`], [`Error::NetworkNotAllowed`].
+pub fn create(member: &Member, granted: &[Granted], id: WalletId, ctx: Context) -> Result<Change> {
+    may_have(member)?;
+    adding(Change::new(ctx).expects(&member.customer), member, granted, id)
+}
+
+/// The same Change, with a wallet of our own for its customer as well.
+///
+/// # Errors
+///
+/// [`Error::NetworkNotAllowed`].
+pub fn adding(mut change: Change, member: &Member, granted: &[Granted], id: WalletId) -> Result<Change> {
+    let now_us = change.ctx.now_us;
+    let mut wallet = new(member, id, WalletKind::Managed, now_us);
+    for it in granted {
+        allow(&member.domain, it.network)?;
+        let (address, keys) = grant(member, id, it, now_us);
+        wallet.addresses.push(address);
+        change.keys.extend(keys);
+    }
+    Ok(change.expects(&*member.domain).writes(wallet, EventType::WalletCreated, &[]))
+}
+
+/// Makes a wallet that is a balance in our books. A customer has one for each currency.
+///
+/// # Errors
+///
+/// [`Error::CustomerDeleted`], [`Error::KycNotApproved`].
+pub fn create_ledger(member: &Member, currency: Currency, id: WalletId, ctx: Context) -> Result<Change> {
+    may_have(member)?;
+    let text = format!("{}/{currency}", member.customer.id);
+    let key = UniqueKey::of_customer(KeyKind::LedgerWallet, member.domain.id, &text);
+    let wallet = Wallet { currency: Some(currency), ..new(member, id, WalletKind::Ledger, ctx.now_us) };
+    let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain);
+    Ok(change.keys(vec![KeyChange::TakeFor(key, id.as_uuid())]).writes(wallet, EventType::WalletCreated, &[]))
+}
+
+/// Links somebody's own address.
+///
+/// # Errors
+///
+/// [`Error::CustomerDeleted`], [`Error::NetworkNotAllowed`]. That another has the address shows when it is committed.
+pub fn link(member: &Member, granted: &Granted, id: WalletId, ctx: Context) -> Result<Change> {
+    refuse_deleted(member)?;
+    allow(&member.domain, granted.network)?;
+    let (address, keys) = grant(member, id, granted, ctx.now_us);
+    let wallet = Wallet { addresses: vec![address], ..new(member, id, WalletKind::External, ctx.now_us) };
+    let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain).keys(keys);
+    Ok(change.writes(wallet, EventType::WalletCreated, &[]))
+}
+
+/// Gives a wallet of our own another address.
+///
+/// # Errors
+///
+/// [`Error::WalletRemoved`], [`Error::WalletFrozen`], [`Error::WalletKindMismatch`]; as [`create`].
+pub fn add_address(wallet: &Wallet, member: &Member, granted: &Granted, ctx: Context) -> Result<Change> {
+    may_grow(wallet)?;
+    may_have(member)?;
+    allow(&member.domain, granted.network)?;
+    let (address, keys) = grant(member, wallet.id, granted, ctx.now_us);
+    let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain).expects(wallet);
+    Ok(change.keys(keys).writes(address, EventType::AddressCreated, &[]))
+}
+
+/// Whether a wallet may be given another address.
+///
+/// # Errors
+///
+/// As [`add_address`].
+pub fn may_grow(wallet: &Wallet) -> Result<()> {
+    match (wallet.status, wallet.kind) {
+        (WalletStatus::Removed, _) => Err(Error::WalletRemoved(wallet.id)),
+        (WalletStatus::Frozen, _) => Err(Error::WalletFrozen(wallet.id)),
+        (WalletStatus::Active, WalletKind::Managed) => Ok(()),
+        (WalletStatus::Active, kind) => Err(Error::WalletKindMismatch(wallet.id, kind)),
+    }
+}
+
+/// Freezes a wallet, or thaws it; one that is so already stays as it is.
+///
+/// # Errors
+///
+/// [`Error::WalletRemoved`].
+pub fn set_status(wallet: &Wallet, status: WalletStatus, reason: Line, ctx: Context) -> Result<Change> {
+    refuse_removed(wallet)?;
+    if wallet.status == status {
+        return Ok(Change::new(ctx).leaves(wallet.clone()));
+    }
+    let next = Wallet { status, update_us: ctx.now_us, ..wallet.clone() };
+    Ok(Change::new(ctx).because(reason).writes(next, EventType::WalletUpdated, &["status"]))
+}
+
+/// Removes a wallet for good. Its addresses lead to it no more. One that was linked may be linked again, by anybody once
+/// no other wallet of the customer has it; our own are never issued again.
+///
+/// `others` are the customer's other wallets, `later` the addresses that this one was given after it was made.
+///
+/// # Errors
+///
+/// [`Error::WalletRemoved`].
+pub fn remove(
+    wallet: &Wallet,
+    domain: &Domain,
+    others: &[Wallet],
+    later: &[Address],
+    reason: Line,
+    ctx: Context,
+) -> Result<Change> {
+    refuse_removed(wallet)?;
+    let mut keys = Vec::new();
+    for it in wallet.addresses.iter().chain(later.iter().filter(|it| wallet.address_at(it).is_none())) {
+        keys.push(KeyChange::Release(key_of(domain, it.network, &it.canonical)));
+        let family = it.network.info().family;
+        let is_shared = others.iter().filter(|other| other.status != WalletStatus::Removed).any(|other| {
+            let same = |its: &Address| its.network.info().family == family && its.canonical == it.canonical;
+            other.addresses.iter().any(same)
+        });
+        if wallet.kind == WalletKind::External && !is_shared {
+            keys.push(KeyChange::Release(owner_key(domain, family, &it.canonical)));
+        }
+    }
+    if let Some(currency) = &wallet.currency {
+        let text = format!("{}/{currency}", wallet.customer_id);
+        keys.push(KeyChange::Release(UniqueKey::of_customer(KeyKind::LedgerWallet, domain.id, &text)));
+    }
+    let next = Wallet { status: WalletStatus::Removed, update_us: ctx.now_us, ..wallet.clone() };
+    let change = others.iter().fold(Change::new(ctx).because(reason), Change::expects);
+    Ok(change.keys(keys).writes(next, EventType::WalletRemoved, &["status"]))
+}
+
+/// Records that the owner of an external wallet let it be used.
+///
+/// # Errors
+///
+/// [`Error::WalletRemoved`], [`Error::WalletKindMismatch`].
+pub fn authorize(wallet: &Wallet, authorization: Authorization, ctx: Context) -> Result<Change> {
+    refuse_removed(wallet)?;
+    if wallet.kind != WalletKind::External {
+        return Err(Error::WalletKindMismatch(wallet.id, wallet.kind));
+    }
+    let next = Wallet { authorization: Some(authorization), update_us: ctx.now_us, ..wallet.clone() };
+    if next.authorization == wallet.authorization {
+        return Ok(Change::new(ctx).leaves(wallet.clone()));
+    }
+    Ok(Change::new(ctx).writes(next, EventType::WalletUpdated, &["authorization"]))
+}
+
+fn refuse_removed(wallet: &Wallet) -> Result<()> {
+    if wallet.status == WalletStatus::Removed {
+        return Err(Error::WalletRemoved(wallet.id));
+    }
+    Ok(())
+}

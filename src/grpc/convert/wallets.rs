@@ -1,0 +1,337 @@
+//! Wallets, addresses, transactions and networks.
+
+use super::customers::{Known, same_values};
+use super::{micros, parse, timestamp};
+use crate::api;
+use crate::app::{ChainBalance, Registered, Uploaded};
+use crate::domain::{
+    Account, Address, Authorization, AuthorizationType, Error, Family, Fault, Faults, FieldFault, Network,
+    NewTransaction, Reference, Result, Sums, Transaction, TransactionStatus, TransactionType, TxHash, Wallet,
+    WalletKind, WalletStatus,
+};
+
+same_values!(WalletKind: Managed, External, Ledger);
+same_values!(WalletStatus: Active, Frozen, Removed);
+same_values!(AuthorizationType: Native, Permit, Eip7702);
+same_values!(TransactionType: Deposit, Credit, Withdrawal, Debit);
+same_values!(TransactionStatus: Pending, Confirmed, Failed);
+
+/// A network by its key.
+pub(in crate::grpc) fn network(field: &'static str, key: &str) -> Result<Network> {
+    if key.is_empty() {
+        return Err(Error::invalid(field, "is required"));
+    }
+    key.parse().map_err(|_| {
+        let is_a_key =
+            key.len() <= 64 && key.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_:".contains(&it));
+        Error::UnknownNetwork(if is_a_key { key.to_owned() } else { String::new() })
+    })
+}
+
+/// A network that may be left out.
+pub(in crate::grpc) fn optional_network(field: &'static str, key: &str) -> Result<Option<Network>> {
+    if key.is_empty() { Ok(None) } else { network(field, key).map(Some) }
+}
+
+/// Networks by their keys, at most a hundred.
+pub(in crate::grpc) fn networks(field: &'static str, keys: &[String]) -> Result<Vec<Network>> {
+    if keys.len() > 100 {
+        return Err(Error::invalid(field, "must be at most 100 values"));
+    }
+    keys.iter().map(|it| network(field, it)).collect()
+}
+
+/// Numbers of an enum, at most a hundred, none unspecified.
+pub(in crate::grpc) fn known_values<T: Known>(field: &'static str, numbers: &[i32]) -> Result<Vec<T>> {
+    if numbers.len() > 100 {
+        return Err(Error::invalid(field, "must be at most 100 values"));
+    }
+    let known = |number: &i32| T::known(*number)?.ok_or(Fault::new("must not be unspecified"));
+    parse(field, numbers.iter().map(known).collect::<Result<_, Fault>>())
+}
+
+/// What an owner authorized. The family of the wallet's network says what its hash looks like.
+pub(in crate::grpc) fn authorization(
+    from: Option<api::Authorization>,
+    family: Family,
+    now_us: i64,
+) -> Result<Authorization> {
+    let from = from.ok_or_else(|| Error::invalid("authorization", "is required"))?;
+    let api::Authorization { r#type, tx_hash, authorize_time } = from;
+    let mut faults = Faults::default();
+    let kind = AuthorizationType::known(r#type).and_then(|it| it.ok_or(Fault::new("is required")));
+    let kind = faults.keep("authorization.type", kind);
+    let tx_hash = match tx_hash.as_str() {
+        "" => None,
+        text => faults.keep("authorization.tx_hash", TxHash::parse(family, text)),
+    };
+    let authorize_us =
+        faults.absorb(micros("authorization.authorize_time", authorize_time))?.unwrap_or(now_us);
+    let kind = faults.finish(kind)?;
+    Ok(Authorization { kind, tx_hash, authorize_us })
+}
+
+/// A transaction to record. Fields that are output only are not read.
+pub(in crate::grpc) fn new_transaction(
+    from: api::Transaction,
+    faults: &mut Faults,
+) -> Result<Option<NewTransaction>> {
+    let api::Transaction {
+        id: _,
+        reference,
+        wallet_id,
+        customer_id: _,
+        network,
+        address,
+        r#type,
+        status,
+        token,
+        amount,
+        raw_amount: _,
+        tx_hash,
+        log_index,
+        block_height,
+        from_address,
+        to_address,
+        description,
+        create_time: _,
+        update_time: _,
+    } = from;
+    let wallet_id = faults.absorb(super::id("transaction.wallet_id", &wallet_id).map(Some))?;
+    let network = optional_network("transaction.network", &network)?;
+    let reference = faults.take("transaction.reference", Reference::optional(reference));
+    let kind = TransactionType::known(r#type).and_then(|it| it.ok_or(Fault::new("is required")));
+    let kind = faults.keep("transaction.type", kind);
+    let status = faults.take("transaction.status", TransactionStatus::known(status));
+    if i64::try_from(block_height).is_err() {
+        faults.add("transaction.block_height", Fault::new("must be at most 2^63-1"));
+    }
+    if token.len() > 64 {
+        faults.add("transaction.token", Fault::new("must be at most 64 characters"));
+    }
+    let [address, from_address, to_address] =
+        [("address", address), ("from_address", from_address), ("to_address", to_address)].map(
+            |(field, text)| {
+                let parsed = chain_address(network, &text);
+                parsed.map_err(|fault| FieldFault { field: format!("transaction.{field}").into(), fault })
+            },
+        );
+    let (address, from_address, to_address) = addresses(address, from_address, to_address)?;
+    let description = faults.take("transaction.description", description.try_into());
+    let (Some(wallet_id), Some(kind)) = (wallet_id, kind) else { return Ok(None) };
+    let status = status.unwrap_or(TransactionStatus::Pending);
+    Ok(Some(NewTransaction {
+        wallet_id,
+        reference,
+        network,
+        address,
+        kind,
+        status,
+        token,
+        amount,
+        tx_hash,
+        log_index,
+        block_height,
+        from_address,
+        to_address,
+        description,
+    }))
+}
+
+/// An address in display form; empty if it was.
+fn chain_address(network: Option<Network>, text: &str) -> Result<String, Fault> {
+    match (network, text) {
+        (_, "") => Ok(String::new()),
+        (None, _) => Err(Fault::new("must be empty where there is no network")),
+        (Some(network), text) => crate::app::parse_address(network, text),
+    }
+}
+
+/// All three, or every fault of theirs.
+fn addresses(
+    address: Result<String, FieldFault>,
+    from: Result<String, FieldFault>,
+    to: Result<String, FieldFault>,
+) -> Result<(String, String, String)> {
+    match (address, from, to) {
+        (Ok(address), Ok(from), Ok(to)) => Ok((address, from, to)),
+        (address, from, to) => {
+            let faults = [address.err(), from.err(), to.err()].into_iter().flatten();
+            Err(Error::InvalidAddress(faults.collect()))
+        }
+    }
+}
+
+impl From<Wallet> for api::Wallet {
+    fn from(it: Wallet) -> Self {
+        Self {
+            etag: it.etag(),
+            id: it.id.into(),
+            domain_id: it.domain_id.into(),
+            customer_id: it.customer_id.into(),
+            kind: api::WalletKind::from(it.kind).into(),
+            status: api::WalletStatus::from(it.status).into(),
+            currency: it.currency.map(Into::into).unwrap_or_default(),
+            addresses: it.addresses.into_iter().map(Into::into).collect(),
+            authorization: it.authorization.map(Into::into),
+            sequence: it.sequence,
+            create_time: Some(timestamp(it.create_us)),
+            update_time: Some(timestamp(it.update_us)),
+        }
+    }
+}
+
+impl From<Address> for api::Address {
+    fn from(it: Address) -> Self {
+        Self {
+            derivation_path: it.derivation_path().unwrap_or_default(),
+            id: it.id.into(),
+            wallet_id: it.wallet_id.into(),
+            network: it.network.to_string(),
+            caip10: it.network.caip10(&it.address),
+            address: it.address,
+            create_time: Some(timestamp(it.create_us)),
+        }
+    }
+}
+
+impl From<Authorization> for api::Authorization {
+    fn from(it: Authorization) -> Self {
+        Self {
+            r#type: api::AuthorizationType::from(it.kind).into(),
+            tx_hash: it.tx_hash.map(|it| it.as_str().to_owned()).unwrap_or_default(),
+            authorize_time: Some(timestamp(it.authorize_us)),
+        }
+    }
+}
+
+impl From<Transaction> for api::Transaction {
+    fn from(it: Transaction) -> Self {
+        Self {
+            id: it.id.into(),
+            reference: it.reference.into(),
+            wallet_id: it.wallet_id.into(),
+            customer_id: it.customer_id.into(),
+            network: it.network.map(|it| it.to_string()).unwrap_or_default(),
+            address: it.address,
+            r#type: api::TransactionType::from(it.kind).into(),
+            status: api::TransactionStatus::from(it.status).into(),
+            token: it.token,
+            amount: it.amount.in_token(it.decimals),
+            raw_amount: it.amount.to_string(),
+            tx_hash: it.tx_hash.map(|it| it.as_str().to_owned()).unwrap_or_default(),
+            log_index: it.log_index,
+            block_height: it.block_height,
+            from_address: it.from_address,
+            to_address: it.to_address,
+            description: it.description.into(),
+            create_time: Some(timestamp(it.create_us)),
+            update_time: Some(timestamp(it.update_us)),
+        }
+    }
+}
+
+/// What a wallet has by our books.
+pub(in crate::grpc) fn ledger_balance(
+    wallet: &Wallet,
+    account: Account,
+    sums: Sums,
+    now_us: i64,
+) -> api::Balance {
+    let decimals = match account.network {
+        Some(network) => network.token(&account.token).map_or(0, |it| it.decimals),
+        None => wallet.currency.as_ref().map_or(0, crate::domain::Currency::decimals),
+    };
+    let (below_zero, amount) = sums.balance();
+    let sign = if below_zero { "-" } else { "" };
+    api::Balance {
+        network: account.network.map(|it| it.to_string()).unwrap_or_default(),
+        token: account.token,
+        amount: format!("{sign}{}", amount.in_token(decimals)),
+        raw_amount: format!("{sign}{amount}"),
+        source: api::BalanceSource::Ledger.into(),
+        block_height: 0,
+        observe_time: Some(timestamp(now_us)),
+    }
+}
+
+impl From<ChainBalance> for api::Balance {
+    fn from(it: ChainBalance) -> Self {
+        Self {
+            network: it.network.to_string(),
+            token: it.token.symbol.to_owned(),
+            amount: it.amount.in_token(it.token.decimals),
+            raw_amount: it.amount.to_string(),
+            source: api::BalanceSource::Chain.into(),
+            block_height: it.block_height,
+            observe_time: Some(timestamp(it.observe_us)),
+        }
+    }
+}
+
+impl From<Family> for api::NetworkFamily {
+    fn from(it: Family) -> Self {
+        match it {
+            Family::Evm => Self::Evm,
+            Family::Bitcoin => Self::Bitcoin,
+            Family::Solana => Self::Solana,
+            Family::Tron => Self::Tron,
+        }
+    }
+}
+
+impl From<Network> for api::Network {
+    fn from(it: Network) -> Self {
+        let info = it.info();
+        Self {
+            key: info.key.to_owned(),
+            caip2: info.caip2.to_owned(),
+            chain_id: info.chain_id.unwrap_or_default(),
+            name: info.name.to_owned(),
+            family: api::NetworkFamily::from(info.family).into(),
+            scheme: info.scheme.to_string(),
+            derivation_path: info.scheme.path_of_index("{index}"),
+            slip44: info.slip44,
+            is_test: info.is_test,
+            tokens: info
+                .tokens
+                .iter()
+                .map(|it| api::Token {
+                    symbol: it.symbol.to_owned(),
+                    name: it.name.to_owned(),
+                    contract: it.contract.unwrap_or_default().to_owned(),
+                    decimals: it.decimals.into(),
+                })
+                .collect(),
+            explorer_url: info.front_page().to_owned(),
+            explorer_address_url: info.address_url("{address}"),
+            explorer_transaction_url: info.transaction_url("{tx_hash}"),
+        }
+    }
+}
+
+impl From<Registered> for api::ExtendedKey {
+    fn from(it: Registered) -> Self {
+        let scheme = it.source.scheme;
+        Self {
+            domain_id: it.source.domain_id.into(),
+            scheme: scheme.to_string(),
+            fingerprint: it.fingerprint,
+            derivation_path: scheme.path_of_index("{index}"),
+            first_address: it.first.as_str().to_owned(),
+            create_time: Some(timestamp(it.source.create_us)),
+        }
+    }
+}
+
+impl From<Uploaded> for api::AddressPool {
+    fn from(it: Uploaded) -> Self {
+        Self {
+            domain_id: it.pool.domain_id.into(),
+            scheme: it.pool.scheme.to_string(),
+            total_count: it.pool.pool_size.into(),
+            available_count: it.available.into(),
+            update_time: Some(timestamp(it.pool.update_us)),
+        }
+    }
+}
