@@ -36,9 +36,13 @@ pub struct Args {
 enum Command {
     /// Makes a new master key and seals every seed with it. The old ones stay in the file, for backups of the database.
     /// Without a file it makes the first one.
+    #[command(after_help = "Example:
+  purser keys rotate --database-url postgres://purser@db/purser --master-key-file /etc/purser/master.key")]
     Rotate,
     /// Writes the words of a domain's seed to a file, so that its funds can be reached with another wallet. Whoever has
     /// the words has the funds.
+    #[command(after_help = "Example:
+  purser keys export --domain acme --out /media/safe/acme.mnemonic")]
     Export {
         /// The domain: its id or its name.
         #[arg(long, value_name = "ID|NAME")]

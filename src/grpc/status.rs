@@ -167,7 +167,9 @@ fn metadata(error: &Error) -> HashMap<String, String> {
     let pairs = match error {
         Error::ScopeMissing(scope) => vec![("scope", scope.to_string())],
         Error::KeyTooWide(what) => vec![("wider_in", (*what).to_owned())],
-        Error::Taken { kind: KeyKind::DomainName, owner: Some(id) } => vec![("domain_id", id.clone())],
+        Error::Taken { kind: KeyKind::DomainName | KeyKind::ExtendedKey, owner: Some(id) } => {
+            vec![("domain_id", id.clone())]
+        }
         Error::Taken {
             kind: KeyKind::LedgerWallet | KeyKind::Address | KeyKind::AddressOwner,
             owner: Some(id),

@@ -250,9 +250,9 @@ async fn what_is_refused_is_one_line_and_a_failure(database: Database) {
                 "--name",
                 "n",
                 "--auto-wallet-networks",
-                "sepolia",
+                "ethereum",
             ],
-            "not available in this version",
+            "may not use the network ethereum",
         ),
         (
             &[

@@ -16,11 +16,19 @@ pub struct Process {
     pub http: SocketAddr,
 }
 
-/// The program with arguments, in a folder, without anything of this environment's settings.
+/// The program with arguments, in a folder, without anything of this environment's settings, and with a master key.
 pub fn purser(folder: &std::path::Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_purser"));
     for (name, _) in std::env::vars().filter(|it| it.0.starts_with("PURSER_")) {
         command.env_remove(name);
+    }
+    if arguments.first() == Some(&"serve") && !arguments.contains(&"--dev") {
+        // Whoever operates a server has made this first.
+        let master_key = folder.join("purser-master.key");
+        if !master_key.exists() {
+            MasterKeys::create(&master_key).unwrap();
+        }
+        command.env("PURSER_MASTER_KEY_FILE", master_key);
     }
     command.args(arguments).current_dir(folder).kill_on_drop(true);
     command
@@ -32,11 +40,6 @@ pub fn serving(folder: &std::path::Path, database_url: &str) -> Command {
         ["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--database-url", database_url];
     let mut command = purser(folder, &["serve"]);
     command.args(listen);
-    let master_key = folder.join("purser-master.key");
-    if !master_key.exists() {
-        MasterKeys::create(&master_key).unwrap();
-    }
-    command.env("PURSER_MASTER_KEY_FILE", master_key);
     command
 }
 

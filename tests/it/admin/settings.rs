@@ -13,7 +13,7 @@ on_each_database!(TestServer:
     a_mask_names_settings_that_there_are,
     a_value_that_cannot_be_is_refused,
     every_bad_field_of_an_update_is_named,
-    networks_for_new_wallets_are_not_available_yet,
+    a_domain_makes_wallets_on_networks_of_its_environment_only,
     emails_cannot_be_made_unique_while_customers_share_one,
     a_setting_holds_for_what_comes_after_it,
 );
@@ -157,24 +157,33 @@ async fn every_bad_field_of_an_update_is_named(server: TestServer) {
     assert_eq!(fields, ["id", "settings.disclosure", "settings.required_fields", "update_mask"]);
 }
 
-async fn networks_for_new_wallets_are_not_available_yet(server: TestServer) {
+async fn a_domain_makes_wallets_on_networks_of_its_environment_only(server: TestServer) {
     let tenant = server.tenant("acme").await;
     let mut admin = server.admin(&tenant.key).await;
-    let networks =
-        api::DomainSettings { auto_wallet_networks: vec!["sepolia".to_owned()], ..Default::default() };
-    let id = tenant.domain.id.to_string();
-    let refused = update(&mut admin, &id, networks.clone(), &["auto_wallet_networks"]).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unimplemented, "UNIMPLEMENTED"));
-    let domain = api::Domain {
-        organization_id: tenant.organization.id.to_string(),
-        name: "other".to_owned(),
-        environment: api::Environment::Sandbox.into(),
-        settings: Some(networks),
+    let on = |network: &str| api::DomainSettings {
+        auto_wallet_networks: vec![network.to_owned()],
         ..Default::default()
     };
-    let request = api::CreateDomainRequest { domain: Some(domain), request_id: String::new() };
-    let refused = super::operator(&server).await.create_domain(request).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unimplemented, "UNIMPLEMENTED"));
+    let id = tenant.domain.id.to_string();
+    let settings = update(&mut admin, &id, on("sepolia"), &["auto_wallet_networks"]).await.unwrap();
+    assert_eq!(settings.auto_wallet_networks, ["sepolia"]);
+    for (network, code, expected) in [
+        ("ethereum", Code::FailedPrecondition, "NETWORK_NOT_ALLOWED"),
+        ("nowhere", Code::InvalidArgument, "UNKNOWN_NETWORK"),
+    ] {
+        let refused = update(&mut admin, &id, on(network), &["auto_wallet_networks"]).await.unwrap_err();
+        assert_eq!((refused.code(), reason(&refused).as_str()), (code, expected));
+        let domain = api::Domain {
+            organization_id: tenant.organization.id.to_string(),
+            name: "other".to_owned(),
+            environment: api::Environment::Sandbox.into(),
+            settings: Some(on(network)),
+            ..Default::default()
+        };
+        let request = api::CreateDomainRequest { domain: Some(domain), request_id: String::new() };
+        let refused = super::operator(&server).await.create_domain(request).await.unwrap_err();
+        assert_eq!((refused.code(), reason(&refused).as_str()), (code, expected));
+    }
 }
 
 async fn emails_cannot_be_made_unique_while_customers_share_one(server: TestServer) {
