@@ -142,8 +142,16 @@ pub struct Transaction {
 
 impl Transaction {
     /// What a balance is kept of.
-    fn account(&self) -> Account {
+    #[must_use]
+    pub fn account(&self) -> Account {
         Account { wallet: self.wallet_id, network: self.network, token: self.token.clone() }
+    }
+
+    /// What it adds to the balance, once it is confirmed.
+    #[must_use]
+    pub fn add(&self) -> Add {
+        let (kind, amount) = (self.kind, self.amount);
+        Add { account: self.account(), kind, amount, undo: false, never_below_zero: false }
     }
 }
 
@@ -368,13 +376,7 @@ fn fit(new: &NewTransaction, wallet: &Wallet) -> Result<Fits> {
 }
 
 fn add(transaction: &Transaction, wallet: &Wallet, undo: bool) -> Add {
-    Add {
-        account: transaction.account(),
-        kind: transaction.kind,
-        amount: transaction.amount,
-        undo,
-        never_below_zero: wallet.kind == WalletKind::Ledger,
-    }
+    Add { undo, never_below_zero: wallet.kind == WalletKind::Ledger, ..transaction.add() }
 }
 
 /// Says what became of a transaction: PENDING goes to CONFIRMED or FAILED; CONFIRMED goes to FAILED on a reorganisation,

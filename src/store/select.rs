@@ -53,6 +53,11 @@ impl Select {
         let _ = write!(self.text, " ORDER BY {columns}");
     }
 
+    /// At most so many.
+    pub(super) fn limited(&mut self, limit: &str) {
+        let _ = write!(self.text, " LIMIT {limit}");
+    }
+
     /// The places of several values, in parentheses.
     pub(super) fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> String {
         let places: Vec<_> = values.into_iter().map(|it| self.bind(it)).collect();

@@ -123,7 +123,8 @@ impl Store {
         let mut select = Select::new("t.address", "addresses");
         select.equals("wallet_id", wallet.as_uuid());
         select.equals("network", network.as_str());
-        select.ordered("t.create_us, t.id LIMIT 1");
+        select.ordered("t.create_us, t.id");
+        select.limited("1");
         let rows: Vec<(String,)> = self.scan(select).await?;
         Ok(rows.into_iter().next().map(|it| it.0))
     }
@@ -177,7 +178,7 @@ impl Store {
     }
 
     /// What a select of bodies finds.
-    async fn listed<T>(&self, table: Table, select: Select) -> Result<Vec<T>>
+    pub(super) async fn listed<T>(&self, table: Table, select: Select) -> Result<Vec<T>>
     where
         T: TryFrom<Resource, Error = Error>,
     {
