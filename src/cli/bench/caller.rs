@@ -21,7 +21,7 @@ pub(super) struct Caller {
 }
 
 /// What a server is expected to answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answers {
     /// What it was asked for.
     Asked,
@@ -47,6 +47,11 @@ impl Caller {
             Operation::Get => self.get().await,
             Operation::Create => self.create().await,
             Operation::BatchResolve => self.batch_resolve().await,
+            // Of the bare server's calls the one that is like it: it has no wallets.
+            Operation::CreateWallet if self.answers == Answers::Fixed => self.create().await,
+            Operation::LookupAddress if self.answers == Answers::Fixed => self.get().await,
+            Operation::CreateWallet => self.create_wallet().await,
+            Operation::LookupAddress => self.lookup_address().await,
         }
     }
 
@@ -80,6 +85,21 @@ impl Caller {
             self.answers.check(alias, bare::ALIAS, &resolution.payment_address)?;
         }
         Ok(())
+    }
+
+    async fn create_wallet(&mut self) -> anyhow::Result<()> {
+        let request = self.population.new_wallet(&mut self.rng);
+        let customer = request.customer_id.clone();
+        let wallet = self.client.create_wallet(request).await?;
+        ensure!(wallet.customer_id == customer, "created a wallet of somebody else");
+        ensure!(wallet.addresses.len() == 1, "created a wallet with {} addresses", wallet.addresses.len());
+        Ok(())
+    }
+
+    async fn lookup_address(&mut self) -> anyhow::Result<()> {
+        let known = self.population.known(&mut self.rng);
+        let found = self.client.lookup_address(known.address()).await?;
+        self.answers.check(&known.id, bare::CUSTOMER_ID, &found)
     }
 }
 

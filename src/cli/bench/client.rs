@@ -11,15 +11,19 @@ use super::population::alias;
 use crate::api::batch_resolve_customers_result::Result as BatchResult;
 use crate::api::customer_service_client::CustomerServiceClient;
 use crate::api::get_customer_request::Key;
+use crate::api::link_wallet_request::Chain;
+use crate::api::wallet_service_client::WalletServiceClient;
 use crate::api::{
-    BatchResolveCustomersRequest, CreateCustomerRequest, Customer, GetCustomerRequest, ListCustomersRequest,
-    Resolution, ResolveCustomerRequest,
+    BatchResolveCustomersRequest, CreateCustomerRequest, CreateWalletRequest, Customer, GetCustomerRequest,
+    LinkWalletRequest, ListCustomersRequest, LookupAddressRequest, Resolution, ResolveCustomerRequest,
+    Wallet,
 };
 
 /// One HTTP/2 connection. A clone shares it.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     grpc: CustomerServiceClient<Channel>,
+    wallets: WalletServiceClient<Channel>,
     authorization: MetadataValue<Ascii>,
 }
 
@@ -28,10 +32,13 @@ impl Client {
     pub(super) fn connect(address: &str, key: &str, count: usize) -> anyhow::Result<Vec<Self>> {
         let authorization = format!("Bearer {key}").parse().context("the key is not ASCII")?;
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
-        let connect = || CustomerServiceClient::new(endpoint.connect_lazy());
-        Ok((0..count)
-            .map(|_| Self { grpc: connect(), authorization: MetadataValue::clone(&authorization) })
-            .collect())
+        let connect = || {
+            let channel = endpoint.connect_lazy();
+            let (grpc, wallets) =
+                (CustomerServiceClient::new(channel.clone()), WalletServiceClient::new(channel));
+            Self { grpc, wallets, authorization: MetadataValue::clone(&authorization) }
+        };
+        Ok((0..count).map(|_| connect()).collect())
     }
 
     /// How many customers there are that are not deleted.
@@ -99,6 +106,29 @@ impl Client {
             None => anyhow::bail!("in a batch: neither resolution nor error"),
         };
         answer.into_inner().results.into_iter().map(|it| resolution(it.result)).collect()
+    }
+
+    /// `CreateWallet`.
+    pub(super) async fn create_wallet(&mut self, message: CreateWalletRequest) -> anyhow::Result<Wallet> {
+        let answer = self.wallets.create_wallet(self.request(message)).await.map_err(explain)?;
+        answer.into_inner().wallet.context("an answer without a wallet")
+    }
+
+    /// Links an address on Ethereum to a customer, unless it is linked already.
+    pub(super) async fn link(&mut self, customer_id: String, address: String) -> anyhow::Result<()> {
+        let chain = Some(Chain::Network("ethereum".to_owned()));
+        let message = LinkWalletRequest { customer_id, chain, address, ..LinkWalletRequest::default() };
+        match self.wallets.link_wallet(self.request(message)).await {
+            Err(status) if status.code() != Code::AlreadyExists => Err(explain(status)),
+            _ => Ok(()),
+        }
+    }
+
+    /// `LookupAddress` on any network: the id of the customer.
+    pub(super) async fn lookup_address(&mut self, address: String) -> anyhow::Result<String> {
+        let message = LookupAddressRequest { address, ..LookupAddressRequest::default() };
+        let answer = self.wallets.lookup_address(self.request(message)).await.map_err(explain)?;
+        Ok(answer.into_inner().customer_id)
     }
 
     fn request<T>(&self, message: T) -> Request<T> {

@@ -19,6 +19,10 @@ pub(super) enum Operation {
     Create,
     /// `BatchResolveCustomers` of [`BATCH`] random aliases.
     BatchResolve,
+    /// `CreateWallet` on Ethereum, for a random customer, with request id.
+    CreateWallet,
+    /// `LookupAddress` of a random linked address.
+    LookupAddress,
 }
 
 impl Operation {
@@ -29,6 +33,8 @@ impl Operation {
             Self::Get => "get",
             Self::Create => "create",
             Self::BatchResolve => "batch-resolve",
+            Self::CreateWallet => "create-wallet",
+            Self::LookupAddress => "lookup-address",
         }
     }
 
@@ -37,9 +43,10 @@ impl Operation {
         match (self, kind) {
             (Self::Resolve, Kind::Sqlite) => Aim::Ratio(0.70),
             (Self::Resolve, Kind::Postgres) => Aim::Ratio(0.55),
-            (Self::Get, Kind::Sqlite) => Aim::Ratio(0.65),
-            (Self::Get, Kind::Postgres) => Aim::Ratio(0.50),
+            (Self::Get | Self::LookupAddress, Kind::Sqlite) => Aim::Ratio(0.65),
+            (Self::Get | Self::LookupAddress, Kind::Postgres) => Aim::Ratio(0.50),
             (Self::Create, _) => Aim::Ratio(0.25),
+            (Self::CreateWallet, _) => Aim::Ratio(0.10),
             (Self::BatchResolve, Kind::Sqlite) => Aim::Rate(200_000),
             (Self::BatchResolve, Kind::Postgres) => Aim::Rate(150_000),
         }

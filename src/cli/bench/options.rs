@@ -42,6 +42,10 @@ pub(super) enum Phase {
     Create,
     /// `BatchResolveCustomers` of 100 random aliases.
     BatchResolve,
+    /// `CreateWallet` on Ethereum for random customers.
+    CreateWallet,
+    /// `LookupAddress` of random addresses, one of each customer that is asked for.
+    LookupAddress,
     /// Latency at half of the peak load, for resolve and for create.
     Latency,
 }

@@ -1,6 +1,7 @@
 //! The customers that a benchmark works with. All that is theirs follows from a number, but their ids.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use anyhow::ensure;
 use rand::Rng;
@@ -9,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::client::Client;
 use super::operation::BATCH;
-use crate::api::{CreateCustomerRequest, Customer};
+use crate::api::{CreateCustomerRequest, CreateWalletRequest, Customer};
 
 /// How many ids are remembered: enough to be as random as all of them, at a few megabytes.
 const SAMPLE: usize = 100_000;
@@ -32,6 +33,14 @@ pub(super) struct Known {
     pub id: String,
     /// Its alias.
     pub alias: String,
+    number: u64,
+}
+
+impl Known {
+    /// The address that is linked to it to be looked up.
+    pub(super) fn address(&self) -> String {
+        format!("0xbe0c{:036x}", self.number)
+    }
 }
 
 impl Population {
@@ -63,6 +72,35 @@ impl Population {
         &self.known[rng.random_range(0..self.known.len())]
     }
 
+    /// A wallet for one whose id is known, in no other run.
+    pub(super) fn new_wallet(&self, rng: &mut SmallRng) -> CreateWalletRequest {
+        let n = self.created.fetch_add(1, Ordering::Relaxed);
+        CreateWalletRequest {
+            customer_id: self.known(rng).id.clone(),
+            networks: vec!["ethereum".to_owned()],
+            request_id: format!("bench-{:08x}-{n}", self.tag),
+        }
+    }
+
+    /// Links an address to everyone whose id is known.
+    pub(super) async fn link(self: &Arc<Self>, clients: &[Client], in_flight: usize) -> anyhow::Result<()> {
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut writers = JoinSet::new();
+        for client in clients.iter().flat_map(|client| std::iter::repeat_n(client, in_flight)) {
+            let (mut client, next, population) = (client.clone(), Arc::clone(&next), Arc::clone(self));
+            writers.spawn(async move {
+                while let Some(known) = population.known.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    client.link(known.id.clone(), known.address()).await?;
+                }
+                anyhow::Ok(())
+            });
+        }
+        while let Some(written) = writers.join_next().await {
+            written??;
+        }
+        Ok(())
+    }
+
     /// One that does not exist yet, in no database and no other run.
     pub(super) fn new_customer(&self) -> CreateCustomerRequest {
         new_customer(self.tag, self.created.fetch_add(1, Ordering::Relaxed))
@@ -72,10 +110,13 @@ impl Population {
 async fn learn(mut client: Client, size: u64, batches: usize) -> anyhow::Result<Vec<Known>> {
     let mut known = Vec::with_capacity(batches * BATCH);
     for _ in 0..batches {
-        let aliases: Vec<_> = (0..BATCH).map(|_| alias(rand::random_range(0..size))).collect();
-        for (alias, resolution) in aliases.iter().zip(client.batch_resolve(aliases.clone()).await?) {
-            known.push(Known { id: resolution.customer_id, alias: alias.clone() });
-        }
+        let numbers: Vec<_> = (0..BATCH).map(|_| rand::random_range(0..size)).collect();
+        let resolutions = client.batch_resolve(numbers.iter().copied().map(alias).collect()).await?;
+        known.extend(numbers.into_iter().zip(resolutions).map(|(number, it)| Known {
+            id: it.customer_id,
+            alias: alias(number),
+            number,
+        }));
     }
     Ok(known)
 }

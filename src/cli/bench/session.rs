@@ -40,9 +40,10 @@ pub(super) async fn measure(
     };
     // The same key for both: a call to the bare server is not to be a byte shorter.
     let others = Client::connect(&bare.address, &key, options.connections())?;
-    let purser = target(server.pid, clients, Answers::Asked);
+    let purser = target(server.pid, clients.clone(), Answers::Asked);
     let bare = target(bare.pid, others, Answers::Fixed);
-    Session { options, database, purser, bare, report, peaks: Vec::new() }.run().await?;
+    let peaks = Vec::new();
+    Session { options, database, population, clients, purser, bare, report, peaks }.run().await?;
 
     let memory = process::memory(server.pid);
     report.served.push(Served { database: database.label.clone(), start, memory });
@@ -59,6 +60,8 @@ async fn fill(options: &Options, database: &Database) -> anyhow::Result<()> {
 struct Session<'a> {
     options: &'a Options,
     database: &'a Database,
+    population: Arc<Population>,
+    clients: Vec<Client>,
     purser: Target,
     bare: Target,
     report: &'a mut Report,
@@ -79,6 +82,14 @@ impl Session<'_> {
         }
         if self.options.wants(Phase::BatchResolve) {
             self.batches().await?;
+        }
+        if self.options.wants(Phase::CreateWallet) {
+            self.compare(Operation::CreateWallet).await?;
+        }
+        if self.options.wants(Phase::LookupAddress) {
+            self.say("addresses to look up");
+            self.population.link(&self.clients, self.options.in_flight()).await?;
+            self.compare(Operation::LookupAddress).await?;
         }
         if self.options.wants(Phase::Latency) {
             self.half_load(Operation::Resolve).await?;

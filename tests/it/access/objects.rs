@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use purser::app::{CustomerTarget, NewApiKey};
+use purser::app::{CustomerTarget, NewApiKey, WalletTarget};
 use purser::clock;
 use purser::domain::{
-    Alias, ApiKeyId, CustomerId, CustomerKey, Domain, DomainId, Email, Environment, ExternalId, NewCustomer,
-    OrganizationId, Profile, Scope,
+    Alias, ApiKeyId, CustomerId, CustomerKey, Domain, DomainId, Email, Environment, ExternalId, Network,
+    NewCustomer, NewTransaction, OrganizationId, Profile, Scope, Text, TransactionId, TransactionStatus,
+    TransactionType, Wallet, WalletId, WalletStatus,
 };
 
 use super::table::Kind;
@@ -22,7 +23,7 @@ pub enum Whose {
     Others,
     /// Nowhere, by names that would be in `home`.
     Absent,
-    /// In `home`, and deleted; of a key, revoked.
+    /// In `home`, and deleted; of a key, revoked; of a wallet, removed.
     Deleted,
     /// In `globex`, and deleted.
     OthersDeleted,
@@ -43,16 +44,34 @@ impl Whose {
         ];
         match kind {
             Kind::Nothing => &ALL[..1],
-            Kind::Organization | Kind::Domain => &ALL[..3],
-            Kind::Customer | Kind::DomainKey | Kind::OrganizationKey | Kind::OperatorKey => ALL,
+            Kind::Organization | Kind::Domain | Kind::Transaction => &ALL[..3],
+            Kind::Customer
+            | Kind::ExternalWallet
+            | Kind::ManagedWallet
+            | Kind::FrozenWallet
+            | Kind::LedgerWallet
+            | Kind::DomainKey
+            | Kind::OrganizationKey
+            | Kind::OperatorKey => ALL,
         }
+    }
+
+    const fn is_there(self) -> bool {
+        !matches!(self, Self::Absent | Self::OthersAbsent | Self::Nowhere)
+    }
+
+    const fn is_deleted(self) -> bool {
+        matches!(self, Self::Deleted | Self::OthersDeleted)
     }
 }
 
 impl World {
     /// A request with what an object is known by in its places. The object is new, but for organizations and domains.
     pub async fn fill(&self, json: &str, kind: Kind, whose: Whose) -> String {
-        let mut filled = json.replace("{fresh}", &format!("fresh-{}", self.next()));
+        let mut filled = json
+            .replace("{fresh}", &format!("fresh-{}", self.next()))
+            .replace("{fresh_address}", &self.fresh_address())
+            .replace("{home_wallet}", &self.home_wallet);
         for (place, value) in self.object(kind, whose).await {
             filled = filled.replace(place, &value);
         }
@@ -76,6 +95,10 @@ impl World {
                 ("{domain_name}", domain.map_or("nowhere", |it| it.name.as_str()).to_owned()),
             ],
             Kind::Customer => self.customer(whose).await,
+            Kind::ExternalWallet | Kind::ManagedWallet | Kind::FrozenWallet | Kind::LedgerWallet => {
+                self.wallet(kind, whose).await
+            }
+            Kind::Transaction => self.transaction(whose).await,
             Kind::DomainKey | Kind::OrganizationKey | Kind::OperatorKey => {
                 let id = match domain {
                     Some(domain) => self.api_key(kind, domain, whose).await,
@@ -88,15 +111,10 @@ impl World {
 
     async fn customer(&self, whose: Whose) -> Vec<(&'static str, String)> {
         let name = format!("c{}", self.next());
-        let named = match whose {
-            Whose::Own | Whose::Absent | Whose::Deleted => Some(&self.home),
-            Whose::Others | Whose::OthersDeleted | Whose::OthersAbsent => Some(&self.globex),
-            Whose::Nowhere => None,
-        };
+        let named = self.named(whose);
         let alias = format!("{name}@{}", named.map_or("nowhere", |it| it.name.as_str()));
         let email = format!("{name}@example.com");
-        let is_there = !matches!(whose, Whose::Absent | Whose::OthersAbsent | Whose::Nowhere);
-        let id = match named.filter(|_| is_there) {
+        let id = match named.filter(|_| whose.is_there()) {
             Some(domain) => {
                 let profile = Profile {
                     payment_address: Some(Alias::try_from(alias.clone()).unwrap()),
@@ -109,7 +127,7 @@ impl World {
                 let app = &self.server.app;
                 let made = app.create_customer(&operator(), Some(domain.id), new, None).await.unwrap();
                 let id = made.value.customer.id;
-                if matches!(whose, Whose::Deleted | Whose::OthersDeleted) {
+                if whose.is_deleted() {
                     let target = CustomerTarget { key: CustomerKey::Id(id), domain: None, etag: None };
                     app.soft_delete_customer(&operator(), target, None).await.unwrap();
                 }
@@ -127,6 +145,126 @@ impl World {
         ]
     }
 
+    /// A wallet of a customer of its own, so that no two meet in a name. A frozen one is managed.
+    async fn wallet(&self, kind: Kind, whose: Whose) -> Vec<(&'static str, String)> {
+        let named = self.named(whose);
+        let mut address = self.fresh_address();
+        let (id, customer_id) = match named.filter(|_| whose.is_there()) {
+            Some(domain) => {
+                let wallet = match kind {
+                    Kind::ExternalWallet => self.link(domain, &address).await,
+                    Kind::LedgerWallet => {
+                        let wallet = self.open_ledger(domain).await;
+                        self.credit(&wallet, TransactionStatus::Confirmed, "").await;
+                        wallet
+                    }
+                    _ => self.make_wallet(domain, kind == Kind::FrozenWallet).await,
+                };
+                if let Some(own) = wallet.addresses.first() {
+                    address.clone_from(&own.address);
+                }
+                if whose.is_deleted() {
+                    let target = WalletTarget { id: wallet.id, etag: None };
+                    self.server.app.remove_wallet(&operator(), target, line(""), None).await.unwrap();
+                }
+                (wallet.id, wallet.customer_id)
+            }
+            None => (WalletId::from_uuid(uuid()), CustomerId::from_uuid(uuid())),
+        };
+        vec![
+            ("{wallet}", id.to_string()),
+            ("{customer}", customer_id.to_string()),
+            ("{address}", address),
+            ("{domain}", named.map_or(DomainId::from_uuid(uuid()), |it| it.id).to_string()),
+        ]
+    }
+
+    /// A transaction that may still become anything.
+    async fn transaction(&self, whose: Whose) -> Vec<(&'static str, String)> {
+        let reference = format!("r{}", self.next());
+        let named = self.named(whose);
+        let (id, wallet_id) = match named.filter(|_| whose.is_there()) {
+            Some(domain) => {
+                let wallet = self.open_ledger(domain).await;
+                (self.credit(&wallet, TransactionStatus::Pending, &reference).await, wallet.id)
+            }
+            None => (TransactionId::from_uuid(uuid()), WalletId::from_uuid(uuid())),
+        };
+        vec![
+            ("{transaction}", id.to_string()),
+            ("{reference}", reference),
+            ("{wallet}", wallet_id.to_string()),
+            ("{domain}", named.map_or(DomainId::from_uuid(uuid()), |it| it.id).to_string()),
+        ]
+    }
+
+    pub async fn customer_of(&self, domain: &Domain) -> CustomerId {
+        let new = NewCustomer { profile: Profile::default(), status: None };
+        let app = &self.server.app;
+        let made = app.create_customer(&operator(), Some(domain.id), new, None).await.unwrap();
+        made.value.customer.id
+    }
+
+    pub async fn link(&self, domain: &Domain, address: &str) -> Wallet {
+        let (app, customer) = (&self.server.app, self.customer_of(domain).await);
+        let linked = app.link_wallet(&operator(), customer, Network::Ethereum, address, None).await;
+        self.noted(linked.unwrap().value)
+    }
+
+    async fn make_wallet(&self, domain: &Domain, frozen: bool) -> Wallet {
+        let (app, customer) = (&self.server.app, self.customer_of(domain).await);
+        let made = app.create_wallet(&operator(), customer, vec![Network::Ethereum], None).await;
+        let wallet = self.noted(made.unwrap().value);
+        if frozen {
+            let target = WalletTarget { id: wallet.id, etag: None };
+            let status = WalletStatus::Frozen;
+            app.set_wallet_status(&operator(), target, status, line(""), None).await.unwrap();
+        }
+        wallet
+    }
+
+    async fn open_ledger(&self, domain: &Domain) -> Wallet {
+        let (app, customer) = (&self.server.app, self.customer_of(domain).await);
+        let currency = "EUR".to_owned().try_into().unwrap();
+        let made = app.create_ledger_wallet(&operator(), customer, currency, None).await;
+        self.noted(made.unwrap().value)
+    }
+
+    /// Five euros for a ledger wallet.
+    async fn credit(&self, wallet: &Wallet, status: TransactionStatus, reference: &str) -> TransactionId {
+        let new = NewTransaction {
+            wallet_id: wallet.id,
+            reference: (!reference.is_empty()).then(|| reference.to_owned().try_into().unwrap()),
+            network: None,
+            address: String::new(),
+            kind: TransactionType::Credit,
+            status,
+            token: String::new(),
+            amount: "5".to_owned(),
+            tx_hash: String::new(),
+            log_index: 0,
+            block_height: 0,
+            from_address: String::new(),
+            to_address: String::new(),
+            description: Text::default(),
+        };
+        self.server.app.record_transaction(&operator(), new, None).await.unwrap().value.id
+    }
+
+    /// An address on EVM networks that nobody has.
+    pub fn fresh_address(&self) -> String {
+        format!("0x{:040x}", 0xace_0000_0000_u64 + u64::from(self.next()))
+    }
+
+    /// The domain whose names an object has, there or not.
+    const fn named(&self, whose: Whose) -> Option<&Domain> {
+        match whose {
+            Whose::Own | Whose::Absent | Whose::Deleted => Some(&self.home),
+            Whose::Others | Whose::OthersDeleted | Whose::OthersAbsent => Some(&self.globex),
+            Whose::Nowhere => None,
+        }
+    }
+
     /// A key with the scope that keys are administered with, and no other.
     async fn api_key(&self, kind: Kind, domain: &Domain, whose: Whose) -> ApiKeyId {
         let scopes = [Scope::Admin].into_iter().collect();
@@ -141,7 +279,7 @@ impl World {
         };
         let app = &self.server.app;
         let id = app.create_api_key(&operator(), new, None).await.unwrap().value.0.id;
-        if matches!(whose, Whose::Deleted | Whose::OthersDeleted) {
+        if whose.is_deleted() {
             app.revoke_api_key(&operator(), id, None).await.unwrap();
         }
         id

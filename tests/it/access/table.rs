@@ -8,12 +8,23 @@ pub enum Kind {
     Organization,
     Domain,
     Customer,
+    /// Of somebody's own address, linked on Ethereum.
+    ExternalWallet,
+    /// With an address of ours on Ethereum.
+    ManagedWallet,
+    /// A managed one, frozen.
+    FrozenWallet,
+    /// Of five euros.
+    LedgerWallet,
+    /// A pending one of a ledger wallet.
+    Transaction,
     DomainKey,
     OrganizationKey,
     OperatorKey,
 }
 
-/// A request of a method. `{…}` stands for what the object is known by; `{fresh}` for a name that nobody has.
+/// A request of a method. `{…}` stands for what the object is known by; `{fresh}` for a name and `{fresh_address}` for an
+/// address that nobody has; `{home_wallet}` for an external wallet of `home`, whomever the request is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     pub method: &'static str,
@@ -26,7 +37,10 @@ const fn row(method: &'static str, how: &'static str, kind: Kind, json: &'static
     Row { method, how, kind, json }
 }
 
-use Kind::{Customer, Domain, DomainKey, Nothing, OperatorKey, Organization, OrganizationKey};
+use Kind::{
+    Customer, Domain, DomainKey, ExternalWallet, FrozenWallet, LedgerWallet, ManagedWallet, Nothing,
+    OperatorKey, Organization, OrganizationKey, Transaction,
+};
 
 /// Every method, at least once.
 pub const ROWS: &[Row] = &[
@@ -126,6 +140,139 @@ pub const ROWS: &[Row] = &[
     row("RevokeApiKey", "of a domain", DomainKey, r#"{"id": "{key}"}"#),
     row("RevokeApiKey", "of an organization", OrganizationKey, r#"{"id": "{key}"}"#),
     row("RevokeApiKey", "of operators", OperatorKey, r#"{"id": "{key}"}"#),
+    row(
+        "RegisterExtendedKey",
+        "of a domain",
+        Domain,
+        r#"{"domain_id": "{domain}", "scheme": "bitcoin", "extended_key": "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"}"#,
+    ),
+    row(
+        "RegisterExtendedKey",
+        "without domain_id",
+        Nothing,
+        r#"{"scheme": "bitcoin", "extended_key": "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"}"#,
+    ),
+    row(
+        "UploadAddressPool",
+        "of a domain",
+        Domain,
+        r#"{"domain_id": "{domain}", "scheme": "solana", "addresses": ["Vote111111111111111111111111111111111111111"]}"#,
+    ),
+    row(
+        "UploadAddressPool",
+        "without domain_id",
+        Nothing,
+        r#"{"scheme": "solana", "addresses": ["Vote111111111111111111111111111111111111111"]}"#,
+    ),
+    row(
+        "CreateWallet",
+        "of a customer",
+        Customer,
+        r#"{"customer_id": "{customer}", "networks": ["ethereum"]}"#,
+    ),
+    row(
+        "CreateLedgerWallet",
+        "of a customer",
+        Customer,
+        r#"{"customer_id": "{customer}", "currency": "EUR"}"#,
+    ),
+    row(
+        "LinkWallet",
+        "by network",
+        Customer,
+        r#"{"customer_id": "{customer}", "network": "ethereum", "address": "{fresh_address}"}"#,
+    ),
+    row(
+        "LinkWallet",
+        "by chain_id",
+        Customer,
+        r#"{"customer_id": "{customer}", "chain_id": "1", "address": "{fresh_address}"}"#,
+    ),
+    row("GetWallet", "by id", ExternalWallet, r#"{"id": "{wallet}"}"#),
+    row(
+        "GetWallet",
+        "by address",
+        ExternalWallet,
+        r#"{"address": {"network": "ethereum", "address": "{address}"}, "domain_id": "{domain}"}"#,
+    ),
+    row(
+        "GetWallet",
+        "by address without domain_id",
+        ExternalWallet,
+        r#"{"address": {"network": "ethereum", "address": "{address}"}}"#,
+    ),
+    row("ListWallets", "of a customer", Customer, r#"{"customer_id": "{customer}"}"#),
+    row("ListWallets", "of a customer with a wallet", ExternalWallet, r#"{"customer_id": "{customer}"}"#),
+    row("ListWallets", "of domain_id", Domain, r#"{"domain_id": "{domain}"}"#),
+    row("ListWallets", "without a domain", Nothing, "{}"),
+    row(
+        "LookupAddress",
+        "on a network",
+        ExternalWallet,
+        r#"{"address": "{address}", "network": "ethereum", "domain_id": "{domain}"}"#,
+    ),
+    row(
+        "LookupAddress",
+        "on any network",
+        ExternalWallet,
+        r#"{"address": "{address}", "domain_id": "{domain}"}"#,
+    ),
+    row("LookupAddress", "without domain_id", ExternalWallet, r#"{"address": "{address}"}"#),
+    row("CreateAddress", "", ManagedWallet, r#"{"wallet_id": "{wallet}", "network": "ethereum"}"#),
+    row("ListAddresses", "", ExternalWallet, r#"{"wallet_id": "{wallet}"}"#),
+    row("FreezeWallet", "by id", ExternalWallet, r#"{"id": "{wallet}"}"#),
+    row("UnfreezeWallet", "by id", FrozenWallet, r#"{"id": "{wallet}"}"#),
+    row("RemoveWallet", "by id", ExternalWallet, r#"{"id": "{wallet}"}"#),
+    row(
+        "RecordAuthorization",
+        "",
+        ExternalWallet,
+        r#"{"wallet_id": "{wallet}", "authorization": {"type": "AUTHORIZATION_TYPE_NATIVE"}}"#,
+    ),
+    row(
+        "ValidateAddress",
+        "",
+        Nothing,
+        r#"{"network": "ethereum", "address": "0x00000000000000000000000000000000000000aa"}"#,
+    ),
+    row("ListNetworks", "", Nothing, "{}"),
+    row("GetBalances", "by the ledger", LedgerWallet, r#"{"wallet_id": "{wallet}"}"#),
+    row(
+        "GetBalances",
+        "by the chain",
+        ExternalWallet,
+        r#"{"wallet_id": "{wallet}", "source": "BALANCE_SOURCE_CHAIN"}"#,
+    ),
+    row(
+        "RecordTransaction",
+        "of an external wallet",
+        ExternalWallet,
+        r#"{"transaction": {"wallet_id": "{wallet}", "network": "ethereum", "type": "TRANSACTION_TYPE_DEPOSIT", "token": "ETH", "amount": "1"}}"#,
+    ),
+    row(
+        "RecordTransaction",
+        "of a ledger wallet",
+        LedgerWallet,
+        r#"{"transaction": {"wallet_id": "{wallet}", "type": "TRANSACTION_TYPE_DEBIT", "amount": "1", "status": "TRANSACTION_STATUS_CONFIRMED"}}"#,
+    ),
+    row(
+        "UpdateTransactionStatus",
+        "by id",
+        Transaction,
+        r#"{"id": "{transaction}", "status": "TRANSACTION_STATUS_CONFIRMED"}"#,
+    ),
+    row("GetTransaction", "by id", Transaction, r#"{"id": "{transaction}"}"#),
+    row(
+        "GetTransaction",
+        "by reference",
+        Transaction,
+        r#"{"reference": "{reference}", "domain_id": "{domain}"}"#,
+    ),
+    row("GetTransaction", "by reference without domain_id", Transaction, r#"{"reference": "{reference}"}"#),
+    row("ListTransactions", "of a wallet", LedgerWallet, r#"{"wallet_id": "{wallet}"}"#),
+    row("ListTransactions", "of a customer", Customer, r#"{"customer_id": "{customer}"}"#),
+    row("ListTransactions", "of a customer with a wallet", LedgerWallet, r#"{"customer_id": "{customer}"}"#),
+    row("CheckRecoverability", "", ManagedWallet, r#"{"wallet_id": "{wallet}"}"#),
 ];
 
 /// Requests whose answer would tell of an object if anything but its absence were looked at first: its version, its
@@ -187,5 +334,227 @@ pub const CURIOUS: &[Row] = &[
         "unique_email",
         Domain,
         r#"{"id": "{domain}", "settings": {"unique_email": true}, "update_mask": "uniqueEmail"}"#,
+    ),
+    row("FreezeWallet", "with a stale etag", ExternalWallet, r#"{"id": "{wallet}", "etag": "v999"}"#),
+    row("UnfreezeWallet", "with a stale etag", FrozenWallet, r#"{"id": "{wallet}", "etag": "v999"}"#),
+    row("RemoveWallet", "with a stale etag", ExternalWallet, r#"{"id": "{wallet}", "etag": "v999"}"#),
+    row(
+        "FreezeWallet",
+        "as asked before",
+        ExternalWallet,
+        r#"{"id": "{wallet}", "request_id": "used-to-freeze"}"#,
+    ),
+    row(
+        "RemoveWallet",
+        "as asked before",
+        ExternalWallet,
+        r#"{"id": "{wallet}", "request_id": "used-to-remove"}"#,
+    ),
+    row(
+        "CreateWallet",
+        "as asked before",
+        Customer,
+        r#"{"customer_id": "{customer}", "networks": ["ethereum"], "request_id": "used-to-make"}"#,
+    ),
+    row(
+        "LinkWallet",
+        "as asked before",
+        Customer,
+        r#"{"customer_id": "{customer}", "network": "ethereum", "address": "{fresh_address}", "request_id": "used-to-link"}"#,
+    ),
+    row(
+        "CreateAddress",
+        "as asked before",
+        ManagedWallet,
+        r#"{"wallet_id": "{wallet}", "network": "ethereum", "request_id": "used-to-grow"}"#,
+    ),
+    row(
+        "RecordTransaction",
+        "as asked before",
+        LedgerWallet,
+        r#"{"transaction": {"wallet_id": "{wallet}", "type": "TRANSACTION_TYPE_CREDIT", "amount": "1"}, "request_id": "used-to-record"}"#,
+    ),
+    row(
+        "UpdateTransactionStatus",
+        "as asked before",
+        Transaction,
+        r#"{"id": "{transaction}", "status": "TRANSACTION_STATUS_FAILED", "request_id": "used-to-update"}"#,
+    ),
+    row(
+        "CreateWallet",
+        "on a test network",
+        Customer,
+        r#"{"customer_id": "{customer}", "networks": ["sepolia"]}"#,
+    ),
+    row(
+        "CreateWallet",
+        "of an unknown network",
+        Customer,
+        r#"{"customer_id": "{customer}", "networks": ["nowhere"]}"#,
+    ),
+    row(
+        "CreateLedgerWallet",
+        "that is there",
+        LedgerWallet,
+        r#"{"customer_id": "{customer}", "currency": "EUR"}"#,
+    ),
+    row(
+        "LinkWallet",
+        "of an address that they have",
+        ExternalWallet,
+        r#"{"customer_id": "{customer}", "network": "ethereum", "address": "{address}"}"#,
+    ),
+    row(
+        "LinkWallet",
+        "on a test network",
+        Customer,
+        r#"{"customer_id": "{customer}", "network": "sepolia", "address": "{fresh_address}"}"#,
+    ),
+    row(
+        "GetWallet",
+        "by id in their domain",
+        ExternalWallet,
+        r#"{"id": "{wallet}", "domain_id": "{domain}"}"#,
+    ),
+    row(
+        "GetWallet",
+        "by address, managed",
+        ManagedWallet,
+        r#"{"address": {"network": "ethereum", "address": "{address}"}}"#,
+    ),
+    row("LookupAddress", "managed", ManagedWallet, r#"{"address": "{address}"}"#),
+    row(
+        "LookupAddress",
+        "on another network",
+        ExternalWallet,
+        r#"{"address": "{address}", "network": "polygon"}"#,
+    ),
+    row(
+        "ListWallets",
+        "of a customer in their domain",
+        ExternalWallet,
+        r#"{"customer_id": "{customer}", "domain_id": "{domain}"}"#,
+    ),
+    row(
+        "ListWallets",
+        "of a customer, with filters",
+        LedgerWallet,
+        r#"{"customer_id": "{customer}", "currency": "EUR", "statuses": ["WALLET_STATUS_REMOVED"]}"#,
+    ),
+    row("CreateAddress", "frozen", FrozenWallet, r#"{"wallet_id": "{wallet}", "network": "ethereum"}"#),
+    row(
+        "CreateAddress",
+        "of another kind",
+        LedgerWallet,
+        r#"{"wallet_id": "{wallet}", "network": "ethereum"}"#,
+    ),
+    row(
+        "CreateAddress",
+        "on a test network",
+        ManagedWallet,
+        r#"{"wallet_id": "{wallet}", "network": "sepolia"}"#,
+    ),
+    row(
+        "ListAddresses",
+        "with a filter",
+        ManagedWallet,
+        r#"{"wallet_id": "{wallet}", "networks": ["polygon"]}"#,
+    ),
+    row(
+        "RecordAuthorization",
+        "of another kind",
+        ManagedWallet,
+        r#"{"wallet_id": "{wallet}", "authorization": {"type": "AUTHORIZATION_TYPE_NATIVE"}}"#,
+    ),
+    row(
+        "RecordAuthorization",
+        "with a hash of another network",
+        ExternalWallet,
+        r#"{"wallet_id": "{wallet}", "authorization": {"type": "AUTHORIZATION_TYPE_NATIVE", "tx_hash": "0x"}}"#,
+    ),
+    row("RecordAuthorization", "of nothing", ExternalWallet, r#"{"wallet_id": "{wallet}"}"#),
+    row(
+        "GetBalances",
+        "of a wallet on no chain",
+        LedgerWallet,
+        r#"{"wallet_id": "{wallet}", "source": "BALANCE_SOURCE_CHAIN"}"#,
+    ),
+    row(
+        "RecordTransaction",
+        "frozen",
+        FrozenWallet,
+        r#"{"transaction": {"wallet_id": "{wallet}", "network": "ethereum", "type": "TRANSACTION_TYPE_WITHDRAWAL", "token": "ETH", "amount": "1"}}"#,
+    ),
+    row(
+        "RecordTransaction",
+        "of more than there is",
+        LedgerWallet,
+        r#"{"transaction": {"wallet_id": "{wallet}", "type": "TRANSACTION_TYPE_DEBIT", "amount": "9", "status": "TRANSACTION_STATUS_CONFIRMED"}}"#,
+    ),
+    row(
+        "RecordTransaction",
+        "of another currency, with too many decimals",
+        LedgerWallet,
+        r#"{"transaction": {"wallet_id": "{wallet}", "type": "TRANSACTION_TYPE_DEBIT", "token": "USD", "amount": "0.001"}}"#,
+    ),
+    row(
+        "RecordTransaction",
+        "on a network without an address",
+        ExternalWallet,
+        r#"{"transaction": {"wallet_id": "{wallet}", "network": "polygon", "type": "TRANSACTION_TYPE_DEPOSIT", "token": "POL", "amount": "1"}}"#,
+    ),
+    row(
+        "RecordTransaction",
+        "with a reference that is there",
+        Transaction,
+        r#"{"transaction": {"wallet_id": "{wallet}", "reference": "{reference}", "type": "TRANSACTION_TYPE_CREDIT", "amount": "1"}}"#,
+    ),
+    row(
+        "RecordTransaction",
+        "at the address of another wallet",
+        ExternalWallet,
+        r#"{"transaction": {"wallet_id": "{home_wallet}", "network": "ethereum", "address": "{address}", "type": "TRANSACTION_TYPE_DEPOSIT", "token": "ETH", "amount": "1"}}"#,
+    ),
+    row(
+        "UpdateTransactionStatus",
+        "off the edges",
+        Transaction,
+        r#"{"id": "{transaction}", "status": "TRANSACTION_STATUS_PENDING"}"#,
+    ),
+    row(
+        "UpdateTransactionStatus",
+        "with a height on no chain",
+        Transaction,
+        r#"{"id": "{transaction}", "status": "TRANSACTION_STATUS_CONFIRMED", "block_height": "1"}"#,
+    ),
+    row(
+        "GetTransaction",
+        "by id in their domain",
+        Transaction,
+        r#"{"id": "{transaction}", "domain_id": "{domain}"}"#,
+    ),
+    row(
+        "ListTransactions",
+        "with filters",
+        LedgerWallet,
+        r#"{"wallet_id": "{wallet}", "tokens": ["EUR"], "types": ["TRANSACTION_TYPE_CREDIT"]}"#,
+    ),
+    row(
+        "CheckRecoverability",
+        "of another kind",
+        ExternalWallet,
+        r#"{"wallet_id": "{wallet}", "gap_limit": 1}"#,
+    ),
+    row(
+        "RegisterExtendedKey",
+        "that is none",
+        Domain,
+        r#"{"domain_id": "{domain}", "scheme": "bitcoin", "extended_key": "zpub"}"#,
+    ),
+    row(
+        "UploadAddressPool",
+        "of no addresses",
+        Domain,
+        r#"{"domain_id": "{domain}", "scheme": "solana", "addresses": ["0x"]}"#,
     ),
 ];

@@ -1,12 +1,14 @@
 //! Two organizations and twelve ways to call.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 
 use purser::app::NewApiKey;
 use purser::clock;
 use purser::domain::{
     ApiKey, Domain, DomainSettings, DomainStatus, Environment, NewDomain, OrganizationId, Scope, Scopes,
+    Wallet,
 };
 use tonic::transport::Channel;
 
@@ -53,9 +55,13 @@ pub struct World {
     pub channel: Channel,
     pub home: Domain,
     pub globex: Domain,
+    /// An external wallet of `home`, for what else a request names beside it.
+    pub home_wallet: String,
     /// What the answers call them, and what the golden file does.
     pub names: HashMap<String, &'static str>,
     keys: HashMap<(Identity, Option<Scope>), String>,
+    /// The domain of each wallet, for what says its wallet and not its domain.
+    wallets: Mutex<HashMap<String, String>>,
     pub count: AtomicU32,
 }
 
@@ -99,7 +105,10 @@ impl World {
         ]);
         let channel = server.channel().await;
         let (home, globex, count) = (home.domain, globex.domain, AtomicU32::new(0));
-        Self { server, channel, home, globex, names, keys, count }
+        let (home_wallet, wallets) = (String::new(), Mutex::default());
+        let mut world = Self { server, channel, home, globex, home_wallet, names, keys, wallets, count };
+        world.home_wallet = world.link(&world.home, &world.fresh_address()).await.id.to_string();
+        world
     }
 
     pub fn key(&self, identity: Identity, scope: Scope) -> Option<&str> {
@@ -109,6 +118,13 @@ impl World {
             _ => (identity, None),
         };
         Some(&self.keys[&key])
+    }
+
+    /// The same wallet; what is listed of it can be told from now on.
+    pub fn noted(&self, wallet: Wallet) -> Wallet {
+        let mut wallets = self.wallets.lock().unwrap();
+        wallets.insert(wallet.id.to_string(), wallet.domain_id.to_string());
+        wallet
     }
 
     /// Puts back what a call may have done to the domains that all calls share.
@@ -128,8 +144,15 @@ impl World {
         let text = |name: &str| resource.get(name).and_then(serde_json::Value::as_str);
         let names = |id: Option<&str>| id.and_then(|it| self.names.get(it)).map(|it| (*it).to_owned());
         let id = text("id").unwrap_or_default();
+        if text("caip2").is_some() {
+            return Some("everybody".to_owned());
+        }
         if id.starts_with("dom_") || id.starts_with("org_") {
             return names(Some(id));
+        }
+        if let Some(wallet) = text("wallet_id") {
+            let domain = self.wallets.lock().unwrap().get(wallet).cloned();
+            return names(domain.as_deref());
         }
         match (text("domain_id"), text("organization_id"), text("environment")) {
             (None, None, _) => Some("operators".to_owned()),
