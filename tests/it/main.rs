@@ -41,6 +41,7 @@ mod lifecycle;
 mod lists;
 mod lists_pages;
 mod outage;
+mod peers;
 mod process;
 mod raw;
 mod rows;
