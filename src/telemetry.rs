@@ -65,5 +65,9 @@ fn describe() {
     );
     describe_histogram!("purser_committer_group_size", "Changes committed in one transaction.");
     describe_histogram!("purser_loader_batch_size", "Look-ups answered by one query, by kind.");
+    describe_gauge!(
+        "purser_address_pool_available",
+        "Addresses that a watch-only domain has left to give out, by domain; new wallets fail at 0."
+    );
     describe_gauge!("purser_pool_connections", "Connections to the database, by pool and state.");
 }

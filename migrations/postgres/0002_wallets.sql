@@ -67,6 +67,8 @@ CREATE TABLE key_sources (
     body      TEXT COLLATE "C" NOT NULL
 );
 
+CREATE INDEX key_sources_by_domain ON key_sources (domain_id);
+
 CREATE TABLE address_pool (
     source_id UUID             NOT NULL,
     position  BIGINT           NOT NULL,

@@ -67,6 +67,8 @@ CREATE TABLE key_sources (
     body      TEXT    NOT NULL
 ) STRICT;
 
+CREATE INDEX key_sources_by_domain ON key_sources (domain_id);
+
 CREATE TABLE address_pool (
     source_id BLOB    NOT NULL CHECK (length(source_id) = 16),
     position  INTEGER NOT NULL,

@@ -1,4 +1,5 @@
-//! Wallets that a domain's settings make by themselves: with a customer, or once their KYC is approved.
+//! A customer whose wallet is made with them: in a domain that gives each customer addresses at once, or when KYC is
+//! approved.
 //!
 //! Customer and wallet are one Change. The addresses are made before it is decided; where the settings change meanwhile,
 //! all begins again.
@@ -6,16 +7,13 @@
 use std::sync::Arc;
 
 use super::App;
-use super::keys::Grant;
+use super::grants::{Waiter, Wanted, to_its_end};
 use super::write::{Answer, Reload};
 use crate::clock;
 use crate::domain::{
-    Caller, Change, Context, Customer, CustomerId, Domain, Error, Member, Network, NewCustomer, RequestMark,
-    Result, WalletId, customer, wallet,
+    Caller, Change, Context, Customer, CustomerId, Domain, Granted, Member, Network, NewCustomer,
+    RequestMark, Result, WalletId, customer, wallet,
 };
-
-/// How often settings may change under one call.
-const TRIES: u32 = 4;
 
 impl App {
     /// Makes a customer and a wallet for them.
@@ -29,13 +27,12 @@ impl App {
         let (app, caller) = (self.clone(), caller.clone());
         let (named, id) = (domain.id, CustomerId::from_uuid(clock::new_uuid(clock::now_us())));
         let decide = move |domain: &Arc<Domain>, ctx: Context| customer::create(new.clone(), domain, id, ctx);
-        // To its end, whoever waits for it: an index that was used must not go back.
-        tokio::spawn(async move {
+        to_its_end(move |waiter| async move {
             let reload = || -> Reload<'_, _> { Box::pin(app.own_domain(named)) };
-            app.write_with_wallet(&caller, request, domain, Arc::clone, reload, decide).await
+            let plan = Plan { domain_of: Arc::clone, networks_of: wallet::at_once, decide };
+            app.write_with_wallet(&caller, &waiter, request, domain, reload, plan).await
         })
         .await
-        .map_err(Error::internal)?
     }
 
     /// Approves a customer, and makes the wallet that waited for it.
@@ -47,67 +44,56 @@ impl App {
         approve: impl Fn(&Member, Context) -> Result<Change> + Send + Sync + 'static,
     ) -> Result<Answer<Member>> {
         let (app, caller, id) = (self.clone(), caller.clone(), member.customer.id);
-        tokio::spawn(async move {
+        to_its_end(move |waiter| async move {
             let reload = || -> Reload<'_, _> { Box::pin(app.member(&caller, id)) };
-            let domain_of = |member: &Member| Arc::clone(&member.domain);
-            app.write_with_wallet(&caller, request, member, domain_of, reload, approve).await
+            let plan = Plan {
+                domain_of: |member: &Member| Arc::clone(&member.domain),
+                networks_of: |domain| &domain.settings.auto_wallet_networks,
+                decide: approve,
+            };
+            app.write_with_wallet(&caller, &waiter, request, member, reload, plan).await
         })
         .await
-        .map_err(Error::internal)?
     }
 
-    /// Decides and commits as [`App::write`] does, with a wallet for the customer whom the decision writes.
-    async fn write_with_wallet<'r, L: Send + Sync>(
+    async fn write_with_wallet<'r, L: Send + Sync, D>(
         &self,
         caller: &Caller,
+        waiter: &Waiter,
         request: Option<RequestMark>,
-        mut loaded: L,
-        domain_of: impl Fn(&L) -> Arc<Domain> + Send + Sync,
+        loaded: L,
         reload: impl Fn() -> Reload<'r, L> + Send + Sync,
-        decide: impl Fn(&L, Context) -> Result<Change> + Send + Sync,
-    ) -> Result<Answer<Member>> {
-        for _ in 0..TRIES {
-            let domain = domain_of(&loaded);
-            let networks = &domain.settings.auto_wallet_networks;
-            let ctx = Context { now_us: clock::now_us(), actor: caller.actor.clone(), request: None };
+        Plan { domain_of, networks_of, decide }: Plan<L, D>,
+    ) -> Result<Answer<Member>>
+    where
+        D: Fn(&L, Context) -> Result<Change> + Send + Sync,
+    {
+        let id = WalletId::from_uuid(clock::new_uuid(clock::now_us()));
+        let wanted = |loaded: &L| {
+            let domain = domain_of(loaded);
+            caller.may_change(&domain)?;
             // What will not be decided needs no address.
-            let refused = caller.may_change(&domain).and_then(|()| decide(&loaded, ctx)).err();
-            let granted = match refused {
-                Some(error) => Err(error),
-                None => self.grant(domain.id, networks, &[]).await,
-            };
-            let grant = match granted {
-                Ok(grant) => grant,
-                Err(error) => {
-                    let answer = self.replay_or(request.as_ref(), error).await?;
-                    return self.answer(answer, domain).await;
-                }
-            };
-            let with_wallet = |loaded: &L, ctx: Context| {
-                let domain = domain_of(loaded);
-                caller.may_change(&domain)?;
-                with_wallet(decide(loaded, ctx)?, &domain, networks, &grant)
-            };
-            let made =
-                self.write::<_, Customer>(caller, request.clone(), &mut loaded, &reload, with_wallet).await;
-            grant.settle(&made);
-            match made {
-                Err(Error::Contended) => {}
-                made => return self.answer(made?, domain_of(&loaded)).await,
-            }
-        }
-        Err(Error::Contended)
+            decide(loaded, Context { now_us: clock::now_us(), actor: caller.actor.clone(), request: None })?;
+            Ok(Wanted { domain: domain.id, networks: networks_of(&domain).to_vec(), shared_with: None })
+        };
+        let decide = |loaded: &L, granted: &[Granted], ctx: Context| {
+            let change = decide(loaded, ctx)?;
+            // Whoever is as they are to be already has had their wallet.
+            let written = change.writes.first().filter(|it| it.event.is_some() && !granted.is_empty());
+            let Some(customer) = written.map(|it| it.resource.clone()) else { return Ok(change) };
+            let member = Member { customer: customer.try_into()?, domain: domain_of(loaded) };
+            wallet::adding(change, &member, granted, id)
+        };
+        let (made, loaded) = self
+            .write_with_addresses::<_, Customer>(caller, waiter, request, loaded, reload, wanted, decide)
+            .await?;
+        self.answer(made, domain_of(&loaded)).await
     }
 }
 
-/// The Change that writes a customer, and a wallet for them in it.
-fn with_wallet(change: Change, domain: &Arc<Domain>, networks: &[Network], grant: &Grant) -> Result<Change> {
-    if domain.settings.auto_wallet_networks != networks {
-        return Err(Error::Contended);
-    }
-    let written = change.writes.first().map(|it| it.resource.clone());
-    let customer = written.ok_or_else(|| Error::internal("no customer was written"))?.try_into()?;
-    let member = Member { customer, domain: Arc::clone(domain) };
-    let id = WalletId::from_uuid(clock::new_uuid(clock::now_us()));
-    wallet::adding(change, &member, &grant.addresses, id)
+/// How a customer is written, and on which networks their wallet is to be.
+struct Plan<L, D> {
+    domain_of: fn(&L) -> Arc<Domain>,
+    networks_of: fn(&Domain) -> &[Network],
+    decide: D,
 }

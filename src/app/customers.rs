@@ -241,7 +241,11 @@ impl App {
 
     /// The customer, if approval is to make a wallet for them: their domain makes wallets, and they have none of those.
     async fn waits_for_wallet(&self, caller: &Caller, id: CustomerId) -> Result<Option<Member>> {
-        let Ok(member) = self.member(caller, id).await else { return Ok(None) };
+        let member = match self.member(caller, id).await {
+            Ok(member) => member,
+            Err(Error::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         if member.domain.settings.auto_wallet_networks.is_empty() {
             return Ok(None);
         }

@@ -1,52 +1,66 @@
-//! Indexes of derivation: each handed out once, ever.
+//! Indexes of derivation and places of pools: each handed out once, ever.
 //!
-//! They come from blocks that are reserved durably before any number of them is used. A number that was not used goes
-//! back. What a crash leaves behind is a gap of what was reserved and not used, and nothing worse.
+//! Indexes come from blocks that are reserved durably before any number of them is used, places one by one. A number that
+//! was not used goes back. What a crash leaves behind is a gap of what was reserved and not used, and nothing worse.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::{DomainId, Error, Result, Scheme};
+use crate::domain::{DomainId, Error, KeySourceId, Result, Scheme};
 use crate::store::Store;
 
-/// Hands out indexes.
+/// Hands out numbers.
 #[derive(Debug)]
 pub(super) struct Indexes {
     queue: mpsc::UnboundedSender<Ask>,
 }
 
-/// Of which domain, by which scheme.
-type Series = (DomainId, Scheme);
+/// What numbers are counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Series {
+    /// In which domain.
+    pub(super) domain: DomainId,
+    /// By which scheme.
+    pub(super) scheme: Scheme,
+    /// The pool in which they are places; none where they are indexes.
+    pub(super) pool: Option<KeySourceId>,
+}
 
 #[derive(Debug)]
 enum Ask {
     Take(Series, oneshot::Sender<Result<u32>>),
     GiveBack(Series, u32),
+    Close(oneshot::Sender<()>),
 }
 
-/// How many numbers a block has.
+/// How many numbers a block has. A standard wallet looks over a gap of 20, so it finds what comes after a lost block.
 const BLOCK: u32 = 16;
 
-/// A number in hand. Dropped, it goes back to be handed out to somebody else.
+/// A number in hand. Dropped, it goes back to be handed out to somebody else, unless it is kept.
 #[derive(Debug)]
 pub(super) struct Lease {
     pub(super) index: u32,
     series: Series,
     queue: mpsc::UnboundedSender<Ask>,
-    used: bool,
+    kept: bool,
 }
 
 impl Lease {
-    /// Keeps it from going back: it was used, or may have been.
-    pub(super) fn used(mut self) {
-        self.used = true;
+    /// Keeps it from going back: it is used, or may be.
+    pub(super) const fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Lets it go back after all.
+    pub(super) fn give_back(mut self) {
+        self.kept = false;
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.used {
+        if !self.kept {
             // Where nobody is left to take it the server is ending, and the number is a gap.
             let _ = self.queue.send(Ask::GiveBack(self.series, self.index));
         }
@@ -61,58 +75,80 @@ impl Indexes {
     }
 
     /// A number that nobody had.
-    pub(super) async fn take(&self, domain: DomainId, scheme: Scheme) -> Result<Lease> {
+    pub(super) async fn take(&self, series: Series) -> Result<Lease> {
         let (answer, answered) = oneshot::channel();
-        let series = (domain, scheme);
         let gone = || Error::internal("the source of indexes has ended");
         self.queue.send(Ask::Take(series, answer)).map_err(|_| gone())?;
         let index = answered.await.map_err(|_| gone())??;
-        Ok(Lease { index, series, queue: self.queue.clone(), used: false })
+        Ok(Lease { index, series, queue: self.queue.clone(), kept: false })
+    }
+
+    /// Gives back what was reserved and not used, as far as it can be: the ends of the last blocks.
+    pub(super) async fn close(&self) {
+        let (answer, closed) = oneshot::channel();
+        if self.queue.send(Ask::Close(answer)).is_ok() {
+            let _ = closed.await;
+        }
     }
 }
 
 async fn run(store: Store, mut waiting: mpsc::UnboundedReceiver<Ask>) {
+    // Of each series the smallest last: that is the next to be handed out.
     let mut spare: HashMap<Series, Vec<u32>> = HashMap::new();
-    let mut asks = Vec::new();
-    while waiting.recv_many(&mut asks, 1_024).await > 0 {
-        let mut takers: HashMap<Series, Vec<oneshot::Sender<Result<u32>>>> = HashMap::new();
-        for ask in asks.drain(..) {
-            match ask {
-                Ask::Take(series, answer) => takers.entry(series).or_default().push(answer),
-                Ask::GiveBack(series, index) => spare.entry(series).or_default().push(index),
+    let mut asks = VecDeque::new();
+    loop {
+        let Some(ask) = asks.pop_front() else {
+            let mut more = Vec::new();
+            if waiting.recv_many(&mut more, 1_024).await == 0 {
+                return;
             }
-        }
-        for (series, takers) in takers {
-            hand_out(&store, series, takers, spare.entry(series).or_default()).await;
+            asks = more.into();
+            continue;
+        };
+        match ask {
+            Ask::Take(series, answer) => {
+                let spare = spare.entry(series).or_default();
+                let others = asks.iter().filter(|it| matches!(it, Ask::Take(of, _) if *of == series)).count();
+                let taken = take(&store, series, spare, others).await;
+                if let Err(Ok(index)) = answer.send(taken) {
+                    spare.push(index);
+                }
+            }
+            Ask::GiveBack(series, index) => {
+                let spare = spare.entry(series).or_default();
+                spare.insert(spare.partition_point(|it| *it > index), index);
+            }
+            Ask::Close(answer) => {
+                for (series, spare) in spare.drain().filter(|it| it.0.pool.is_none()) {
+                    return_end(&store, series, &spare).await;
+                }
+                let _ = answer.send(());
+            }
         }
     }
 }
 
-async fn hand_out(
-    store: &Store,
-    (domain, scheme): Series,
-    takers: Vec<oneshot::Sender<Result<u32>>>,
-    spare: &mut Vec<u32>,
-) {
-    let missing = u32::try_from(takers.len().saturating_sub(spare.len())).unwrap_or(u32::MAX);
-    if missing > 0 {
-        let count = missing.div_ceil(BLOCK).saturating_mul(BLOCK);
-        match store.reserve_indexes(domain, scheme, count).await {
-            // The smallest is handed out first.
-            Ok(first) => spare.splice(0..0, (first..first + count).rev()).for_each(drop),
-            Err(error) => {
-                for taker in takers {
-                    let _ = taker.send(Err(error.clone()));
-                }
-                return;
-            }
-        }
+/// The next number; `others` wait for one of the same series.
+async fn take(store: &Store, series: Series, spare: &mut Vec<u32>, others: usize) -> Result<u32> {
+    let Series { domain, scheme, pool } = series;
+    if let Some(index) = spare.pop() {
+        return Ok(index);
     }
-    for taker in takers {
-        if let Some(index) = spare.pop()
-            && taker.send(Ok(index)).is_err()
-        {
-            spare.push(index);
-        }
+    if let Some(pool) = pool {
+        return store.take_pooled(domain, scheme, pool).await?.ok_or(Error::AddressPoolEmpty(scheme));
+    }
+    let missing = u32::try_from(others + 1).map_err(Error::internal)?;
+    let block = missing.div_ceil(BLOCK) * BLOCK;
+    spare.extend(store.reserve_indexes(domain, scheme, block).await?.rev());
+    spare.pop().ok_or_else(|| Error::internal("an empty block"))
+}
+
+/// Gives back the numbers at the end, without a gap; the database refuses unless nothing was reserved after them.
+async fn return_end(store: &Store, Series { domain, scheme, .. }: Series, spare: &[u32]) {
+    let Some(last) = spare.first() else { return };
+    let unbroken = spare.iter().zip((0..=*last).rev()).take_while(|(it, expected)| **it == *expected).count();
+    let first = last + 1 - u32::try_from(unbroken).unwrap_or_default();
+    if let Err(error) = store.return_indexes(domain, scheme, first..last + 1).await {
+        tracing::info!(%error, %domain, %scheme, "indexes were not given back");
     }
 }

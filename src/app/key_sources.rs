@@ -1,6 +1,7 @@
 //! What is done with the sources of addresses that a domain registers.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::App;
 use super::write::{Answer, Reload, mark};
@@ -8,8 +9,8 @@ use crate::chain::address;
 use crate::chain::keys::AccountKey;
 use crate::clock;
 use crate::domain::{
-    Caller, ChainAddress, DomainId, Error, FieldFault, KeySource, KeySourceId, Network, RequestId, Result,
-    Scheme, key_source,
+    Caller, ChainAddress, Domain, DomainId, Error, FieldFault, KeySource, KeySourceId, Network, NewAddresses,
+    NewExtendedKey, RequestId, Result, Scheme, key_source,
 };
 
 /// An extended public key as it was registered, and what to compare it by.
@@ -21,17 +22,6 @@ pub struct Registered {
     pub fingerprint: String,
     /// The address at index 0.
     pub first: ChainAddress,
-}
-
-/// A pool, how many of its addresses were never given out, and how many are new in it.
-#[derive(Debug)]
-pub struct Uploaded {
-    /// The pool.
-    pub pool: KeySource,
-    /// How many addresses were never given out.
-    pub available: u32,
-    /// How many are new.
-    pub added: usize,
 }
 
 impl App {
@@ -50,25 +40,20 @@ impl App {
         request: Option<RequestId>,
     ) -> Result<Answer<Registered>> {
         let named = self.domain_for(caller, domain).await?.id;
-        let mut domain = self.get_domain(caller, named).await?;
         let account = AccountKey::parse(scheme, text)
             .map_err(|fault| Error::Invalid(vec![FieldFault { field: "extended_key".into(), fault }]))?;
-        let (key, fingerprint) = (account.to_string(), account.fingerprint());
+        let (text, identity, fingerprint) = (account.to_string(), account.identity(), account.fingerprint());
         let first = account.child(0).map_err(Error::internal)?;
         let first = address::of_public_key(scheme, &first).map_err(Error::internal)?;
-        let request = mark(named.into(), "RegisterExtendedKey", request, &(named, scheme, &key))?;
-        if request.is_none()
-            && let Some(same) = self.0.key_sources.get(key_source::key(named, scheme)).await?
-            && same.extended_key.as_ref() == Some(&key)
-        {
-            return Ok(Answer { value: Registered { source: same, fingerprint, first }, replayed: false });
-        }
+        let request = mark(named.into(), "RegisterExtendedKey", request, &(named, scheme, identity))?;
+        let wanted = NewExtendedKey { scheme, text, identity };
         let id = KeySourceId::from_uuid(clock::new_uuid(clock::now_us()));
-        let reload = || -> Reload<'_, _> { Box::pin(self.get_domain(caller, named)) };
+        let mut loaded = self.source_of(caller, named, scheme).await?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.source_of(caller, named, scheme)) };
         let registered = self
-            .write(caller, request, &mut domain, reload, |domain, ctx| {
+            .write(caller, request, &mut loaded, reload, |(domain, source), ctx| {
                 caller.may_administer(domain)?;
-                Ok(key_source::register(domain, scheme, key.clone(), id, ctx))
+                Ok(key_source::register(domain, source.as_ref(), &wanted, id, ctx))
             })
             .await?;
         self.0.keys.forget(named, scheme);
@@ -87,58 +72,67 @@ impl App {
         scheme: Scheme,
         texts: &[String],
         request: Option<RequestId>,
-    ) -> Result<Answer<Uploaded>> {
+    ) -> Result<Answer<KeySource>> {
         let named = self.domain_for(caller, domain).await?.id;
         let addresses = parsed(texts)?;
-        let request = mark(named.into(), "UploadAddressPool", request, &(named, scheme, &addresses))?;
+        let request =
+            mark(named.into(), "UploadAddressPool", request, &(named, scheme, texts_of(&addresses)))?;
         let mut loaded = self.pool_of(caller, named, scheme, &addresses).await?;
         let id = KeySourceId::from_uuid(clock::new_uuid(clock::now_us()));
         let reload = || -> Reload<'_, _> { Box::pin(self.pool_of(caller, named, scheme, &addresses)) };
         let uploaded = self
-            .write(caller, request, &mut loaded, reload, |(domain, pool, new), ctx| {
+            .write(caller, request, &mut loaded, reload, |((domain, pool), new), ctx| {
                 caller.may_administer(domain)?;
-                key_source::upload(domain, pool.as_ref(), scheme, new.clone(), id, ctx)
+                key_source::upload(domain, pool.as_ref(), new, id, ctx)
             })
             .await?;
         self.0.keys.forget(named, scheme);
-        let next = self.task(move |store| async move { store.next_index(named, scheme).await }).await?;
-        let added = if uploaded.replayed { 0 } else { loaded.2.len() };
-        Ok(uploaded.map(|pool: KeySource| {
-            let available = pool.pool_size.saturating_sub(next);
-            Uploaded { pool, available, added }
-        }))
+        Ok(uploaded)
     }
 
-    /// A domain, its pool if it has one, and which of some addresses are not in it yet.
+    /// A domain, and where the addresses of a scheme come from if that was registered.
+    async fn source_of(
+        &self,
+        caller: &Caller,
+        domain: DomainId,
+        scheme: Scheme,
+    ) -> Result<(Arc<Domain>, Option<KeySource>)> {
+        let found = self.get_domain(caller, domain).await?;
+        Ok((found, self.0.key_sources.get(key_source::key(domain, scheme)).await?))
+    }
+
+    /// The same, and which of some addresses are not in the pool yet.
     async fn pool_of(
         &self,
         caller: &Caller,
         domain: DomainId,
         scheme: Scheme,
-        addresses: &[String],
-    ) -> Result<(std::sync::Arc<crate::domain::Domain>, Option<KeySource>, Vec<String>)> {
-        let found = self.get_domain(caller, domain).await?;
-        let pool = self.0.key_sources.get(key_source::key(domain, scheme)).await?;
-        let new = match &pool {
-            Some(pool) => {
-                let (id, asked) = (pool.id, addresses.to_vec());
-                let there = self.task(move |store| async move { store.pooled(id, &asked).await }).await?;
-                let there: HashSet<_> = there.into_iter().collect();
-                addresses.iter().filter(|it| !there.contains(*it)).cloned().collect()
-            }
-            None => addresses.to_vec(),
-        };
-        Ok((found, pool, new))
+        addresses: &[ChainAddress],
+    ) -> Result<((Arc<Domain>, Option<KeySource>), NewAddresses)> {
+        let found = self.source_of(caller, domain, scheme).await?;
+        let (mut addresses, mut given_out) = (addresses.to_vec(), 0);
+        if let Some(pool) = &found.1 {
+            let (id, texts) = (pool.id, texts_of(&addresses));
+            let (there, next) = self
+                .task(move |store| async move {
+                    Ok((store.pooled(id, &texts).await?, store.next_index(domain, scheme).await?))
+                })
+                .await?;
+            let there: HashSet<_> = there.into_iter().collect();
+            addresses.retain(|it| !there.contains(it.as_str()));
+            given_out = next;
+        }
+        Ok((found, NewAddresses { scheme, addresses, given_out }))
     }
 }
 
-/// The addresses in display form.
-fn parsed(texts: &[String]) -> Result<Vec<String>> {
+/// The addresses, each once.
+fn parsed(texts: &[String]) -> Result<Vec<ChainAddress>> {
     let mut faults = Vec::new();
     let mut addresses = Vec::with_capacity(texts.len());
     for (at, text) in texts.iter().enumerate() {
         match address::parse(Network::Solana, text) {
-            Ok(address) => addresses.push(address.as_str().to_owned()),
+            Ok(address) => addresses.push(address),
             Err(fault) => faults.push(FieldFault { field: format!("addresses[{at}]").into(), fault }),
         }
     }
@@ -149,4 +143,8 @@ fn parsed(texts: &[String]) -> Result<Vec<String>> {
         return Err(Error::invalid("addresses", "must hold each address once"));
     }
     Ok(addresses)
+}
+
+fn texts_of(addresses: &[ChainAddress]) -> Vec<String> {
+    addresses.iter().map(|it| it.as_str().to_owned()).collect()
 }

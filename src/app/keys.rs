@@ -3,22 +3,21 @@
 //! The work of curves runs on threads of its own, as many at a time as there are processors.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::App;
-use super::fresh::Fresh;
-use super::indexes::{Indexes, Lease};
+use super::indexes::{Indexes, Lease, Series};
 use super::write::Reload;
-use crate::chain::address;
+use crate::chain::address::{self, Address};
 use crate::chain::keys::{AccountKey, KeyRing, Place, Seed, Source, derive_checked};
 use crate::clock;
 use crate::domain::{
-    AddressId, Caller, ChainAddress, Change, Derivation, Domain, DomainId, Error, EventType, Granted,
-    KeySource, KeySourceId, Network, Noun, Result, Scheme, key_source,
+    Caller, Change, Derivation, Domain, DomainId, Error, EventType, KeySource, KeySourceId, Network, Noun,
+    Result, Scheme, SourceUse, key_source,
 };
 use crate::store::{SealedSeed, Store};
 
@@ -26,26 +25,40 @@ use crate::store::{SealedSeed, Store};
 #[derive(Debug)]
 pub(super) struct Keys {
     ring: Option<Arc<KeyRing>>,
-    indexes: Indexes,
-    sources: Fresh<(DomainId, Scheme), Origin>,
+    pub(super) indexes: Indexes,
+    origins: Cache<(DomainId, Scheme), Arc<Origin>>,
     processors: Arc<Semaphore>,
 }
 
-/// Where the keys of a scheme come from in a domain, and whose that source is.
-#[derive(Clone, Debug)]
+/// Where the keys of a scheme come from in a domain.
+#[derive(Debug)]
 enum Origin {
-    /// The domain's own seed, through the public key of its account where the scheme has one.
-    Seed(Option<Arc<AccountKey>>),
+    /// The domain's own seed, which is opened for each.
+    Seed,
+    /// The domain's own seed, through the public key of the scheme's account.
+    Account(Arc<AccountKey>),
     /// An extended public key that was registered.
     Extended(Arc<AccountKey>, KeySourceId),
     /// A pool of addresses that was uploaded.
     Pool(KeySourceId),
 }
 
+impl Origin {
+    fn source(&self, domain: DomainId) -> SourceUse {
+        match self {
+            Self::Seed | Self::Account(_) => SourceUse { owner: domain.as_uuid(), extended_key: None },
+            Self::Extended(account, id) => {
+                SourceUse { owner: id.as_uuid(), extended_key: Some(account.identity()) }
+            }
+            Self::Pool(id) => SourceUse { owner: id.as_uuid(), extended_key: None },
+        }
+    }
+}
+
 impl Keys {
     /// Forgets where a scheme's keys come from, as that has just changed.
     pub(super) fn forget(&self, domain: DomainId, scheme: Scheme) {
-        self.sources.forget(&(domain, scheme));
+        self.origins.remove(&(domain, scheme));
     }
 
     pub(super) fn start(store: &Store, ring: Option<Arc<KeyRing>>) -> Self {
@@ -53,139 +66,102 @@ impl Keys {
         Self {
             ring,
             indexes: Indexes::start(store),
-            sources: Fresh::new(),
+            origins: Cache::new(10_000),
             processors: Arc::new(Semaphore::new(processors)),
         }
     }
 }
 
-/// Addresses to be given to a wallet, and the indexes they are at, which go back unless they are used.
-#[derive(Debug)]
-pub(super) struct Grant {
-    pub(super) addresses: Vec<Granted>,
-    leases: Vec<Lease>,
-}
-
-impl Grant {
-    /// Settles what becomes of the indexes: they go back only where it is certain that nothing was stored.
-    pub(super) fn settle<T>(self, outcome: &Result<super::Answer<T>>) {
-        let unused = match outcome {
-            Ok(answer) => answer.replayed,
-            Err(Error::DatabaseUnavailable(_) | Error::Internal(_)) => false,
-            Err(_) => true,
-        };
-        if !unused {
-            self.leases.into_iter().for_each(Lease::used);
-        }
-    }
-}
-
 impl App {
-    /// An address on each network: one index for all networks of a scheme.
-    ///
-    /// `known` are indexes that the customer has already, to be used again on other networks.
-    pub(super) async fn grant(
+    /// An address of our own on a network: at an index that is known, or at the next, which is held until it is used.
+    pub(super) async fn address_of(
         &self,
         domain: DomainId,
-        networks: &[Network],
-        known: &[(Scheme, u32)],
-    ) -> Result<Grant> {
-        let mut grant = Grant { addresses: Vec::new(), leases: Vec::new() };
-        let mut made: Vec<(Scheme, Derivation, Uuid, ChainAddress)> = Vec::new();
-        for network in networks {
-            let scheme = network.info().scheme;
-            if !made.iter().any(|it| it.0 == scheme) {
-                let index = if let Some(known) = known.iter().find(|it| it.0 == scheme) {
-                    known.1
-                } else {
-                    let lease = self.0.keys.indexes.take(domain, scheme).await?;
-                    let index = lease.index;
-                    grant.leases.push(lease);
-                    index
-                };
-                let (address, pooled, source) = self.address_at(domain, scheme, *network, index).await?;
-                made.push((scheme, Derivation { scheme, index, pooled }, source, address));
-            }
-            if let Some((_, derivation, source, address)) = made.iter().find(|it| it.0 == scheme) {
-                grant.addresses.push(Granted {
-                    id: AddressId::from_uuid(clock::new_uuid(clock::now_us())),
-                    network: *network,
-                    address: address.clone(),
-                    derivation: Some((derivation.clone(), *source)),
-                });
-            }
-        }
-        Ok(grant)
+        network: Network,
+        known: Option<u32>,
+    ) -> Result<(Address, Derivation, SourceUse, Option<Lease>)> {
+        let scheme = network.info().scheme;
+        let origin = self.origin(domain, scheme).await?;
+        let pool = if let Origin::Pool(id) = &*origin { Some(*id) } else { None };
+        let lease = match known {
+            Some(_) => None,
+            None => Some(self.0.keys.indexes.take(Series { domain, scheme, pool }).await?),
+        };
+        let index = known.or(lease.as_ref().map(|it| it.index)).unwrap_or_default();
+        let address = self.address_at(domain, network, &origin, index).await?;
+        let derivation = Derivation { scheme, index, pooled: pool.is_some() };
+        Ok((address, derivation, origin.source(domain), lease))
     }
 
     async fn address_at(
         &self,
         domain: DomainId,
-        scheme: Scheme,
         network: Network,
+        origin: &Origin,
         index: u32,
-    ) -> Result<(ChainAddress, bool, Uuid)> {
-        let origin = self.origin(domain, scheme).await?;
-        let own = domain.as_uuid();
-        let key = match &*origin {
+    ) -> Result<Address> {
+        let scheme = network.info().scheme;
+        let key = match origin {
             Origin::Pool(id) => {
                 let id = *id;
                 let found =
                     self.task(move |store| async move { store.pooled_address(id, index).await }).await?;
-                let text = found.ok_or(Error::AddressPoolEmpty(scheme))?;
-                let address = address::parse(network, &text).map_err(Error::internal)?;
-                return Ok((address, true, id.as_uuid()));
+                let text = found.ok_or_else(|| Error::internal("a place of a pool is empty"))?;
+                return address::parse(network, &text).map_err(Error::internal);
             }
-            Origin::Extended(account, id) => {
+            Origin::Account(account) | Origin::Extended(account, _) => {
                 let account = Arc::clone(account);
-                let derive = move || derive_checked(scheme, Source::Account(&account), index);
-                (self.compute(derive).await?.map_err(Error::internal)?, id.as_uuid())
+                self.compute(move || derive_checked(scheme, Source::Account(&account), index)).await?
             }
-            Origin::Seed(Some(account)) => {
-                let account = Arc::clone(account);
-                let derive = move || derive_checked(scheme, Source::Account(&account), index);
-                (self.compute(derive).await?.map_err(Error::internal)?, own)
-            }
-            Origin::Seed(None) => {
+            Origin::Seed => {
                 let seed = self.seed(domain).await?.ok_or_else(|| Error::internal("a seed is gone"))?;
-                let derive = move || derive_checked(scheme, Source::Seed(&seed), index);
-                (self.compute(derive).await?.map_err(Error::internal)?, own)
+                self.compute(move || derive_checked(scheme, Source::Seed(&seed), index)).await?
             }
         };
-        let address = address::of_public_key(scheme, &key.0).map_err(Error::internal)?;
-        Ok((address, false, key.1))
+        address::of_public_key(scheme, &key.map_err(Error::internal)?).map_err(Error::internal)
     }
 
-    /// Where a scheme's keys come from, as it was at most a second ago. What is decided on it holds when it is committed:
-    /// the scheme's first address fixes the source by a name.
+    /// Where a scheme's keys come from, as it was when it was last asked. That it still is so is seen at the commit: each
+    /// address goes with the name of its source.
     async fn origin(&self, domain: DomainId, scheme: Scheme) -> Result<Arc<Origin>> {
-        if let Some(origin) = self.0.keys.sources.get(&(domain, scheme)) {
-            return Ok(origin);
-        }
-        let asked = Instant::now();
-        let registered = self.0.key_sources.get(key_source::key(domain, scheme)).await?;
-        let origin = match registered {
+        let read = async { self.read_origin(domain, scheme).await.map(Arc::new) };
+        // Of several who ask at once, one reads.
+        self.0.keys.origins.get_or_insert_async(&(domain, scheme), read).await
+    }
+
+    async fn read_origin(&self, domain: DomainId, scheme: Scheme) -> Result<Origin> {
+        match self.0.key_sources.get(key_source::key(domain, scheme)).await? {
             Some(KeySource { id, extended_key: Some(text), .. }) => {
                 let account = AccountKey::parse(scheme, &text).map_err(Error::internal)?;
-                Origin::Extended(Arc::new(account), id)
+                Ok(Origin::Extended(Arc::new(account), id))
             }
-            Some(KeySource { id, extended_key: None, .. }) => Origin::Pool(id),
+            Some(KeySource { id, extended_key: None, .. }) => Ok(Origin::Pool(id)),
             None => {
-                let seed = match self.seed(domain).await? {
-                    Some(seed) => seed,
-                    None => self.make_seed(domain, scheme).await?,
-                };
-                let account = match scheme {
-                    Scheme::Solana => None,
-                    scheme => {
-                        let derive = move || AccountKey::from_seed(scheme, &seed);
-                        Some(Arc::new(self.compute(derive).await?.map_err(Error::internal)?))
-                    }
-                };
-                Origin::Seed(account)
+                let seed = self.own_seed(domain, scheme).await?;
+                if scheme == Scheme::Solana {
+                    return Ok(Origin::Seed);
+                }
+                let account = self.compute(move || AccountKey::from_seed(scheme, &seed)).await?;
+                Ok(Origin::Account(Arc::new(account.map_err(Error::internal)?)))
             }
+        }
+    }
+
+    /// The seed that a scheme's addresses come from, made if there is none. A domain that registered where addresses come
+    /// from keeps its secrets elsewhere: it gets no seed, nor addresses of one that it had not used for this scheme.
+    async fn own_seed(&self, domain: DomainId, scheme: Scheme) -> Result<Seed> {
+        let missing = if scheme == Scheme::Solana {
+            Error::AddressPoolEmpty(scheme)
+        } else {
+            Error::NoExtendedKey(scheme)
         };
-        Ok(self.0.keys.sources.keep((domain, scheme), origin, asked))
+        if self.task(move |store| async move { store.is_watch_only(domain, scheme).await }).await? {
+            return Err(missing);
+        }
+        match self.seed(domain).await? {
+            Some(seed) => Ok(seed),
+            None => self.make_seed(domain).await?.ok_or(missing),
+        }
     }
 
     /// A domain's seed, opened; wiped when it is dropped.
@@ -193,9 +169,24 @@ impl App {
         let Some(sealed) = self.task(move |store| async move { store.seed(domain).await }).await? else {
             return Ok(None);
         };
-        let ring = self.0.keys.ring.clone().ok_or_else(|| Error::internal("there is no master key"))?;
+        let ring = self.ring()?;
         let opened = self.compute(move || open(&ring, domain, &sealed)).await??;
         Ok(Some(opened))
+    }
+
+    /// Opens a seed of each master key that any is sealed with: with other keys the server would fail at the first wallet.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; [`Error::Internal`] where one does not open.
+    pub async fn check_master_keys(&self) -> Result<()> {
+        let mut version = i64::MAX;
+        while let Some((domain, sealed)) = self.0.store.seeds_sealed_before(version).await?.into_iter().next()
+        {
+            open(&*self.ring()?, domain, &sealed)?;
+            version = sealed.key_version;
+        }
+        Ok(())
     }
 
     /// Seals every seed that an older master key sealed with that one, and answers how many there were.
@@ -204,7 +195,7 @@ impl App {
     ///
     /// Those of the database; [`Error::Internal`] where a seed does not open.
     pub async fn reseal_seeds(&self, version: u32) -> Result<u64> {
-        let ring = self.0.keys.ring.clone().ok_or_else(|| Error::internal("there is no master key"))?;
+        let ring = self.ring()?;
         let mut count = 0;
         loop {
             let store = self.0.store.clone();
@@ -239,13 +230,17 @@ impl App {
     }
 
     /// Makes a seed for a domain that has none. Of several that are made at once the first one kept is the domain's.
-    async fn make_seed(&self, domain: DomainId, scheme: Scheme) -> Result<Seed> {
-        let ring = self.0.keys.ring.clone().ok_or(Error::NoExtendedKey(scheme))?;
+    async fn make_seed(&self, domain: DomainId) -> Result<Option<Seed>> {
+        let ring = self.ring()?;
         let sealed =
             self.compute(move || seal(&ring, domain, &Seed::generate().map_err(Error::internal)?)).await??;
         let now_us = clock::now_us();
         self.task(move |store| async move { store.keep_seed(domain, sealed, now_us).await }).await?;
-        self.seed(domain).await?.ok_or_else(|| Error::internal("a seed was kept and is not there"))
+        self.seed(domain).await
+    }
+
+    fn ring(&self) -> Result<Arc<KeyRing>> {
+        self.0.keys.ring.clone().ok_or_else(|| Error::internal("there is no master key"))
     }
 
     /// Runs what a processor is busy with, apart from the tasks that wait for the network.

@@ -10,6 +10,7 @@ mod committer;
 mod customers;
 mod domains;
 mod fresh;
+mod grants;
 mod indexes;
 mod key_sources;
 mod keys;
@@ -27,7 +28,7 @@ use uuid::Uuid;
 pub use api_keys::{Issued, NewApiKey};
 pub use balances::ChainBalance;
 pub use customers::{CustomerList, CustomerTarget};
-pub use key_sources::{Registered, Uploaded};
+pub use key_sources::Registered;
 pub use transactions::TransactionKey;
 pub use wallets::{WalletTarget, parse_address};
 pub use write::Answer;
@@ -117,6 +118,12 @@ impl App {
     /// Lets callers in: the schema is known to be current. Until then every call finds the database unavailable.
     pub fn open(&self) {
         self.0.is_open.store(true, Ordering::Release);
+    }
+
+    /// Ends it. What is being committed is let finish, and indexes that were reserved and not used go back.
+    pub async fn close(&self) {
+        self.0.keys.indexes.close().await;
+        self.0.store.close().await;
     }
 
     /// The directory's memory.

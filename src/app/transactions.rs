@@ -43,7 +43,7 @@ impl App {
         .await
     }
 
-    async fn wallet_and_member(&self, caller: &Caller, id: WalletId) -> Result<(Wallet, Member)> {
+    pub(super) async fn wallet_and_member(&self, caller: &Caller, id: WalletId) -> Result<(Wallet, Member)> {
         let (wallet, _) = self.owned_wallet(caller, id).await?;
         let member = self.member(caller, wallet.customer_id).await?;
         Ok((wallet, member))

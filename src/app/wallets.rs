@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
-use super::keys::Grant;
+use super::grants::{Wanted, to_its_end};
 use super::write::{Answer, Reload, mark};
 use crate::chain::address;
 use crate::clock;
@@ -40,50 +40,24 @@ impl App {
         networks: Vec<Network>,
         request: Option<RequestId>,
     ) -> Result<Answer<Wallet>> {
-        let (app, caller) = (self.clone(), caller.clone());
-        // To its end, whoever waits for it: an index that was used must not go back.
-        let work = async move { app.create_wallet_now(&caller, customer, &networks, request).await };
-        tokio::spawn(work).await.map_err(Error::internal)?
-    }
-
-    async fn create_wallet_now(
-        &self,
-        caller: &Caller,
-        customer: CustomerId,
-        networks: &[Network],
-        request: Option<RequestId>,
-    ) -> Result<Answer<Wallet>> {
-        let mut member = self.member(caller, customer).await?;
-        let request = mark(member.domain.id.into(), "CreateWallet", request, &(customer, networks))?;
+        let member = self.member(caller, customer).await?;
+        let request = mark(member.domain.id.into(), "CreateWallet", request, &(customer, &networks))?;
         let id = WalletId::from_uuid(clock::new_uuid(clock::now_us()));
-        let reload = || -> Reload<'_, _> { Box::pin(self.member(caller, customer)) };
-        let check = |member: &Member| {
-            caller.may_change(&member.domain)?;
-            wallet::may_have(member)?;
-            networks.iter().try_for_each(|it| wallet::allow(&member.domain, *it))
-        };
-        if let Err(error) = check(&member) {
-            return self.replay_or(request.as_ref(), error).await;
-        }
-        let known = self.known_indexes(customer, networks).await?;
-        let grant = match self.grant(member.domain.id, networks, &known).await {
-            Ok(grant) => grant,
-            Err(error) => return self.replay_or(request.as_ref(), error).await,
-        };
-        let decide = |member: &Member, ctx: Context| {
-            caller.may_change(&member.domain)?;
-            wallet::create(member, &grant.addresses, id, ctx)
-        };
-        let made = self.write(caller, request, &mut member, reload, decide).await;
-        grant.settle(&made);
-        made
-    }
-
-    /// The indexes at which a customer has addresses already, of schemes on none of whose networks asked for there is a
-    /// wallet of theirs: their networks of one scheme share an address.
-    async fn known_indexes(&self, customer: CustomerId, networks: &[Network]) -> Result<Vec<(Scheme, u32)>> {
-        let wallets = self.task(move |store| async move { store.wallets_of(customer).await }).await?;
-        Ok(wallet::known_indexes(&wallets, networks))
+        let (app, caller) = (self.clone(), caller.clone());
+        to_its_end(|waiter| async move {
+            let reload = || -> Reload<'_, _> { Box::pin(app.member(&caller, customer)) };
+            let wanted = |member: &Member| {
+                caller.may_change(&member.domain)?;
+                wallet::may_have(member)?;
+                networks.iter().try_for_each(|it| wallet::allow(&member.domain, *it))?;
+                let (domain, networks) = (member.domain.id, networks.clone());
+                Ok(Wanted { domain, networks, shared_with: Some(customer) })
+            };
+            let decide = |member: &Member, granted: &[Granted], ctx| wallet::create(member, granted, id, ctx);
+            let made = app.write_with_addresses(&caller, &waiter, request, member, reload, wanted, decide);
+            Ok(made.await?.0)
+        })
+        .await
     }
 
     /// Makes a wallet that is a balance in our books.
@@ -161,44 +135,26 @@ impl App {
         network: Network,
         request: Option<RequestId>,
     ) -> Result<Answer<Address>> {
+        let loaded = self.wallet_and_member(caller, id).await?;
+        let request = mark(loaded.1.domain.id.into(), "CreateAddress", request, &(id, network))?;
         let (app, caller) = (self.clone(), caller.clone());
-        let work = async move { app.create_address_now(&caller, id, network, request).await };
-        tokio::spawn(work).await.map_err(Error::internal)?
-    }
-
-    async fn create_address_now(
-        &self,
-        caller: &Caller,
-        id: WalletId,
-        network: Network,
-        request: Option<RequestId>,
-    ) -> Result<Answer<Address>> {
-        let (wallet, domain) = self.owned_wallet(caller, id).await?;
-        let request = mark(domain.id.into(), "CreateAddress", request, &(id, network))?;
-        let may = caller.may_change(&domain).and_then(|()| wallet::may_grow(&wallet));
-        if let Err(error) = may.and_then(|()| wallet::allow(&domain, network)) {
-            return self.replay_or(request.as_ref(), error).await;
-        }
-        let member = self.member(caller, wallet.customer_id).await?;
-        let grant: Grant = match self.grant(domain.id, &[network], &[]).await {
-            Ok(grant) => grant,
-            Err(error) => return self.replay_or(request.as_ref(), error).await,
-        };
-        let reload = || -> Reload<'_, _> {
-            Box::pin(async move {
-                let (wallet, _) = self.owned_wallet(caller, id).await?;
-                let member = self.member(caller, wallet.customer_id).await?;
-                Ok((wallet, member))
-            })
-        };
-        let decide = |(wallet, member): &(Wallet, Member), ctx: Context| {
-            caller.may_change(&member.domain)?;
-            let granted = grant.addresses.first().ok_or_else(|| Error::internal("no address was granted"))?;
-            wallet::add_address(wallet, member, granted, ctx)
-        };
-        let made = self.write(caller, request, &mut (wallet, member), reload, decide).await;
-        grant.settle(&made);
-        made
+        to_its_end(|waiter| async move {
+            let reload = || -> Reload<'_, _> { Box::pin(app.wallet_and_member(&caller, id)) };
+            let wanted = |(wallet, member): &(Wallet, Member)| {
+                caller.may_change(&member.domain)?;
+                wallet::may_grow(wallet)?;
+                wallet::may_have(member)?;
+                wallet::allow(&member.domain, network)?;
+                Ok(Wanted { domain: member.domain.id, networks: vec![network], shared_with: None })
+            };
+            let decide = |(wallet, member): &(Wallet, Member), granted: &[Granted], ctx| {
+                let granted = granted.first().ok_or_else(|| Error::internal("no address was granted"))?;
+                wallet::add_address(wallet, member, granted, ctx)
+            };
+            let made = app.write_with_addresses(&caller, &waiter, request, loaded, reload, wanted, decide);
+            Ok(made.await?.0)
+        })
+        .await
     }
 
     /// Freezes a wallet, or thaws it.
@@ -274,27 +230,15 @@ impl App {
         reason: Line,
         request: Option<RequestId>,
     ) -> Result<Answer<Wallet>> {
-        let mut loaded = self.with_others(caller, target.id).await?;
-        let request = mark(loaded.0.1.id.into(), "RemoveWallet", request, &(&target, &reason))?;
-        let reload = || -> Reload<'_, _> { Box::pin(self.with_others(caller, target.id)) };
-        self.write(caller, request, &mut loaded, reload, |((wallet, domain), others, later), ctx| {
+        let mut owned = self.owned_wallet(caller, target.id).await?;
+        let request = mark(owned.1.id.into(), "RemoveWallet", request, &(&target, &reason))?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.owned_wallet(caller, target.id)) };
+        self.write(caller, request, &mut owned, reload, |(wallet, domain), ctx| {
             caller.may_change(domain)?;
             target.check(wallet)?;
-            Ok(wallet::remove(wallet, domain, others, later, reason.clone(), ctx)?.expects(&**domain))
+            Ok(wallet::remove(wallet, domain, reason.clone(), ctx)?.expects(&**domain))
         })
         .await
-    }
-
-    /// A wallet with the customer's other wallets, and the addresses that it was given since it was made.
-    async fn with_others(&self, caller: &Caller, id: WalletId) -> Result<(Owned, Vec<Wallet>, Vec<Address>)> {
-        let owned = self.owned_wallet(caller, id).await?;
-        let customer = owned.0.customer_id;
-        let (wallets, later) = self
-            .task(move |store| async move {
-                Ok((store.wallets_of(customer).await?, store.addresses_of(id).await?))
-            })
-            .await?;
-        Ok((owned, wallets.into_iter().filter(|it| it.id != id).collect(), later))
     }
 
     /// A wallet within what the key covers.
@@ -358,23 +302,24 @@ impl App {
         let key = |network: Network, address: &ChainAddress| -> UniqueKey {
             wallet::address_key(organization, environment, network, &address.hex())
         };
-        let keys: Vec<_> = if let Some(network) = network {
-            vec![key(network, &address_of(network, text)?)]
-        } else {
-            let parsed = Network::ALL.iter().filter_map(|it| Some((*it, address::parse(*it, text).ok()?)));
-            parsed.map(|(network, address)| key(network, &address)).collect()
+        let keys = match network {
+            Some(network) => vec![key(network, &address_of(network, text)?)],
+            None => address::parse_any(text)
+                .map_err(|fault| Error::invalid_address("address", fault))?
+                .iter()
+                .map(|(network, address)| key(*network, address))
+                .collect(),
         };
-        if keys.is_empty() {
-            return Err(Error::invalid_address("address", Fault::new("is not an address of any network")));
-        }
         let found = self.0.wallets_by_key.get_many(keys).await?;
-        for wallet in found.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
-            let within = domain.is_none_or(|it| it == wallet.domain_id);
-            if within && let Ok(member) = self.member(caller, wallet.customer_id).await {
-                return Ok((wallet, member));
-            }
+        let found: Vec<_> = found.into_iter().collect::<Result<_>>()?;
+        let found = found.into_iter().flatten().filter(|it| it.status != WalletStatus::Removed);
+        let found = found.filter(|it| domain.is_none_or(|domain| domain == it.domain_id));
+        let wallet = found.min_by_key(|it| (it.create_us, it.id)).ok_or(MISSING)?;
+        match self.member(caller, wallet.customer_id).await {
+            Ok(member) => Ok((wallet, member)),
+            Err(Error::NotFound(_)) => Err(MISSING),
+            Err(error) => Err(error),
         }
-        Err(MISSING)
     }
 
     /// The organization and environment in which an address is looked up.

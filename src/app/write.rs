@@ -112,7 +112,9 @@ impl App {
                 Ok(Answer { value: outcome.try_into()?, replayed: true })
             }
             (Verdict::Reused, _) => Err(Error::RequestIdReused),
-            (Verdict::Taken { key, .. }, _) if key.kind == KeyKind::KeySource => {
+            (Verdict::Taken { key, .. }, _)
+                if matches!(key.kind, KeyKind::KeySource | KeyKind::UsedSource) =>
+            {
                 Err(Error::KeySourceFixed(key.text.parse().map_err(Error::internal)?))
             }
             (Verdict::Taken { key, owner }, _) => {
@@ -140,6 +142,8 @@ fn shown(key: &UniqueKey, owner: Option<uuid::Uuid>) -> Option<String> {
         | KeyKind::AddressOwner
         | KeyKind::Derivation
         | KeyKind::KeySource
+        | KeyKind::UsedSource
+        | KeyKind::PooledAddress
         | KeyKind::ExtendedKey => return None,
     })
 }

@@ -37,6 +37,15 @@ enum Command {
     Bench(bench::Args),
 }
 
+/// Keeps others from reading this process's memory, in which secrets are: no core is dumped, no debugger attaches.
+fn keep_memory_private() -> anyhow::Result<()> {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
 impl Cli {
     /// Runs the command.
     ///
@@ -45,10 +54,16 @@ impl Cli {
     /// What went wrong, in one line that names what mends it.
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Command::Serve(args) => serve::run(args).await,
+            Command::Serve(args) => {
+                keep_memory_private()?;
+                serve::run(args).await
+            }
             Command::Migrate(args) => migrate::run(args).await,
             Command::Admin(args) => admin::run(args).await,
-            Command::Keys(args) => keys::run(args).await,
+            Command::Keys(args) => {
+                keep_memory_private()?;
+                keys::run(args).await
+            }
             Command::Doctor(args) => doctor::run(args).await,
             Command::Bench(args) => bench::run(args).await,
         }

@@ -84,6 +84,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut upkeep = JoinSet::new();
     upkeep.spawn(watch_database(store.clone(), tell.clone()));
     upkeep.spawn(forget_requests(store.clone()));
+    upkeep.spawn(watch_pools(store.clone()));
     // None of these ends by itself. One that does has met a fault: better to be started anew than to live on half dead.
     tokio::select! {
         () = asked_to_stop => {}
@@ -100,7 +101,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     serving.await?;
     http_serving.await?;
     // What is being committed is let finish; whoever waited for it has been answered or is gone.
-    let _ = tokio::time::timeout(Duration::from_secs(2), store.close()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), app.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -161,6 +162,24 @@ async fn forget_requests(store: Store) {
         let before = clock::now_us() - crate::domain::Remembered::FOR_US;
         if let Err(error) = store.forget_requests(before).await {
             tracing::warn!(%error, "old requests were not forgotten");
+        }
+    }
+}
+
+/// Tells how many addresses watch-only domains have left to give out, so that somebody uploads more in time.
+async fn watch_pools(store: Store) {
+    let mut tick = tokio::time::interval(Duration::from_secs(30));
+    loop {
+        tick.tick().await;
+        match store.pools_left().await {
+            Ok(pools) => {
+                for (domain, left) in pools {
+                    let left = u32::try_from(left).unwrap_or_default();
+                    metrics::gauge!("purser_address_pool_available", "domain" => domain.to_string())
+                        .set(left);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "address pools were not counted"),
         }
     }
 }

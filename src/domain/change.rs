@@ -47,6 +47,10 @@ words! {
         Derivation = "derivation",
         /// A derivation scheme, in a domain: where its keys come from.
         KeySource = "key_source",
+        /// A derivation scheme, in a domain: by which extended key its addresses were made.
+        UsedSource = "used_source",
+        /// An address that was uploaded to be given out, in an organization's environment: in whose pool it is.
+        PooledAddress = "pooled_address",
         /// An extended public key, in an organization: whose it is.
         ExtendedKey = "extended_key",
         /// A customer and a currency, in a domain.
@@ -67,9 +71,9 @@ impl KeyKind {
             Self::Email => "the email",
             Self::ExternalId => "the external id",
             Self::DomainName => "the domain name",
-            Self::Address | Self::AddressOwner => "the address",
+            Self::Address | Self::AddressOwner | Self::PooledAddress => "the address",
             Self::Derivation => "the index",
-            Self::KeySource => "the derivation scheme",
+            Self::KeySource | Self::UsedSource => "the derivation scheme",
             Self::ExtendedKey => "the extended key",
             Self::LedgerWallet => "the customer's wallet in this currency",
             Self::Reference => "the reference",
@@ -114,6 +118,10 @@ pub enum KeyChange {
     Share(UniqueKey, Uuid),
     /// The resource gives it up.
     Release(UniqueKey),
+    /// The resource gives it up unless somebody has one of the others.
+    ReleaseUnless(UniqueKey, Vec<UniqueKey>),
+    /// Nobody has it; lost if anybody does.
+    Free(UniqueKey),
     /// The resource gives it up, and until then only that resource may take it again.
     Hold {
         /// The name.
@@ -132,16 +140,25 @@ impl KeyChange {
             | Self::TakeFor(key, _)
             | Self::Share(key, _)
             | Self::Release(key)
+            | Self::ReleaseUnless(key, _)
+            | Self::Free(key)
             | Self::Hold { key, .. } => key,
         }
     }
 
-    /// Whose it becomes, in a Change whose first resource is `first`.
+    /// Every name that decides on it.
+    pub fn reads(&self) -> impl Iterator<Item = &UniqueKey> {
+        let others: &[UniqueKey] = if let Self::ReleaseUnless(_, others) = self { others } else { &[] };
+        std::iter::once(self.key()).chain(others)
+    }
+
+    /// Whose it becomes, in a Change whose first resource is `first`; nobody's if that is all there is to it.
     #[must_use]
-    pub const fn owner(&self, first: Uuid) -> Uuid {
+    pub const fn owner(&self, first: Uuid) -> Option<Uuid> {
         match self {
-            Self::TakeFor(_, owner) | Self::Share(_, owner) => *owner,
-            Self::Take(_) | Self::Release(_) | Self::Hold { .. } => first,
+            Self::TakeFor(_, owner) | Self::Share(_, owner) => Some(*owner),
+            Self::Take(_) | Self::Hold { .. } => Some(first),
+            Self::Release(_) | Self::ReleaseUnless(..) | Self::Free(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::tenant::DAY_US;
 use super::{
-    Account, Add, Change, DomainId, Error, KeyChange, LogId, RequestId, RequestMark, Sums, Sweep, Table,
+    Account, Change, DomainId, Error, KeyChange, LogId, RequestId, RequestMark, Sums, Sweep, Table,
     UniqueKey, WalletId,
 };
 
@@ -139,7 +139,7 @@ impl<'a> Bench<'a> {
             .or_else(|| self.by_sweep(change))
             .or_else(|| self.by_rows(change))
             .or_else(|| change.keys.iter().find_map(|it| self.by_key(change, it)))
-            .or_else(|| change.adds.iter().find_map(|it| self.by_sum(it)))
+            .or_else(|| self.by_sums(change))
             .unwrap_or(Verdict::Go)
     }
 
@@ -173,13 +173,20 @@ impl<'a> Bench<'a> {
     }
 
     fn by_key(&self, change: &Change, key: &KeyChange) -> Option<Verdict> {
-        let own = change.writes.first().map(|it| key.owner(it.resource.id()));
+        let own = change.writes.first().and_then(|it| key.owner(it.resource.id()));
         match (self.claimed.keys.get(key.key()), key) {
             (None, _) => {}
             (Some(shared), KeyChange::Share(..)) if shared.is_some() && *shared == own => return None,
             (Some(_), _) => return Some(Verdict::Again),
         }
-        let (KeyChange::Take(key) | KeyChange::TakeFor(key, _) | KeyChange::Share(key, _)) = key else {
+        if key.reads().any(|it| self.claimed.keys.contains_key(it)) {
+            return Some(Verdict::Again);
+        }
+        let (KeyChange::Take(key)
+        | KeyChange::TakeFor(key, _)
+        | KeyChange::Share(key, _)
+        | KeyChange::Free(key)) = key
+        else {
             return None;
         };
         let state = self.facts.keys.get(key)?;
@@ -195,13 +202,21 @@ impl<'a> Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn by_sum(&self, add: &Add) -> Option<Verdict> {
-        let sums = self.claimed.sums.get(&add.account).or_else(|| self.facts.sums.get(&add.account));
-        match sums.copied().unwrap_or_default().after(add) {
-            Ok(_) => None,
-            Err(Error::InsufficientBalance(id)) => Some(Verdict::Insufficient(id)),
-            Err(_) => Some(Verdict::Overflow(add.account.wallet)),
-        }
+    /// One after the other, as they will be added.
+    fn by_sums(&self, change: &Change) -> Option<Verdict> {
+        let mut added: HashMap<&Account, Sums> = HashMap::new();
+        change.adds.iter().find_map(|add| {
+            let sums = added.get(&add.account).or_else(|| self.claimed.sums.get(&add.account));
+            let sums = sums.or_else(|| self.facts.sums.get(&add.account));
+            match sums.copied().unwrap_or_default().after(add) {
+                Ok(sums) => {
+                    added.insert(&add.account, sums);
+                    None
+                }
+                Err(Error::InsufficientBalance(id)) => Some(Verdict::Insufficient(id)),
+                Err(_) => Some(Verdict::Overflow(add.account.wallet)),
+            }
+        })
     }
 }
 

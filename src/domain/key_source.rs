@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Change, Context, Domain, DomainId, Error, EventType, KeyChange, KeyKind, KeySourceId, Result, Scheme,
-    UniqueKey,
+    ChainAddress, Change, Context, Domain, DomainId, Error, EventType, KeyChange, KeyKind, KeySourceId,
+    Result, Scheme, UniqueKey, wallet,
 };
+use uuid::Uuid;
 
 /// What a domain registered for one derivation scheme. No secret is on this machine for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,9 +23,18 @@ pub struct KeySource {
     /// The account-level extended public key; none for a pool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_key: Option<String>,
+    /// What the extended key is told apart by: its point and its chain code, whatever else the text says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Uuid>,
     /// How many addresses a pool was given.
     #[serde(default)]
     pub pool_size: u32,
+    /// How many of them the last upload added.
+    #[serde(default)]
+    pub added: u32,
+    /// How many were not given out yet, after it.
+    #[serde(default)]
+    pub available: u32,
     /// When it was registered, in microseconds since 1970.
     pub create_us: i64,
     /// When it last changed.
@@ -37,36 +47,88 @@ pub fn key(domain: DomainId, scheme: Scheme) -> UniqueKey {
     UniqueKey::of_customer(KeyKind::KeySource, domain, scheme.as_str())
 }
 
-/// Registers an extended public key. The source of a scheme is fixed by its first address, or by this.
-#[must_use]
-pub fn register(
-    domain: &Domain,
-    scheme: Scheme,
-    extended_key: String,
-    id: KeySourceId,
-    ctx: Context,
-) -> Change {
-    let shared = UniqueKey {
-        scope: domain.organization_id.as_uuid(),
-        kind: KeyKind::ExtendedKey,
-        text: extended_key.clone(),
-    };
-    let source = KeySource {
+/// An extended public key to be registered.
+#[derive(Clone, Debug)]
+pub struct NewExtendedKey {
+    /// For which scheme.
+    pub scheme: Scheme,
+    /// The key.
+    pub text: String,
+    /// What it is told apart by.
+    pub identity: Uuid,
+}
+
+/// Addresses to be added to a pool.
+#[derive(Clone, Debug)]
+pub struct NewAddresses {
+    /// For which scheme.
+    pub scheme: Scheme,
+    /// Those that are not in the pool yet.
+    pub addresses: Vec<ChainAddress>,
+    /// How many of those in it were given out.
+    pub given_out: u32,
+}
+
+fn new(domain: &Domain, scheme: Scheme, id: KeySourceId, now_us: i64) -> KeySource {
+    KeySource {
         id,
         sequence: 0,
         domain_id: domain.id,
         scheme,
-        extended_key: Some(extended_key),
+        extended_key: None,
+        identity: None,
         pool_size: 0,
+        added: 0,
+        available: 0,
+        create_us: now_us,
+        update_us: now_us,
+    }
+}
+
+/// Registers an extended public key, in the place of another from which no address was made yet. The first address of a
+/// scheme fixes where its addresses come from.
+#[must_use]
+pub fn register(
+    domain: &Domain,
+    registered: Option<&KeySource>,
+    wanted: &NewExtendedKey,
+    id: KeySourceId,
+    ctx: Context,
+) -> Change {
+    let NewExtendedKey { scheme, text, identity } = wanted;
+    let shared = |identity: Uuid| UniqueKey {
+        scope: domain.organization_id.as_uuid(),
+        kind: KeyKind::ExtendedKey,
+        text: identity.to_string(),
+    };
+    let mut keys = Vec::new();
+    let source = match registered {
+        Some(same) if same.identity == Some(*identity) => return Change::new(ctx).leaves(same.clone()),
+        Some(other) => {
+            let used = UniqueKey::of_customer(KeyKind::UsedSource, domain.id, scheme.as_str());
+            keys.push(KeyChange::Free(used));
+            keys.extend(other.identity.map(|it| KeyChange::Release(shared(it))));
+            other.clone()
+        }
+        None => {
+            keys.push(KeyChange::TakeFor(key(domain.id, *scheme), id.as_uuid()));
+            new(domain, *scheme, id, ctx.now_us)
+        }
+    };
+    // Two domains that share a key would give one address to two customers.
+    keys.push(KeyChange::TakeFor(shared(*identity), source.id.as_uuid()));
+    let source = KeySource {
+        extended_key: Some(text.clone()),
+        identity: Some(*identity),
         create_us: ctx.now_us,
         update_us: ctx.now_us,
+        ..source
     };
-    let keys = vec![
-        KeyChange::TakeFor(key(domain.id, scheme), id.as_uuid()),
-        // Two domains that share a key would give one address to two customers.
-        KeyChange::TakeFor(shared, id.as_uuid()),
-    ];
-    Change::new(ctx).expects(domain).keys(keys).writes(source, EventType::ExtendedKeyRegistered, &[])
+    Change::new(ctx).expects(domain).keys(keys).writes(
+        source,
+        EventType::ExtendedKeyRegistered,
+        &["extended_key"],
+    )
 }
 
 /// Adds addresses to the pool of a scheme, or begins it with them.
@@ -77,39 +139,32 @@ pub fn register(
 pub fn upload(
     domain: &Domain,
     pool: Option<&KeySource>,
-    scheme: Scheme,
-    addresses: Vec<String>,
+    wanted: &NewAddresses,
     id: KeySourceId,
     ctx: Context,
 ) -> Result<Change> {
-    let added = u32::try_from(addresses.len()).map_err(Error::internal)?;
-    let (next, keys) = match pool {
-        Some(pool) if pool.extended_key.is_some() => return Err(Error::KeySourceFixed(scheme)),
-        Some(pool) => (pool.clone(), Vec::new()),
+    let NewAddresses { scheme, addresses, given_out } = wanted;
+    let mut keys = Vec::new();
+    let pool = match pool {
+        Some(pool) if pool.extended_key.is_some() => return Err(Error::KeySourceFixed(*scheme)),
+        Some(pool) => pool.clone(),
         None => {
-            let create_us = ctx.now_us;
-            let pool = KeySource {
-                id,
-                sequence: 0,
-                domain_id: domain.id,
-                scheme,
-                extended_key: None,
-                pool_size: 0,
-                create_us,
-                update_us: create_us,
-            };
-            (pool, vec![KeyChange::TakeFor(key(domain.id, scheme), id.as_uuid())])
+            keys.push(KeyChange::TakeFor(key(domain.id, *scheme), id.as_uuid()));
+            new(domain, *scheme, id, ctx.now_us)
         }
     };
-    let (first, id) = (next.pool_size, next.id);
-    let size = first.checked_add(added);
-    let pool_size = size.ok_or_else(|| Error::invalid("addresses", "are more than a pool can count"))?;
+    for it in addresses {
+        let owner = wallet::owner_key(domain, it.family, &it.hex());
+        let pooled = UniqueKey { kind: KeyKind::PooledAddress, ..owner.clone() };
+        keys.extend([KeyChange::Free(owner), KeyChange::TakeFor(pooled, pool.id.as_uuid())]);
+    }
+    let (first, added) = (pool.pool_size, u32::try_from(addresses.len()).map_err(Error::internal)?);
+    let pool_size = first.checked_add(added);
+    let pool_size = pool_size.ok_or_else(|| Error::invalid("addresses", "are more than a pool can count"))?;
+    let available = pool_size.saturating_sub(*given_out);
     let update_us = ctx.now_us;
     let mut change = Change::new(ctx).expects(domain).keys(keys);
-    change.pool = Some((id, first, addresses));
-    Ok(change.writes(
-        KeySource { pool_size, update_us, ..next },
-        EventType::AddressPoolUploaded,
-        &["pool_size"],
-    ))
+    change.pool = Some((pool.id, first, addresses.iter().map(|it| it.text.clone()).collect()));
+    let pool = KeySource { pool_size, added, available, update_us, ..pool };
+    Ok(change.writes(pool, EventType::AddressPoolUploaded, &["pool_size"]))
 }

@@ -41,7 +41,7 @@ pub use id::{
     AddressId, ApiKeyId, CustomerId, DomainId, EventId, KeySourceId, OrganizationId, TransactionId, WalletId,
 };
 pub use judge::{Facts, KeyState, Remembered, Verdict, judge};
-pub use key_source::KeySource;
+pub use key_source::{KeySource, NewAddresses, NewExtendedKey};
 pub use kyc::KycStatus;
 pub use metadata::Metadata;
 pub use network::{Family, Network, NetworkInfo, Scheme, Token};
@@ -61,7 +61,7 @@ pub use transaction::{
     Account, Add, NewTransaction, Sums, Transaction, TransactionStatus, TransactionType, TxHash,
 };
 pub use wallet::{
-    Address, Authorization, AuthorizationType, ChainAddress, Derivation, Granted, Wallet, WalletKind,
-    WalletStatus,
+    Address, Authorization, AuthorizationType, ChainAddress, Derivation, Granted, SourceUse, Wallet,
+    WalletKind, WalletStatus,
 };
 pub(crate) use words::words;

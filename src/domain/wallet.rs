@@ -161,7 +161,7 @@ pub struct Wallet {
     /// The one currency of a ledger wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
-    /// The addresses that it was made with, one a network. Those made later have rows of their own only.
+    /// Its first addresses, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<Address>,
     /// That its owner let it be used.
@@ -180,10 +180,17 @@ impl Wallet {
         format!("v{}", self.sequence)
     }
 
-    /// The same address, where it was made with it.
-    fn address_at(&self, other: &Address) -> Option<&Address> {
-        self.addresses.iter().find(|it| it.id == other.id)
-    }
+    /// How many addresses it shows. Those beyond have rows of their own only.
+    pub const ADDRESSES: usize = 100;
+}
+
+/// Which source an address was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceUse {
+    /// Whose the scheme is: the domain's, for its seed, or that of what was registered for it.
+    pub owner: Uuid,
+    /// The extended key, by what it is told apart by. From its first address on it is never replaced.
+    pub extended_key: Option<Uuid>,
 }
 
 /// An address to be given to a wallet.
@@ -195,8 +202,8 @@ pub struct Granted {
     pub network: Network,
     /// The address.
     pub address: ChainAddress,
-    /// Where it comes from, if it is our own, and who owns that source: the domain, or what was registered for it.
-    pub derivation: Option<(Derivation, Uuid)>,
+    /// Where it comes from, if it is our own, and from which source.
+    pub derivation: Option<(Derivation, SourceUse)>,
 }
 
 /// Whether the domain may use a network: a sandbox the test networks, a live domain the main ones.
@@ -268,7 +275,10 @@ fn grant(member: &Member, wallet: WalletId, granted: &Granted, now_us: i64) -> (
         // An index is one customer's for good: their networks of one scheme share it.
         let index = own(KeyKind::Derivation, &format!("{scheme}/{index}"));
         keys.push(KeyChange::Share(index, customer.as_uuid()));
-        keys.push(KeyChange::Share(own(KeyKind::KeySource, scheme.as_str()), *source));
+        keys.push(KeyChange::Share(own(KeyKind::KeySource, scheme.as_str()), source.owner));
+        if let Some(extended_key) = source.extended_key {
+            keys.push(KeyChange::Share(own(KeyKind::UsedSource, scheme.as_str()), extended_key));
+        }
     }
     let address = Address {
         id: *id,
@@ -286,7 +296,7 @@ fn grant(member: &Member, wallet: WalletId, granted: &Granted, now_us: i64) -> (
 }
 
 /// The name by which an address belongs to one customer of an organization.
-fn owner_key(domain: &Domain, family: Family, canonical: &str) -> UniqueKey {
+pub(super) fn owner_key(domain: &Domain, family: Family, canonical: &str) -> UniqueKey {
     UniqueKey {
         scope: domain.organization_id.as_uuid(),
         kind: KeyKind::AddressOwner,
@@ -313,17 +323,19 @@ fn key_of(domain: &Domain, network: Network, canonical: &str) -> UniqueKey {
     address_key(domain.organization_id, domain.environment, network, canonical)
 }
 
-/// The indexes that a customer's addresses may be made at again, on networks where they have none at them yet: their
-/// networks of one scheme share an address.
+/// The indexes that a customer's addresses may be made at again: their networks of one scheme share an address. None that
+/// has an address on one of these networks already, or one of a wallet that was removed, which is never issued again.
 #[must_use]
 pub fn known_indexes(wallets: &[Wallet], networks: &[Network]) -> Vec<(Scheme, u32)> {
-    let live = wallets.iter().filter(|it| it.status != WalletStatus::Removed);
-    let addresses: Vec<_> = live.flat_map(|it| &it.addresses).collect();
+    let derived = |it: &Wallet| -> Vec<(Derivation, bool)> {
+        let used_up =
+            |address: &Address| it.status == WalletStatus::Removed || networks.contains(&address.network);
+        it.addresses.iter().filter_map(|it| Some((it.derivation.clone()?, used_up(it)))).collect()
+    };
+    let derived: Vec<_> = wallets.iter().flat_map(derived).collect();
     let mut known: Vec<(Scheme, u32)> = Vec::new();
-    for it in addresses.iter().filter_map(|it| it.derivation.as_ref()) {
-        let is_used_up = addresses
-            .iter()
-            .any(|other| other.derivation.as_ref() == Some(it) && networks.contains(&other.network));
+    for (it, _) in &derived {
+        let is_used_up = derived.iter().any(|(other, used_up)| other == it && *used_up);
         if !is_used_up && known.iter().all(|known| known.0 != it.scheme) {
             known.push((it.scheme, it.index));
         }
@@ -354,7 +366,6 @@ pub fn found_before(used: &[u32], gap_limit: u32) -> u32 {
 ///
 /// [`Error::CustomerDeleted`], [`Error::KycNotApproved`], [`Error::NetworkNotAllowed`].
 pub fn create(member: &Member, granted: &[Granted], id: WalletId, ctx: Context) -> Result<Change> {
-    may_have(member)?;
     adding(Change::new(ctx).expects(&member.customer), member, granted, id)
 }
 
@@ -362,8 +373,9 @@ pub fn create(member: &Member, granted: &[Granted], id: WalletId, ctx: Context) 
 ///
 /// # Errors
 ///
-/// [`Error::NetworkNotAllowed`].
+/// As [`create`].
 pub fn adding(mut change: Change, member: &Member, granted: &[Granted], id: WalletId) -> Result<Change> {
+    may_have(member)?;
     let now_us = change.ctx.now_us;
     let mut wallet = new(member, id, WalletKind::Managed, now_us);
     for it in granted {
@@ -382,11 +394,14 @@ pub fn adding(mut change: Change, member: &Member, granted: &[Granted], id: Wall
 /// [`Error::CustomerDeleted`], [`Error::KycNotApproved`].
 pub fn create_ledger(member: &Member, currency: Currency, id: WalletId, ctx: Context) -> Result<Change> {
     may_have(member)?;
-    let text = format!("{}/{currency}", member.customer.id);
-    let key = UniqueKey::of_customer(KeyKind::LedgerWallet, member.domain.id, &text);
+    let key = ledger_key(member.domain.id, member.customer.id, &currency);
     let wallet = Wallet { currency: Some(currency), ..new(member, id, WalletKind::Ledger, ctx.now_us) };
     let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain);
     Ok(change.keys(vec![KeyChange::TakeFor(key, id.as_uuid())]).writes(wallet, EventType::WalletCreated, &[]))
+}
+
+fn ledger_key(domain: DomainId, customer: CustomerId, currency: &Currency) -> UniqueKey {
+    UniqueKey::of_customer(KeyKind::LedgerWallet, domain, &format!("{customer}/{currency}"))
 }
 
 /// Links somebody's own address.
@@ -413,8 +428,15 @@ pub fn add_address(wallet: &Wallet, member: &Member, granted: &Granted, ctx: Con
     may_have(member)?;
     allow(&member.domain, granted.network)?;
     let (address, keys) = grant(member, wallet.id, granted, ctx.now_us);
-    let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain).expects(wallet);
-    Ok(change.keys(keys).writes(address, EventType::AddressCreated, &[]))
+    let now_us = ctx.now_us;
+    let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain).keys(keys);
+    let change = change.writes(address.clone(), EventType::AddressCreated, &[]);
+    if wallet.addresses.len() >= Wallet::ADDRESSES {
+        return Ok(change.expects(wallet));
+    }
+    let addresses = wallet.addresses.iter().cloned().chain([address]).collect();
+    let next = Wallet { addresses, update_us: now_us, ..wallet.clone() };
+    Ok(change.writes(next, EventType::WalletUpdated, &["addresses"]))
 }
 
 /// Whether a wallet may be given another address.
@@ -445,42 +467,35 @@ pub fn set_status(wallet: &Wallet, status: WalletStatus, reason: Line, ctx: Cont
     Ok(Change::new(ctx).because(reason).writes(next, EventType::WalletUpdated, &["status"]))
 }
 
-/// Removes a wallet for good. Its addresses lead to it no more. One that was linked may be linked again, by anybody once
-/// no other wallet of the customer has it; our own are never issued again.
-///
-/// `others` are the customer's other wallets, `later` the addresses that this one was given after it was made.
+/// Removes a wallet for good; it is found by its addresses no more. One that was linked may be linked again, by anybody
+/// once no other wallet of the customer has it. Our own keep theirs: nobody else is ever to have one.
 ///
 /// # Errors
 ///
 /// [`Error::WalletRemoved`].
-pub fn remove(
-    wallet: &Wallet,
-    domain: &Domain,
-    others: &[Wallet],
-    later: &[Address],
-    reason: Line,
-    ctx: Context,
-) -> Result<Change> {
+pub fn remove(wallet: &Wallet, domain: &Domain, reason: Line, ctx: Context) -> Result<Change> {
     refuse_removed(wallet)?;
     let mut keys = Vec::new();
-    for it in wallet.addresses.iter().chain(later.iter().filter(|it| wallet.address_at(it).is_none())) {
-        keys.push(KeyChange::Release(key_of(domain, it.network, &it.canonical)));
-        let family = it.network.info().family;
-        let is_shared = others.iter().filter(|other| other.status != WalletStatus::Removed).any(|other| {
-            let same = |its: &Address| its.network.info().family == family && its.canonical == it.canonical;
-            other.addresses.iter().any(same)
-        });
-        if wallet.kind == WalletKind::External && !is_shared {
-            keys.push(KeyChange::Release(owner_key(domain, family, &it.canonical)));
-        }
+    if wallet.kind == WalletKind::External {
+        keys.extend(wallet.addresses.iter().flat_map(|it| released(domain, it)));
     }
     if let Some(currency) = &wallet.currency {
-        let text = format!("{}/{currency}", wallet.customer_id);
-        keys.push(KeyChange::Release(UniqueKey::of_customer(KeyKind::LedgerWallet, domain.id, &text)));
+        keys.push(KeyChange::Release(ledger_key(domain.id, wallet.customer_id, currency)));
     }
     let next = Wallet { status: WalletStatus::Removed, update_us: ctx.now_us, ..wallet.clone() };
-    let change = others.iter().fold(Change::new(ctx).because(reason), Change::expects);
-    Ok(change.keys(keys).writes(next, EventType::WalletRemoved, &["status"]))
+    let change = Change::new(ctx).because(reason).keys(keys);
+    Ok(change.writes(next, EventType::WalletRemoved, &["status"]))
+}
+
+/// The name by which an address finds its wallet goes, and that of whose it is unless they have it on another network.
+fn released(domain: &Domain, address: &Address) -> [KeyChange; 2] {
+    let family = address.network.info().family;
+    let elsewhere = Network::ALL.iter().filter(|it| **it != address.network && it.info().family == family);
+    let elsewhere = elsewhere.map(|it| key_of(domain, *it, &address.canonical)).collect();
+    [
+        KeyChange::Release(key_of(domain, address.network, &address.canonical)),
+        KeyChange::ReleaseUnless(owner_key(domain, family, &address.canonical), elsewhere),
+    ]
 }
 
 /// Records that the owner of an external wallet let it be used.

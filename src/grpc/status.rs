@@ -153,12 +153,12 @@ const fn taken(kind: KeyKind) -> ErrorReason {
         KeyKind::Email => ErrorReason::EmailTaken,
         KeyKind::ExternalId => ErrorReason::ExternalIdTaken,
         KeyKind::DomainName => ErrorReason::DomainNameTaken,
-        KeyKind::Address | KeyKind::AddressOwner => ErrorReason::AddressTaken,
+        KeyKind::Address | KeyKind::AddressOwner | KeyKind::PooledAddress => ErrorReason::AddressTaken,
         KeyKind::LedgerWallet => ErrorReason::WalletExists,
         KeyKind::Reference | KeyKind::Transaction => ErrorReason::TransactionExists,
         KeyKind::ExtendedKey => ErrorReason::ExtendedKeyTaken,
         // An index has one taker, and a source that is taken is an error of its own.
-        KeyKind::Derivation | KeyKind::KeySource => ErrorReason::AddressSourceFixed,
+        KeyKind::Derivation | KeyKind::KeySource | KeyKind::UsedSource => ErrorReason::AddressSourceFixed,
     }
 }
 
@@ -171,7 +171,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             vec![("domain_id", id.clone())]
         }
         Error::Taken {
-            kind: KeyKind::LedgerWallet | KeyKind::Address | KeyKind::AddressOwner,
+            kind: KeyKind::LedgerWallet | KeyKind::Address | KeyKind::AddressOwner | KeyKind::PooledAddress,
             owner: Some(id),
         } => {
             vec![("wallet_id", id.clone())]

@@ -237,15 +237,17 @@ impl Batch {
                 return;
             }
         }
-        let owner = change.owner(owner);
-        if facts.keys.contains_key(change.key()) {
+        let stays = match change {
+            KeyChange::Free(_) => true,
+            KeyChange::ReleaseUnless(_, others) => others.iter().any(|it| facts.keys.contains_key(it)),
+            _ => false,
+        };
+        if !stays && facts.keys.contains_key(change.key()) {
             self.gone_keys.extend([key()]);
         }
-        let held_until_us = match change {
-            KeyChange::Release(_) => return,
-            KeyChange::Hold { until_us, .. } => Some(*until_us),
-            KeyChange::Take(_) | KeyChange::TakeFor(..) | KeyChange::Share(..) => None,
-        };
+        let Some(owner) = change.owner(owner) else { return };
+        let held_until_us =
+            if let KeyChange::Hold { until_us, .. } = change { Some(*until_us) } else { None };
         let [scope, kind, text] = key();
         self.new_keys.extend([[scope, kind, text, owner.into(), held_until_us.into()]]);
     }

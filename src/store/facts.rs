@@ -39,7 +39,7 @@ fn keys_of(group: &[Change]) -> Part<'static> {
     const READ: &str = "
         SELECT 'key', k.scope, k.kind, k.key, CAST(NULL AS BYTEA), k.owner, k.held_until_us, CAST(NULL AS BIGINT)
         FROM {q} AS q CROSS JOIN unique_keys AS k WHERE k.scope = q.scope AND k.kind = q.kind AND k.key = q.key";
-    let touched: BTreeSet<_> = group.iter().flat_map(|it| &it.keys).map(KeyChange::key).collect();
+    let touched: BTreeSet<_> = group.iter().flat_map(|it| &it.keys).flat_map(KeyChange::reads).collect();
     let rows = touched
         .into_iter()
         .map(|it| [Value::from(it.scope), it.kind.as_str().into(), it.text.as_str().into()]);

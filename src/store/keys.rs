@@ -1,10 +1,13 @@
 //! What addresses are made from: seeds, which are kept sealed, indexes, which are handed out once, and pools.
 
+use std::ops::Range;
+
 use uuid::Uuid;
 
 use super::Store;
+use super::select::Select;
 use super::set::{Set, Type, Value};
-use crate::domain::{DomainId, Error, KeySourceId, Result, Scheme};
+use crate::domain::{DomainId, Error, KeySourceId, Result, Scheme, key_source};
 
 /// A domain's seed as it is kept: the version of the master key that sealed it, and what came of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +33,8 @@ impl Store {
         Ok(rows.into_iter().next().map(|(key_version, sealed)| SealedSeed { key_version, sealed }))
     }
 
-    /// Keeps a seed for a domain that has none; the one that was there first stays.
+    /// Keeps a seed for a domain that has none; the one that was there first stays. A domain that registered where its
+    /// addresses come from gets none.
     ///
     /// # Errors
     ///
@@ -39,14 +43,36 @@ impl Store {
         const KEEP: &str = "
             WITH q(domain_id, key_version, sealed, create_us) AS ({set})
             INSERT INTO seeds (domain_id, key_version, sealed, create_us)
-            SELECT domain_id, key_version, sealed, create_us FROM q WHERE domain_id IS NOT NULL
+            SELECT domain_id, key_version, sealed, create_us FROM q
+            WHERE domain_id IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM key_sources AS s WHERE s.domain_id = q.domain_id)
             ON CONFLICT (domain_id) DO NOTHING RETURNING 1";
         let row = [domain.as_uuid().into(), seed.key_version.into(), seed.sealed.into(), Value::from(now_us)];
         let set = Set::of(&[Type::Uuid, Type::Int, Type::Bytes, Type::Int], [row]);
         self.write::<(i32,)>(KEEP, set).await.map(drop)
     }
 
-    /// Domains whose seeds are sealed with an older master key than that, at most a hundred.
+    /// Whether a domain's addresses of a scheme must not come from a seed: it registered where those of some scheme come
+    /// from, and has none of this one yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn is_watch_only(&self, domain: DomainId, scheme: Scheme) -> Result<bool> {
+        const READ: &str = "
+            WITH q(domain_id, kind, key) AS ({set})
+            SELECT 1 FROM q
+            WHERE EXISTS (SELECT 1 FROM key_sources AS s WHERE s.domain_id = q.domain_id)
+              AND NOT EXISTS (SELECT 1 FROM unique_keys AS k
+                              WHERE k.scope = q.domain_id AND k.kind = q.kind AND k.key = q.key)";
+        let key = key_source::key(domain, scheme);
+        let row = [key.scope.into(), key.kind.as_str().into(), Value::from(key.text)];
+        let found: Vec<(i32,)> =
+            self.read(READ, Set::of(&[Type::Uuid, Type::Text, Type::Text], [row])).await?;
+        Ok(!found.is_empty())
+    }
+
+    /// Domains whose seeds are sealed with an older master key than that, at most a hundred, the newest keys first.
     ///
     /// # Errors
     ///
@@ -55,7 +81,7 @@ impl Store {
         const READ: &str = "
             WITH q(key_version) AS ({set})
             SELECT s.domain_id, s.key_version, s.sealed FROM q CROSS JOIN seeds AS s
-            WHERE s.key_version < q.key_version ORDER BY s.domain_id LIMIT 100";
+            WHERE s.key_version < q.key_version ORDER BY s.key_version DESC, s.domain_id LIMIT 100";
         let rows: Vec<(Uuid, i64, Vec<u8>)> =
             self.read(READ, Set::of(&[Type::Int], [[key_version.into()]])).await?;
         let seed = |(id, key_version, sealed)| (DomainId::from_uuid(id), SealedSeed { key_version, sealed });
@@ -79,25 +105,68 @@ impl Store {
         self.write::<(i32,)>(RESEAL, set).await.map(drop)
     }
 
-    /// Reserves so many indexes of a scheme in a domain, durably, and answers the first. None is ever reserved twice.
+    /// Reserves a block of indexes of a scheme in a domain, durably. None is ever reserved twice.
     ///
     /// # Errors
     ///
     /// Those of the database; [`Error::Internal`] once there are no more.
-    pub async fn reserve_indexes(&self, domain: DomainId, scheme: Scheme, count: u32) -> Result<u32> {
+    pub async fn reserve_indexes(&self, domain: DomainId, scheme: Scheme, count: u32) -> Result<Range<u32>> {
         const RESERVE: &str = "
             WITH q(scope, name, value) AS ({set})
             INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM q WHERE scope IS NOT NULL
             ON CONFLICT (scope, name) DO UPDATE SET value = counters.value + excluded.value
+            WHERE counters.value + excluded.value <= 2147483648
             RETURNING value";
-        let row = [domain.as_uuid().into(), format!("index:{scheme}").into(), Value::from(i64::from(count))];
-        let next: Vec<(i64,)> =
-            self.write(RESERVE, Set::of(&[Type::Uuid, Type::Text, Type::Int], [row])).await?;
-        let first = next.first().map(|it| it.0 - i64::from(count)).and_then(|it| u32::try_from(it).ok());
+        let row = [domain.as_uuid().into(), index_name(scheme).into(), Value::from(i64::from(count))];
+        let set = Set::of(&[Type::Uuid, Type::Text, Type::Int], [row]);
+        // Once more where the connection had died: if the block was reserved after all it is a gap like any other.
+        let end: Vec<(i64,)> = self.again(|| self.write(RESERVE, set.clone())).await?;
         // BIP-32 has 2^31 indexes.
-        first
-            .filter(|it| it.checked_add(count).is_some_and(|end| end <= 1 << 31))
-            .ok_or_else(|| Error::internal(format!("domain {domain} has no index of {scheme} left")))
+        let none = || Error::internal(format!("domain {domain} has no index of {scheme} left"));
+        let end = u32::try_from(end.first().ok_or_else(none)?.0).map_err(Error::internal)?;
+        Ok(end.saturating_sub(count)..end)
+    }
+
+    /// Gives back the end of a block, unless more was reserved since.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn return_indexes(&self, domain: DomainId, scheme: Scheme, unused: Range<u32>) -> Result<()> {
+        const RETURN: &str = "
+            WITH q(scope, name, first, past) AS ({set})
+            UPDATE counters SET value = (SELECT max(q.first) FROM q)
+            WHERE (scope, name, value) IN (SELECT scope, name, past FROM q) RETURNING 1";
+        let (first, past) = (i64::from(unused.start), i64::from(unused.end));
+        let row = [domain.as_uuid().into(), index_name(scheme).into(), first.into(), Value::from(past)];
+        let set = Set::of(&[Type::Uuid, Type::Text, Type::Int, Type::Int], [row]);
+        self.write::<(i32,)>(RETURN, set).await.map(drop)
+    }
+
+    /// Takes the place of the oldest address of a pool that was never given out, durably. None once there are no more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn take_pooled(
+        &self,
+        domain: DomainId,
+        scheme: Scheme,
+        source: KeySourceId,
+    ) -> Result<Option<u32>> {
+        const TAKE: &str = "
+            WITH q(scope, name, source_id) AS ({set})
+            INSERT INTO counters (scope, name, value)
+            SELECT q.scope, q.name, 1 FROM q CROSS JOIN address_pool AS p
+            WHERE p.source_id = q.source_id AND p.position = 0
+            ON CONFLICT (scope, name) DO UPDATE SET value = counters.value + 1
+            WHERE EXISTS (SELECT 1 FROM q CROSS JOIN address_pool AS p
+                          WHERE p.source_id = q.source_id AND p.position = counters.value)
+            RETURNING value";
+        let row = [domain.as_uuid().into(), index_name(scheme).into(), Value::from(source.as_uuid())];
+        let next: Vec<(i64,)> =
+            self.write(TAKE, Set::of(&[Type::Uuid, Type::Text, Type::Uuid], [row])).await?;
+        next.first().map(|it| u32::try_from(it.0 - 1).map_err(Error::internal)).transpose()
     }
 
     /// The first index of a scheme in a domain that was never reserved.
@@ -109,9 +178,26 @@ impl Store {
         const READ: &str = "
             WITH q(scope, name) AS ({set})
             SELECT c.value FROM q CROSS JOIN counters AS c WHERE c.scope = q.scope AND c.name = q.name";
-        let row = [domain.as_uuid().into(), Value::from(format!("index:{scheme}"))];
+        let row = [domain.as_uuid().into(), Value::from(index_name(scheme))];
         let next: Vec<(i64,)> = self.read(READ, Set::of(&[Type::Uuid, Type::Text], [row])).await?;
         u32::try_from(next.first().map_or(0, |it| it.0)).map_err(Error::internal)
+    }
+
+    /// How many addresses each domain has left in its pool.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn pools_left(&self) -> Result<Vec<(DomainId, i64)>> {
+        let mut select = Select::new(
+            "t.domain_id,
+             (SELECT max(p.position) + 1 FROM address_pool AS p WHERE p.source_id = t.id)
+             - COALESCE((SELECT c.value FROM counters AS c WHERE c.scope = t.domain_id AND c.name = 'index:solana'), 0)",
+            "key_sources",
+        );
+        select.and("EXISTS (SELECT 1 FROM address_pool AS p WHERE p.source_id = t.id)");
+        let rows: Vec<(Uuid, i64)> = self.scan(select).await?;
+        Ok(rows.into_iter().map(|(id, left)| (DomainId::from_uuid(id), left)).collect())
     }
 
     /// Which of some addresses are in a pool.
@@ -143,4 +229,9 @@ impl Store {
         let rows: Vec<(String,)> = self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
         Ok(rows.into_iter().next().map(|it| it.0))
     }
+}
+
+/// What the counter of a scheme's indexes is called.
+fn index_name(scheme: Scheme) -> String {
+    format!("index:{scheme}")
 }

@@ -73,6 +73,25 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the database has a table of that name.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn has_table(&self, name: &str) -> Result<bool> {
+        Ok(match &self.db.write.pool {
+            Backend::Postgres(pool) => {
+                sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(name).fetch_one(pool).await?
+            }
+            // To look is not to make the file.
+            Backend::Sqlite(pool) if !pool.connect_options().get_filename().exists() => false,
+            Backend::Sqlite(pool) => {
+                let look = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = $1)";
+                sqlx::query_scalar(look).bind(name).fetch_one(pool).await?
+            }
+        })
+    }
+
     /// How the schema stands. Changes nothing.
     ///
     /// # Errors
@@ -80,27 +99,16 @@ impl Store {
     /// Those of the database.
     pub async fn schema(&self) -> Result<Schema> {
         const APPLIED: &str = "SELECT version FROM _sqlx_migrations";
+        let is_there = self.has_table("_sqlx_migrations").await?;
         let (applied, known): (Vec<i64>, &Migrator) = match &self.db.write.pool {
-            Backend::Postgres(pool) => {
-                let is_there = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL");
-                let is_there: bool = is_there.fetch_one(pool).await?;
-                (
-                    if is_there { sqlx::query_scalar(APPLIED).fetch_all(pool).await? } else { Vec::new() },
-                    &POSTGRES,
-                )
-            }
-            // To look is not to make the file.
-            Backend::Sqlite(pool) if !pool.connect_options().get_filename().exists() => (Vec::new(), &SQLITE),
-            Backend::Sqlite(pool) => {
-                let is_there = sqlx::query_scalar(
-                    "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
-                );
-                let is_there: bool = is_there.fetch_one(pool).await?;
-                (
-                    if is_there { sqlx::query_scalar(APPLIED).fetch_all(pool).await? } else { Vec::new() },
-                    &SQLITE,
-                )
-            }
+            Backend::Postgres(pool) => (
+                if is_there { sqlx::query_scalar(APPLIED).fetch_all(pool).await? } else { Vec::new() },
+                &POSTGRES,
+            ),
+            Backend::Sqlite(pool) => (
+                if is_there { sqlx::query_scalar(APPLIED).fetch_all(pool).await? } else { Vec::new() },
+                &SQLITE,
+            ),
         };
         let known: Vec<i64> = known.iter().map(|it| it.version).collect();
         Ok(if applied.iter().any(|it| !known.contains(it)) {

@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::select::Select;
+use super::set::{Set, Type};
 use crate::domain::{
     Address, CustomerId, DomainId, Error, Network, Page, PageRequest, Position, Resource, Result, Scheme,
     Table, Transaction, TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
@@ -71,16 +72,18 @@ impl Store {
         Ok(page.page(found, |it: &Wallet| Position { create_us: it.create_us, id: it.id.as_uuid() }))
     }
 
-    /// Every wallet of a customer, oldest first.
+    /// The first wallets of a customer, oldest first, at most a hundred.
     ///
     /// # Errors
     ///
     /// Those of the database.
     pub async fn wallets_of(&self, customer: CustomerId) -> Result<Vec<Wallet>> {
-        let mut select = Select::new("t.body, t.sequence", "wallets");
-        select.equals("customer_id", customer.as_uuid());
-        select.ordered("t.create_us, t.id");
-        self.listed(Table::Wallets, select).await
+        const READ: &str = "
+            WITH q(customer_id) AS ({set})
+            SELECT w.body, w.sequence FROM q CROSS JOIN wallets AS w WHERE w.customer_id = q.customer_id
+            ORDER BY w.create_us, w.id LIMIT 100";
+        let set = Set::of(&[Type::Uuid], [[customer.as_uuid().into()]]);
+        parsed(Table::Wallets, self.read(READ, set).await?)
     }
 
     /// Lists the addresses of a wallet, newest first.
@@ -182,9 +185,13 @@ impl Store {
     where
         T: TryFrom<Resource, Error = Error>,
     {
-        let rows: Vec<(String, i64)> = self.scan(select).await?;
-        rows.into_iter()
-            .map(|(body, sequence)| Resource::from_json(table, &body, sequence)?.try_into())
-            .collect()
+        parsed(table, self.scan(select).await?)
     }
+}
+
+fn parsed<T>(table: Table, rows: Vec<(String, i64)>) -> Result<Vec<T>>
+where
+    T: TryFrom<Resource, Error = Error>,
+{
+    rows.into_iter().map(|(body, sequence)| Resource::from_json(table, &body, sequence)?.try_into()).collect()
 }

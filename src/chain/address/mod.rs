@@ -35,13 +35,47 @@ pub enum PublicKey {
 pub fn parse(network: Network, text: &str) -> Result<Address, Fault> {
     plain(text)?;
     let family = network.info().family;
-    let parsed = match family {
+    read(family, network.info().is_test, text).map_err(|fault| elsewhere(family, text).unwrap_or(fault))
+}
+
+/// Reads an address of whichever networks it is one of.
+///
+/// # Errors
+///
+/// What is wrong with the text, taken for what it looks like.
+pub fn parse_any(text: &str) -> Result<Vec<(Network, Address)>, Fault> {
+    plain(text)?;
+    let mut found = Vec::new();
+    // Only Bitcoin's test network has addresses of its own.
+    for (family, is_test) in Family::ALL.iter().map(|it| (*it, false)).chain([(Family::Bitcoin, true)]) {
+        if let Ok(address) = read(family, is_test, text) {
+            let networks = Network::ALL.iter().filter(|it| {
+                it.info().family == family && (family != Family::Bitcoin || it.info().is_test == is_test)
+            });
+            found.extend(networks.map(|it| (*it, address.clone())));
+        }
+    }
+    if found.is_empty() { Err(fault_of(text)) } else { Ok(found) }
+}
+
+fn read(family: Family, is_test: bool, text: &str) -> Result<Address, Fault> {
+    match family {
         Family::Evm => evm::parse(text),
-        Family::Bitcoin => bitcoin::parse(network.info().is_test, text),
+        Family::Bitcoin => bitcoin::parse(is_test, text),
         Family::Solana => solana::parse(text),
         Family::Tron => tron::parse(text),
+    }
+}
+
+/// What is wrong with what is an address of no network.
+fn fault_of(text: &str) -> Fault {
+    let family = match text.get(..2) {
+        Some("0x") => Family::Evm,
+        _ if bitcoin::is_bech32(text) => Family::Bitcoin,
+        _ if text.starts_with('T') => Family::Tron,
+        _ => return Fault::new("is not an address of any network"),
     };
-    parsed.map_err(|fault| elsewhere(family, text).unwrap_or(fault))
+    read(family, false, text).err().unwrap_or(Fault::new("is not an address of any network"))
 }
 
 /// The address that a key of `scheme` receives at.

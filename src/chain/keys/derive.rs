@@ -7,6 +7,8 @@ use bitcoin::NetworkKind;
 use bitcoin::bip32::{ChildNumber, DerivationPath, Xpriv, Xpub};
 use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
 use ed25519_dalek::SigningKey;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::mac::{Halves, hmac_sha512};
 use super::second::{self, PublicNode};
@@ -72,6 +74,16 @@ impl AccountKey {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         self.account.fingerprint().to_string()
+    }
+
+    /// What it is told apart by: the point and the chain code, which alone decide on its addresses.
+    #[must_use]
+    pub fn identity(&self) -> Uuid {
+        let digest = Sha256::new()
+            .chain_update(self.account.public_key.serialize())
+            .chain_update(self.account.chain_code)
+            .finalize();
+        Uuid::new_v8(digest.first_chunk().copied().unwrap_or_default())
     }
 
     /// The public key of the address at an index, by the first derivation only: what is stored comes from

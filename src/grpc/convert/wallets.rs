@@ -3,11 +3,11 @@
 use super::customers::{Known, same_values};
 use super::{micros, parse, timestamp};
 use crate::api;
-use crate::app::{ChainBalance, Registered, Uploaded};
+use crate::app::{ChainBalance, Registered};
 use crate::domain::{
-    Account, Address, Authorization, AuthorizationType, Error, Family, Fault, Faults, FieldFault, Network,
-    NewTransaction, Reference, Result, Sums, Transaction, TransactionStatus, TransactionType, TxHash, Wallet,
-    WalletKind, WalletStatus,
+    Account, Address, Authorization, AuthorizationType, Error, Family, Fault, Faults, FieldFault, KeySource,
+    Network, NewTransaction, Reference, Result, Sums, Transaction, TransactionStatus, TransactionType,
+    TxHash, Wallet, WalletKind, WalletStatus,
 };
 
 same_values!(WalletKind: Managed, External, Ledger);
@@ -324,14 +324,14 @@ impl From<Registered> for api::ExtendedKey {
     }
 }
 
-impl From<Uploaded> for api::AddressPool {
-    fn from(it: Uploaded) -> Self {
+impl From<KeySource> for api::AddressPool {
+    fn from(it: KeySource) -> Self {
         Self {
-            domain_id: it.pool.domain_id.into(),
-            scheme: it.pool.scheme.to_string(),
-            total_count: it.pool.pool_size.into(),
+            domain_id: it.domain_id.into(),
+            scheme: it.scheme.to_string(),
+            total_count: it.pool_size.into(),
             available_count: it.available.into(),
-            update_time: Some(timestamp(it.pool.update_us)),
+            update_time: Some(timestamp(it.update_us)),
         }
     }
 }
