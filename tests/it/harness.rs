@@ -114,7 +114,10 @@ pub fn chains() -> Chains {
 
 impl TestServer {
     pub async fn new(on: On) -> Self {
-        let database = Database::new(on).await;
+        Self::over(Database::new(on).await).await
+    }
+
+    pub async fn over(database: Database) -> Self {
         let app = App::start(database.store().await, chains());
         app.open();
         let address = Self::listen(&app).await;
