@@ -14,7 +14,7 @@ use tonic::transport::Endpoint;
 use uuid::Uuid;
 
 use crate::concurrency::{assert_sound, channels};
-use crate::harness::{Database, On, TestServer, connect, customers, on_each_database};
+use crate::harness::{Database, TestServer, connect, customers, on_each_database};
 use crate::journal::{is_unknown, seed, size};
 use crate::process::Process;
 use crate::raw::Raw;
@@ -72,8 +72,7 @@ async fn an_index_is_given_out_once_through_crashes(database: Database) {
     const CONNECTIONS: usize = 64;
     let enough = size("PURSER_KEY_2_ADDRESSES", 2_000);
     let seed = seed();
-    let on = Raw::open(&database).await.on();
-    let mut service = Service::start(&database, on).await;
+    let mut service = Service::start(&database).await;
     let key = std::fs::read_to_string(database.folder().join("purser-dev.key")).unwrap();
     let mut client = Client(customers(connect(service.processes[0].grpc).await, &key));
     let acknowledged = Arc::new(AtomicUsize::new(0));
@@ -121,9 +120,10 @@ struct Service {
 }
 
 impl Service {
-    async fn start(database: &Database, on: On) -> Self {
+    async fn start(database: &Database) -> Self {
+        let is_shared = !database.url.starts_with("sqlite:");
         let mut processes = Vec::new();
-        for _ in 0..if on == On::Postgres { 2 } else { 1 } {
+        for _ in 0..if is_shared { 2 } else { 1 } {
             processes.push(Process::serve(database.folder(), &database.url, &["--dev"]).await);
         }
         let (addresses, _) = watch::channel(processes.iter().map(|it| it.grpc).collect());
