@@ -211,7 +211,7 @@ impl World {
         self.noted(linked.unwrap().value)
     }
 
-    async fn make_wallet(&self, domain: &Domain, frozen: bool) -> Wallet {
+    pub async fn make_wallet(&self, domain: &Domain, frozen: bool) -> Wallet {
         let (app, customer) = (&self.server.app, self.customer_of(domain).await);
         let made = app.create_wallet(&operator(), customer, vec![Network::Ethereum], None).await;
         let wallet = self.noted(made.unwrap().value);

@@ -107,6 +107,10 @@ impl World {
         let (home, globex, count) = (home.domain, globex.domain, AtomicU32::new(0));
         let (home_wallet, wallets) = (String::new(), Mutex::default());
         let mut world = Self { server, channel, home, globex, home_wallet, names, keys, wallets, count };
+        for domain in [&world.home, &world.globex] {
+            // On EVM networks they go on by their seeds, though they become watch-only on others.
+            world.make_wallet(domain, false).await;
+        }
         world.home_wallet = world.link(&world.home, &world.fresh_address()).await.id.to_string();
         world
     }
