@@ -154,9 +154,6 @@ impl NetworkInfo {
     }
 }
 
-/// Tron's id as it was written before its namespace was settled on the decimal form; wallets still send it.
-const TRON_IN_HEXADECIMAL: &str = "tron:0x2b6653dc";
-
 impl Network {
     /// The row of the table.
     #[must_use]
@@ -182,15 +179,6 @@ impl Network {
     #[must_use]
     pub fn from_chain_id(chain_id: u64) -> Option<Self> {
         Self::ALL.iter().copied().find(|it| it.info().chain_id == Some(chain_id))
-    }
-
-    /// The network with this CAIP-2 id. Compared as it stands: the ids of Solana tell cases apart.
-    #[must_use]
-    pub fn from_caip2(caip2: &str) -> Option<Self> {
-        if caip2 == TRON_IN_HEXADECIMAL {
-            return Some(Self::Tron);
-        }
-        Self::ALL.iter().copied().find(|it| it.info().caip2 == caip2)
     }
 
     /// The coin or token with this symbol, in upper case.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Fault, Scheme};
+use crate::domain::Scheme;
 
 /// Why a key could not be had. It holds nothing secret.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +36,6 @@ pub enum KeyError {
     /// What was opened has not the form of a seed.
     #[error("a secret that was opened is not a seed")]
     NotASeed,
-    /// A mnemonic that a person gave is none.
-    #[error("the mnemonic {0}")]
-    Mnemonic(Fault),
     /// No key is at this index, since it is 2^31 or above or, once in 2^127, for no reason but chance.
     #[error("there is no key at this index")]
     NoKey,

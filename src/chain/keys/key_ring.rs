@@ -28,21 +28,6 @@ impl KeyRing {
         Ok(Self { path, keys: RwLock::new(keys) })
     }
 
-    /// The version that seals, as far as was read.
-    #[must_use]
-    pub fn newest(&self) -> u32 {
-        self.current().newest()
-    }
-
-    /// Reads the file again.
-    ///
-    /// # Errors
-    ///
-    /// As [`MasterKeys::read`], and where a version is no longer the key that it was; then the keys stay as they were.
-    pub fn reload(&self) -> Result<(), KeyError> {
-        self.read_again().map(drop)
-    }
-
     /// Seals a secret for its place under the newest key.
     ///
     /// It reads the file first. What is sealed is worth nothing without its key, so it is never sealed under one that is
@@ -50,7 +35,8 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// As [`KeyRing::reload`], and [`KeyError::Randomness`].
+    /// As [`MasterKeys::read`]; [`KeyError::File`] where a version in it is no longer the key that it was, and then the
+    /// keys stay as they were; [`KeyError::Randomness`].
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Sealed, KeyError> {
         self.read_again()?.seal(place, plain)
     }
@@ -59,7 +45,7 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// [`KeyError::DoesNotOpen`], [`KeyError::UnknownVersion`], or as [`KeyRing::reload`] where it had to.
+    /// [`KeyError::DoesNotOpen`], [`KeyError::UnknownVersion`], or as [`KeyRing::seal`] where it had to.
     pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let current = self.current();
         let keys = if current.has(sealed.version) { current } else { self.read_again()? };

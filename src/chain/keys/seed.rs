@@ -2,21 +2,18 @@
 
 use std::fmt;
 
-use bip39::{Error, Language, Mnemonic};
+use bip39::{Language, Mnemonic};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use zeroize::Zeroizing;
 
 use super::wipe::wiped;
 use super::{KeyError, second};
-use crate::domain::Fault;
 
 /// 256 bits: 24 words.
 const ENTROPY_BYTES: usize = 32;
 /// What PBKDF2 makes of the words.
 const SEED_BYTES: usize = 64;
-/// Of 12, 15, 18, 21 and 24 words.
-const ENTROPY_LENGTHS: [usize; 5] = [16, 20, 24, 28, 32];
 
 /// A BIP-39 seed without a passphrase, and the entropy of its English words.
 pub struct Seed {
@@ -36,15 +33,6 @@ impl Seed {
         wiped(|| Self::of(&mnemonic_of(&*entropy)?, ""))
     }
 
-    /// The seed of 12, 15, 18, 21 or 24 English words in lower case, with spaces between them.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyError::Mnemonic`] where they are no mnemonic, else as [`Seed::generate`].
-    pub fn from_mnemonic(words: &str) -> Result<Self, KeyError> {
-        wiped(|| Self::of(&parse(words)?, ""))
-    }
-
     /// What was sealed.
     ///
     /// That the seed is that of the entropy is not computed again, which takes 2,048 hashes: what is sealed opens as it
@@ -54,11 +42,10 @@ impl Seed {
     ///
     /// [`KeyError::NotASeed`] where it has not the length of one.
     pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Result<Self, KeyError> {
-        let entropy = bytes.len().checked_sub(SEED_BYTES).ok_or(KeyError::NotASeed)?;
-        if ENTROPY_LENGTHS.contains(&entropy) { Ok(Self { bytes }) } else { Err(KeyError::NotASeed) }
+        if bytes.len() == ENTROPY_BYTES + SEED_BYTES { Ok(Self { bytes }) } else { Err(KeyError::NotASeed) }
     }
 
-    /// What is to be sealed: the entropy, then the 64 bytes of the seed; 96 bytes for 24 words.
+    /// What is to be sealed: the entropy, then the 64 bytes of the seed.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         self.bytes.clone()
@@ -125,17 +112,6 @@ fn text_of(mnemonic: &Mnemonic) -> Zeroizing<String> {
         text.push_str(word);
     }
     text
-}
-
-fn parse(words: &str) -> Result<Mnemonic, KeyError> {
-    let fault = |error| match error {
-        Error::BadWordCount(_) => Fault::new("must be 12, 15, 18, 21 or 24 words"),
-        Error::UnknownWord(at) => {
-            Fault::because(format!("must be English BIP-39 words in lower case: word {} is none", at + 1))
-        }
-        _ => Fault::new("must be the words in their order: their checksum is wrong"),
-    };
-    Mnemonic::parse_in_normalized(Language::English, words).map_err(|it| KeyError::Mnemonic(fault(it)))
 }
 
 #[cfg(test)]

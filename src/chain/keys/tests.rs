@@ -139,7 +139,7 @@ pub(super) struct AddressVector {
 
 impl AddressVector {
     pub(super) fn seed(&self) -> Seed {
-        Seed::from_mnemonic(&self.mnemonic).unwrap()
+        Seed::from_mnemonic(&self.mnemonic)
     }
 
     pub(super) fn steps(&self) -> Vec<u32> {
@@ -242,15 +242,12 @@ fn no_type_shows_a_secret_in_debug() {
 
     let seed = Seed::generate().unwrap();
     let bytes = seed.to_bytes();
-    let mnemonic = seed.mnemonic().unwrap();
-    let word = mnemonic.split(' ').next().unwrap();
     let account = AccountKey::from_seed(Scheme::Evm, &seed).unwrap();
     let place = Place { table: "domain_seeds", row: &[7; 16], column: "sealed" };
     let mut sealed = ring.seal(place, &bytes).unwrap();
     sealed.bytes[20] ^= 1;
-    let errors: [KeyError; 4] = [
+    let errors: [KeyError; 3] = [
         ring.open(place, &sealed).unwrap_err(),
-        Seed::from_mnemonic(&format!("{word} canary")).unwrap_err(),
         Seed::from_bytes(bytes[1..].to_vec().into()).unwrap_err(),
         derive_checked(Scheme::Tron, Source::Account(&account), 0).unwrap_err(),
     ];
@@ -262,7 +259,6 @@ fn no_type_shows_a_secret_in_debug() {
         for part in [&bytes[..8], &bytes[32..40], &bytes[88..], &master[..8]] {
             assert_hides(part, it);
         }
-        assert!(!format!("{it:?}").contains("canary"));
         assert!(!format!("{it:?}").contains(&account.to_string()[20..40]));
     }
     assert_eq!(format!("{seed:?}"), "Seed(…)");

@@ -47,24 +47,12 @@ fn a_network_is_found_by_each_of_its_ids() {
     for network in Network::ALL {
         let info = network.info();
         assert_eq!(info.key.parse(), Ok(*network));
-        assert_eq!(Network::from_caip2(info.caip2), Some(*network));
         if let Some(chain_id) = info.chain_id {
             assert_eq!(Network::from_chain_id(chain_id), Some(*network));
         }
     }
     assert_eq!(Network::from_chain_id(0), None);
     assert_eq!(Network::from_chain_id(3), None);
-    assert_eq!(Network::from_caip2("tron:0x2b6653dc"), Some(Network::Tron));
-    for unknown in [
-        "",
-        "eip155:3",
-        "EIP155:1",
-        "eip155:01",
-        "solana:5EYKT4USFV8P8NJDTREPY1VZQKQZKVDP",
-        "tron:0x2B6653DC",
-    ] {
-        assert_eq!(Network::from_caip2(unknown), None, "{unknown}");
-    }
     assert!("Ethereum".parse::<Network>().is_err());
 }
 

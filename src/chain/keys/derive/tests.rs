@@ -9,7 +9,6 @@ fn seed() -> Seed {
     Seed::from_mnemonic(
         "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about",
     )
-    .unwrap()
 }
 
 fn steps(path: &[u32]) -> Vec<ChildNumber> {

@@ -12,7 +12,7 @@ fn what_is_sealed_before_a_rotation_opens_after_it() {
     let old = ring.seal(PLACE, b"old").unwrap();
     assert_eq!(MasterKeys::add_version(&path).unwrap(), 2);
     let new = ring.seal(PLACE, b"new").unwrap();
-    assert_eq!((old.version, new.version, ring.newest()), (1, 2, 2));
+    assert_eq!((old.version, new.version, ring.current().newest()), (1, 2, 2));
     for ring in [ring, KeyRing::read(&path).unwrap()] {
         assert_eq!(**ring.open(PLACE, &old).unwrap(), *b"old");
         assert_eq!(**ring.open(PLACE, &new).unwrap(), *b"new");
@@ -25,9 +25,9 @@ fn a_version_that_is_not_known_makes_it_read_the_file_again_once() {
     let (serving, rotating) = (KeyRing::read(&path).unwrap(), KeyRing::read(&path).unwrap());
     MasterKeys::add_version(&path).unwrap();
     let sealed = rotating.seal(PLACE, b"secret").unwrap();
-    assert_eq!((sealed.version, serving.newest()), (2, 1));
+    assert_eq!((sealed.version, serving.current().newest()), (2, 1));
     assert_eq!(**serving.open(PLACE, &sealed).unwrap(), *b"secret");
-    assert_eq!(serving.newest(), 2);
+    assert_eq!(serving.current().newest(), 2);
     let unknown = Sealed { version: 9, ..sealed };
     assert!(matches!(serving.open(PLACE, &unknown), Err(KeyError::UnknownVersion(9))));
 }
@@ -58,7 +58,7 @@ fn a_file_in_which_a_version_is_another_key_is_refused_and_the_old_keys_stay() {
     let sealed = ring.seal(PLACE, b"secret").unwrap();
     fs::remove_file(&path).unwrap();
     MasterKeys::create(&path).unwrap();
-    let message = ring.reload().unwrap_err().to_string();
+    let message = ring.read_again().unwrap_err().to_string();
     assert!(message.ends_with("a version in it is no longer the key that it was"), "{message}");
     assert!(ring.seal(PLACE, b"secret").is_err());
     assert_eq!(**ring.open(PLACE, &sealed).unwrap(), *b"secret");
@@ -74,6 +74,6 @@ fn a_version_that_is_retired_from_the_file_is_forgotten() {
     MasterKeys::add_version(&path).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.lines().next_back().unwrap()).unwrap();
-    ring.reload().unwrap();
+    ring.read_again().unwrap();
     assert!(matches!(ring.open(PLACE, &sealed), Err(KeyError::UnknownVersion(1))));
 }
