@@ -272,7 +272,7 @@ impl WalletService for Purser {
                 let now_us = clock::now_us();
                 let (wallet, balances) = self.app.ledger_balances(&caller, id).await?;
                 let balance = |(account, sums)| convert::ledger_balance(&wallet, account, sums, now_us);
-                balances.into_iter().map(balance).collect()
+                balances.into_iter().map(balance).collect::<Result<_, _>>()?
             }
             Ok(api::BalanceSource::Chain) => {
                 self.app.chain_balances(&caller, id).await?.into_iter().map(Into::into).collect()

@@ -232,19 +232,25 @@ impl From<Transaction> for api::Transaction {
 }
 
 /// What a wallet has by our books.
+///
+/// # Errors
+///
+/// [`Error::Internal`] where a token is not known any more: with a guess at its decimals the figure would be another.
 pub(in crate::grpc) fn ledger_balance(
     wallet: &Wallet,
     account: Account,
     sums: Sums,
     now_us: i64,
-) -> api::Balance {
+) -> Result<api::Balance> {
     let decimals = match account.network {
-        Some(network) => network.token(&account.token).map_or(0, |it| it.decimals),
-        None => wallet.currency.as_ref().map_or(0, crate::domain::Currency::decimals),
+        Some(network) => network.token(&account.token).map(|it| it.decimals),
+        None => wallet.currency.as_ref().map(crate::domain::Currency::decimals),
     };
+    let unknown = || format!("{} has a balance in {}, which is not known", wallet.id, account.token);
+    let decimals = decimals.ok_or_else(|| Error::internal(unknown()))?;
     let (below_zero, amount) = sums.balance();
     let sign = if below_zero { "-" } else { "" };
-    api::Balance {
+    Ok(api::Balance {
         network: account.network.map(|it| it.to_string()).unwrap_or_default(),
         token: account.token,
         amount: format!("{sign}{}", amount.in_token(decimals)),
@@ -252,7 +258,7 @@ pub(in crate::grpc) fn ledger_balance(
         source: api::BalanceSource::Ledger.into(),
         block_height: 0,
         observe_time: Some(timestamp(now_us)),
-    }
+    })
 }
 
 impl From<ChainBalance> for api::Balance {
