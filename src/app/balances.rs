@@ -1,12 +1,19 @@
 //! What wallets hold: by our books, and by the chain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use tokio::task::JoinSet;
 
 use super::App;
 use crate::chain::node::NodeError;
 use crate::domain::{
-    Account, Amount, Caller, Error, Network, Result, Sums, Token, Wallet, WalletId, WalletKind,
+    Account, Amount, Caller, Error, Network, PageRequest, Result, Sums, Token, Wallet, WalletId, WalletKind,
 };
+
+/// How many addresses of a wallet are read from nodes in one call, which is one page of them.
+const MAX_ADDRESSES: i32 = 100;
+/// How many of them at a time. A node has room for a few times as many, so that one wallet does not keep others out.
+const AT_A_TIME: usize = 8;
 
 /// What the addresses of a wallet hold of one token, as a node told it.
 #[derive(Clone, Debug)]
@@ -44,27 +51,37 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::WalletKindMismatch`], [`Error::ChainNotConfigured`], [`Error::ChainUnavailable`].
+    /// [`Error::NotFound`], [`Error::WalletKindMismatch`], [`Error::TooManyAddresses`], [`Error::ChainNotConfigured`],
+    /// [`Error::ChainUnavailable`].
     pub async fn chain_balances(&self, caller: &Caller, id: WalletId) -> Result<Vec<ChainBalance>> {
         let wallet = self.get_wallet(caller, id, None).await?;
         if wallet.kind == WalletKind::Ledger {
             return Err(Error::WalletKindMismatch(id, wallet.kind));
         }
-        let addresses = self.task(move |store| async move { store.addresses_of(id).await }).await?;
-        let addresses: BTreeSet<_> = addresses.into_iter().map(|it| (it.network, it.address)).collect();
+        let all = PageRequest::parse(MAX_ADDRESSES, "", &())?;
+        let limit = all.size;
+        let page = self.task(move |store| async move { store.list_addresses(id, &[], &all).await }).await?;
+        if !page.next_token.is_empty() {
+            return Err(Error::TooManyAddresses(id, limit));
+        }
+        let addresses = page.items;
         // Whether there is a node is known at once: nobody is asked in vain.
-        if let Some((network, _)) = addresses.iter().find(|it| !self.0.nodes.has(it.0)) {
-            return Err(Error::ChainNotConfigured(*network));
+        if let Some(it) = addresses.iter().find(|it| !self.0.nodes.has(it.network)) {
+            return Err(Error::ChainNotConfigured(it.network));
         }
-        let mut readings = tokio::task::JoinSet::new();
-        for (network, address) in addresses {
+        let addresses =
+            addresses.iter().map(|it| Ok((it.network, it.on_chain()?))).collect::<Result<Vec<_>>>()?;
+        let mut left = addresses.into_iter().map(|(network, address)| {
             let nodes = self.0.nodes.clone();
-            readings.spawn(async move { (network, nodes.balances(network, &address).await) });
-        }
+            async move { (network, nodes.balances(network, &address).await) }
+        });
+        // Dropped with the call, and with it whatever nobody else waits for.
+        let mut readings: JoinSet<_> = left.by_ref().take(AT_A_TIME).collect();
         let mut balances: BTreeMap<(Network, usize), ChainBalance> = BTreeMap::new();
         while let Some(done) = readings.join_next().await {
             let (network, reading) = done.map_err(Error::internal)?;
             let reading = reading.map_err(|error| told(network, error))?;
+            left.next().map(|it| readings.spawn(it));
             for (at, (token, units)) in reading.amounts.into_iter().enumerate() {
                 let (block_height, observe_us) = (reading.block_height, reading.observe_us);
                 let none = ChainBalance { network, token, amount: Amount::ZERO, block_height, observe_us };

@@ -299,6 +299,11 @@ pub enum Error {
     /// Every address of the pool was given away.
     #[error("the pool of addresses of the scheme {0} is empty: upload more with UploadAddressPool")]
     AddressPoolEmpty(Scheme),
+    /// The wallet has more addresses than are read from nodes in one call.
+    #[error(
+        "the wallet has more than {1} addresses, too many to read from nodes: its ledger balances can be had"
+    )]
+    TooManyAddresses(WalletId, u32),
     /// No node is configured for the network.
     #[error("no node is configured for {0}: start the server with `--chain {0}=<URL>`")]
     ChainNotConfigured(Network),

@@ -123,6 +123,17 @@ pub struct Address {
 }
 
 impl Address {
+    /// As its codec read it when it was taken in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] where what is stored are no bytes.
+    pub fn on_chain(&self) -> Result<ChainAddress> {
+        let bytes = hex::decode(&self.canonical)
+            .map_err(|_| Error::internal(format!("{} has no canonical bytes", self.id)))?;
+        Ok(ChainAddress { family: self.network.info().family, bytes, text: self.address.clone() })
+    }
+
     /// The path it was derived at; none if it was not derived here.
     #[must_use]
     pub fn derivation_path(&self) -> Option<String> {

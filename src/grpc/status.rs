@@ -121,6 +121,7 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::NoExtendedKey(_) => (Code::FailedPrecondition, ErrorReason::NoExtendedKey),
         Error::KeySourceFixed(_) => (Code::FailedPrecondition, ErrorReason::AddressSourceFixed),
         Error::AddressPoolEmpty(_) => (Code::FailedPrecondition, ErrorReason::AddressPoolEmpty),
+        Error::TooManyAddresses(..) => (Code::FailedPrecondition, ErrorReason::TooManyAddresses),
         Error::ChainNotConfigured(_) => (Code::FailedPrecondition, ErrorReason::ChainNotConfigured),
         Error::ChainUnavailable(..) => (Code::Unavailable, ErrorReason::ChainUnavailable),
         Error::DomainSuspended => (Code::FailedPrecondition, ErrorReason::DomainSuspended),
@@ -197,6 +198,9 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::TransactionTransitionNotAllowed { from, to } => {
             vec![("from", from.to_string()), ("to", to.to_string())]
         }
+        Error::TooManyAddresses(id, limit) => {
+            vec![("wallet_id", id.to_string()), ("limit", limit.to_string())]
+        }
         Error::NoExtendedKey(scheme) | Error::KeySourceFixed(scheme) | Error::AddressPoolEmpty(scheme) => {
             vec![("scheme", scheme.to_string())]
         }
@@ -220,7 +224,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{CustomerId, KycStatus, Scope};
+    use crate::domain::{CustomerId, KycStatus, Scope, WalletId};
 
     /// One of each, with its code, reason and metadata.
     fn table() -> Vec<(Error, Code, &'static str, &'static [&'static str])> {
@@ -268,6 +272,12 @@ mod tests {
                 Code::FailedPrecondition,
                 "KYC_TRANSITION_NOT_ALLOWED",
                 &["from", "to"],
+            ),
+            (
+                Error::TooManyAddresses(WalletId::from_uuid(Uuid::from_u128(1)), 100),
+                Code::FailedPrecondition,
+                "TOO_MANY_ADDRESSES",
+                &["limit", "wallet_id"],
             ),
             (Error::DomainSuspended, Code::FailedPrecondition, "DOMAIN_SUSPENDED", &[]),
             (Error::EtagMismatch, Code::Aborted, "ETAG_MISMATCH", &[]),

@@ -83,6 +83,7 @@ fn errors() -> Vec<Error> {
         Error::NoExtendedKey(Scheme::Evm),
         Error::KeySourceFixed(Scheme::Evm),
         Error::AddressPoolEmpty(Scheme::Solana),
+        Error::TooManyAddresses(wallet, 100),
         Error::ChainNotConfigured(Network::Ethereum),
         Error::ChainUnavailable(Network::Ethereum, std::sync::Arc::new(std::fmt::Error)),
         Error::DomainSuspended,
@@ -126,6 +127,7 @@ fn errors() -> Vec<Error> {
             | Error::NoExtendedKey(_)
             | Error::KeySourceFixed(_)
             | Error::AddressPoolEmpty(_)
+            | Error::TooManyAddresses(..)
             | Error::ChainNotConfigured(_)
             | Error::ChainUnavailable(..)
             | Error::DomainSuspended

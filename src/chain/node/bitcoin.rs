@@ -3,18 +3,24 @@
 use ruint::aliases::U256;
 use serde::Deserialize;
 
-use crate::domain::Fault;
+use crate::domain::{ChainAddress, Fault};
 
-use super::{Figures, Node, http};
+use super::{CAIP2_DIGITS, Figures, Node, http};
 
 /// How often an address is read while a block comes in between.
 const TRIES: usize = 2;
 
+/// The digits of a block's hash.
+const HASH_DIGITS: usize = 64;
+
 /// Reads what is confirmed of an address. The height must be the same before and after.
-pub(super) async fn read(node: &Node, address: &str) -> Result<Figures, Fault> {
+pub(super) async fn read(node: &Node, address: &ChainAddress) -> Result<Figures, Fault> {
+    if !node.is_known() {
+        node.recognize(&genesis(node).await?)?;
+    }
     let mut before = height(node).await?;
     for _ in 0..TRIES {
-        let amount = confirmed(node, address).await?;
+        let amount = confirmed(node, address.as_str()).await?;
         let after = height(node).await?;
         if before == after {
             return Ok(Figures { block_height: after, amounts: vec![U256::from(amount)] });
@@ -24,9 +30,15 @@ pub(super) async fn read(node: &Node, address: &str) -> Result<Figures, Fault> {
     Err(Fault::new("took in blocks faster than it could be read"))
 }
 
+/// What its chain is called in CAIP-2: what the hash of its first block begins with.
+async fn genesis(node: &Node) -> Result<String, Fault> {
+    let hash = line(get(node, &["block-height", "0"]).await?);
+    let is_hash = hash.len() == HASH_DIGITS && hash.bytes().all(|it| it.is_ascii_hexdigit());
+    is_hash.then(|| hash[..CAIP2_DIGITS].to_owned()).ok_or(Fault::new("told a first block that has no hash"))
+}
+
 async fn height(node: &Node) -> Result<u64, Fault> {
-    let body = get(node, &["blocks", "tip", "height"]).await?;
-    let text = str::from_utf8(&body).unwrap_or_default().trim_ascii();
+    let text = line(get(node, &["blocks", "tip", "height"]).await?);
     let digits = text.bytes().all(|it| it.is_ascii_digit()).then_some(text);
     digits.and_then(|it| it.parse().ok()).ok_or(Fault::new("told a height that is no number"))
 }
@@ -53,6 +65,10 @@ async fn confirmed(node: &Node, address: &str) -> Result<u64, Fault> {
         return Err(Fault::new("told of another address than was asked for"));
     }
     told.chain_stats.funded_txo_sum.checked_sub(told.chain_stats.spent_txo_sum).ok_or(MALFORMED)
+}
+
+fn line(body: Vec<u8>) -> String {
+    String::from_utf8(body).unwrap_or_default().trim_ascii().to_owned()
 }
 
 async fn get(node: &Node, path: &[&str]) -> Result<Vec<u8>, Fault> {

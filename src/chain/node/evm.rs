@@ -1,31 +1,28 @@
 //! EVM networks, and Tron through its endpoint that speaks like one.
 
-use std::sync::atomic::Ordering::Relaxed;
-
-use ruint::aliases::{U160, U256};
+use ruint::aliases::U256;
 use serde_json::{Value, json};
 
-use crate::domain::{Family, Fault, Token};
+use crate::chain::address;
+use crate::domain::{ChainAddress, Family, Fault, Token};
 
 use super::rpc::{self, Call};
-use super::{Figures, Node, holder};
+use super::{Figures, Node};
 
-/// What Tron's main network calls itself, the last four bytes of its first block.
-const TRON_CHAIN_ID: u64 = 0x2b66_53dc;
 /// The selector of `balanceOf(address)`.
 const BALANCE_OF: &str = "70a08231";
 /// How often the latest state is asked for before a chain counts as too quick.
 const TRIES: usize = 3;
 
 /// Reads an account as of the block that was the newest when it was asked for.
-pub(super) async fn read(node: &Node, account: U160) -> Result<Figures, Fault> {
+pub(super) async fn read(node: &Node, account: &ChainAddress) -> Result<Figures, Fault> {
     let block_height = height(node).await?;
     let amounts = amounts(node, account, &json!(format!("{block_height:#x}"))).await?;
     Ok(Figures { block_height, amounts })
 }
 
 /// Reads an account on a chain whose nodes know their latest state only: the height must be the same before and after.
-pub(super) async fn read_latest(node: &Node, account: U160) -> Result<Figures, Fault> {
+pub(super) async fn read_latest(node: &Node, account: &ChainAddress) -> Result<Figures, Fault> {
     let mut before = height(node).await?;
     for _ in 0..TRIES {
         let amounts = amounts(node, account, &json!("latest")).await?;
@@ -41,29 +38,22 @@ pub(super) async fn read_latest(node: &Node, account: U160) -> Result<Figures, F
 /// The height of the chain. The first time, the node must also say that it is of the right one.
 async fn height(node: &Node) -> Result<u64, Fault> {
     let mut calls = vec![Call { method: "eth_blockNumber", params: json!([]) }];
-    if !node.known.load(Relaxed) {
+    if !node.is_known() {
         calls.push(Call { method: "eth_chainId", params: json!([]) });
     }
     let answers = rpc::results(node, &calls).await?;
     if let Some(chain_id) = answers.get(1) {
-        let info = node.network.info();
-        let right = if info.family == Family::Tron { Some(TRON_CHAIN_ID) } else { info.chain_id };
-        if right.map(U256::from) != Some(quantity("eth_chainId", chain_id)?) {
-            return Err(Fault::new("is of another chain"));
-        }
-        node.known.store(true, Relaxed);
+        node.recognize(&quantity("eth_chainId", chain_id)?.to_string())?;
     }
     let height = answers.first().map_or(Err(MISSING), |it| quantity("eth_blockNumber", it))?;
     u64::try_from(height).map_err(|_| malformed("eth_blockNumber"))
 }
 
 /// The amounts of all tokens as of a block, asked for in one request.
-async fn amounts(node: &Node, account: U160, block: &Value) -> Result<Vec<U256>, Fault> {
-    let family = node.network.info().family;
-    let calls: Option<Vec<Call>> =
-        node.tokens.iter().map(|token| balance_of(token, family, account, block)).collect();
-    let calls = calls.ok_or(Fault::new("cannot be asked for one of the network's tokens"))?;
-    let answers = rpc::results(node, &calls).await?;
+async fn amounts(node: &Node, account: &ChainAddress, block: &Value) -> Result<Vec<U256>, Fault> {
+    let account = digits(account)?;
+    let calls = node.tokens.iter().map(|token| balance_of(node, token, &account, block));
+    let answers = rpc::results(node, &calls.collect::<Result<Vec<_>, _>>()?).await?;
     let amounts = node.tokens.iter().zip(&answers).map(|(token, answer)| match token.contract {
         None => quantity("eth_getBalance", answer),
         Some(_) => word("eth_call", answer),
@@ -71,20 +61,24 @@ async fn amounts(node: &Node, account: U160, block: &Value) -> Result<Vec<U256>,
     amounts.collect()
 }
 
-/// The call that tells how much of a token there is, if its contract is one of the family.
-fn balance_of(token: &Token, family: Family, account: U160, block: &Value) -> Option<Call> {
+/// The call that tells how much of a token there is.
+fn balance_of(node: &Node, token: &Token, account: &str, block: &Value) -> Result<Call, Fault> {
     let Some(contract) = token.contract else {
-        return Some(Call { method: "eth_getBalance", params: json!([format!("0x{account:040x}"), block]) });
+        return Ok(Call { method: "eth_getBalance", params: json!([format!("0x{account}"), block]) });
     };
-    let contract = match family {
-        Family::Tron => holder::tron_account(contract),
-        _ => holder::evm_account(contract),
-    }?;
+    let contract = digits(&address::parse(node.network, contract)?)?;
     let call = json!({
-        "to": format!("0x{contract:040x}"),
-        "data": format!("0x{BALANCE_OF}{account:064x}"),
+        "to": format!("0x{contract}"),
+        "data": format!("0x{BALANCE_OF}{account:0>64}"),
     });
-    Some(Call { method: "eth_call", params: json!([call, block]) })
+    Ok(Call { method: "eth_call", params: json!([call, block]) })
+}
+
+/// The 20 bytes of an account, in hexadecimal. Tron's addresses wrap them, with a version before them.
+fn digits(account: &ChainAddress) -> Result<String, Fault> {
+    let wrapped = usize::from(account.family() == Family::Tron);
+    let bytes = account.bytes().get(wrapped..).filter(|it| it.len() == 20);
+    bytes.map(hex::encode).ok_or(Fault::new("cannot be asked for an account that is not 20 bytes"))
 }
 
 const MISSING: Fault = Fault::new("left out a result");

@@ -9,6 +9,7 @@ use axum::http::{Response, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::chain::address;
 use crate::domain::{Network, Token};
 
 use super::{Endpoint, NodeError, Nodes};
@@ -140,7 +141,7 @@ pub(super) async fn read(
     network: Network,
     address: &str,
 ) -> Result<(u64, Vec<String>), String> {
-    match nodes.balances(network, address).await {
+    match nodes.balances(network, &address::parse(network, address).unwrap()).await {
         Ok(it) => Ok((it.block_height, it.amounts.iter().map(|(_, amount)| amount.to_string()).collect())),
         Err(NodeError::Unavailable(its, fault)) if its == network => Err(fault.to_string()),
         Err(other) => panic!("{other}"),

@@ -11,7 +11,6 @@ mod endpoint;
 mod evm;
 #[cfg(test)]
 mod fake;
-mod holder;
 mod http;
 mod rpc;
 mod solana;
@@ -20,22 +19,24 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, Url};
 use ruint::aliases::U256;
 use tokio::sync::{Semaphore, watch};
 
-use crate::domain::{Fault, Network, Token};
+use crate::domain::{ChainAddress, Family, Fault, Network, Token};
 
 pub use endpoint::Endpoint;
-use holder::Holder;
 
-/// How long a reading may take in all, however many questions it asks.
+/// How long a reading may take in all, however many questions it asks, from when it has its place at the node.
 const LIMIT: Duration = Duration::from_secs(3);
-/// How many readings ask one node at a time; others wait, within their [`LIMIT`].
+/// How many readings ask one node at a time; others wait for their place, as long as somebody waits for them.
 const IN_FLIGHT: usize = 32;
+/// How much CAIP-2 takes of the hash of a chain's first block, where that is what the chain is known by.
+const CAIP2_DIGITS: usize = 32;
 
 /// What an address holds, in the smallest units.
 #[derive(Clone, Debug)]
@@ -55,7 +56,7 @@ pub enum NodeError {
     /// The operator named no node of this network.
     #[error("no node is configured for {0}: name one with `--chain {0}=https://…`")]
     NotConfigured(Network),
-    /// The text is no address of this network.
+    /// The address is of another family of networks.
     #[error("the address is not one of {0}")]
     NotAnAddress(Network),
     /// The node gave no answer, or none that can be relied on. What it did instead is told without its URL.
@@ -65,18 +66,18 @@ pub enum NodeError {
 
 /// The nodes that an operator has configured, one for each network.
 ///
-/// Readings of one address that are asked for while one is under way share it. A reading runs in a task of its own: a
-/// caller that goes away drops only its waiting end.
+/// Readings of one address that are asked for while one is under way share it. A reading runs in a task of its own, and
+/// ends when the last caller that waits for it has gone away.
 #[derive(Clone)]
 pub struct Nodes(Arc<Shared>);
 
 struct Shared {
     nodes: BTreeMap<Network, Arc<Node>>,
     clock: fn() -> i64,
-    under_way: Mutex<HashMap<Asked, watch::Receiver<Option<Answer>>>>,
+    under_way: Mutex<HashMap<Asked, watch::Sender<Option<Answer>>>>,
 }
 
-type Asked = (Network, Holder);
+type Asked = (Network, ChainAddress);
 type Answer = Result<Reading, NodeError>;
 
 /// One network's node.
@@ -121,34 +122,46 @@ impl Nodes {
         self.0.nodes.contains_key(&network)
     }
 
-    /// What `address`, in its display form, holds of the network's tokens, as of one block where the chain allows it.
+    /// What `address` holds of the network's tokens, as of one block where the chain allows it.
+    ///
+    /// It waits for its place at the node as long as its caller does; whoever drops this waits no longer.
     ///
     /// # Errors
     ///
     /// See [`NodeError`].
-    pub async fn balances(&self, network: Network, address: &str) -> Result<Reading, NodeError> {
+    pub async fn balances(&self, network: Network, address: &ChainAddress) -> Result<Reading, NodeError> {
         let node = self.0.nodes.get(&network).ok_or(NodeError::NotConfigured(network))?;
-        let holder = Holder::parse(network.info().family, address).ok_or(NodeError::NotAnAddress(network))?;
-        let mut answered = self.ask(node, holder);
+        if address.family() != network.info().family {
+            return Err(NodeError::NotAnAddress(network));
+        }
+        let mut answered = self.ask(node, address);
         let answer = answered.wait_for(Option::is_some).await.map(|it| it.clone());
         let ended = Err(NodeError::Unavailable(network, Fault::new("was not asked to the end")));
         answer.ok().flatten().unwrap_or(ended)
     }
 
     /// Joins the reading that is under way, or begins one.
-    fn ask(&self, node: &Arc<Node>, holder: Holder) -> watch::Receiver<Option<Answer>> {
-        let asked = (node.network, holder);
+    fn ask(&self, node: &Arc<Node>, address: &ChainAddress) -> watch::Receiver<Option<Answer>> {
+        let asked = (node.network, address.clone());
         let mut under_way = self.0.under_way();
-        if let Some(answered) = under_way.get(&asked) {
-            return answered.clone();
+        if let Some(answer) = under_way.get(&asked) {
+            let answered = answer.subscribe();
+            // One that everybody else has left is ending, or has.
+            if answer.receiver_count() > 1 {
+                return answered;
+            }
         }
         let (answer, answered) = watch::channel(None);
-        under_way.insert(asked.clone(), answered.clone());
-        let (node, end) = (Arc::clone(node), End { shared: Arc::clone(&self.0), asked });
+        under_way.insert(asked.clone(), answer.clone());
+        let (node, under_way) = (Arc::clone(node), UnderWay { shared: Arc::clone(&self.0), asked, answer });
         tokio::spawn(async move {
-            let reading = node.read(&end.asked.1, end.shared.clock).await;
+            let reading = tokio::select! {
+                reading = node.read(&under_way.asked.1, under_way.shared.clock) => reading,
+                () = under_way.answer.closed() => return,
+            };
+            let answer = under_way.answer.clone();
             // Whoever asks from now on wants a new reading.
-            drop(end);
+            drop(under_way);
             answer.send_replace(Some(reading));
         });
         answered
@@ -191,40 +204,64 @@ impl fmt::Debug for Nodes {
 }
 
 impl Shared {
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Asked, watch::Receiver<Option<Answer>>>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Asked, watch::Sender<Option<Answer>>>> {
         // A map is whole between any two of its calls, so a panic elsewhere does not spoil it.
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends a reading when dropped, so that one whose task was broken off is not waited for by later callers.
-struct End {
+/// A reading, until it is dropped: then nobody joins it any more, though its task was broken off.
+struct UnderWay {
     shared: Arc<Shared>,
     asked: Asked,
+    answer: watch::Sender<Option<Answer>>,
 }
 
-impl Drop for End {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.shared.under_way().remove(&self.asked);
+        let mut under_way = self.shared.under_way();
+        // One that all had left may have been begun anew.
+        if under_way.get(&self.asked).is_some_and(|it| it.same_channel(&self.answer)) {
+            under_way.remove(&self.asked);
+        }
     }
 }
 
 impl Node {
-    async fn read(&self, holder: &Holder, clock: fn() -> i64) -> Answer {
-        let late = || Err(Fault::because(format!("gave no answer within {} s", LIMIT.as_secs())));
-        let read = tokio::time::timeout(LIMIT, self.read_without_limit(holder, clock)).await;
-        read.unwrap_or_else(|_| late()).map_err(|fault| NodeError::Unavailable(self.network, fault))
+    /// Whether the node has shown that it is of this network.
+    fn is_known(&self) -> bool {
+        self.known.load(Relaxed)
     }
 
-    async fn read_without_limit(&self, holder: &Holder, clock: fn() -> i64) -> Result<Reading, Fault> {
-        let _place = self.room.acquire().await.map_err(|_| Fault::new("is not asked any more"))?;
+    /// Takes the node's word for which chain it is of: what follows the namespace in that chain's CAIP-2 id.
+    ///
+    /// Several chains have the same addresses, so that a node of another one would tell of money that is not there.
+    fn recognize(&self, reference: &str) -> Result<(), Fault> {
+        let right = self.network.info().caip2.split_once(':').map(|it| it.1);
+        if right != Some(reference) {
+            return Err(Fault::new("is of another chain"));
+        }
+        self.known.store(true, Relaxed);
+        Ok(())
+    }
+
+    async fn read(&self, address: &ChainAddress, clock: fn() -> i64) -> Answer {
+        let read = async {
+            let _place = self.room.acquire().await.map_err(|_| Fault::new("is not asked any more"))?;
+            let late = |_| Fault::because(format!("gave no answer within {} s", LIMIT.as_secs()));
+            tokio::time::timeout(LIMIT, self.read_now(address, clock)).await.map_err(late)?
+        };
+        read.await.map_err(|fault| NodeError::Unavailable(self.network, fault))
+    }
+
+    async fn read_now(&self, address: &ChainAddress, clock: fn() -> i64) -> Result<Reading, Fault> {
         // Before it is asked: what is read then is at least as recent.
         let observe_us = clock();
-        let Figures { block_height, amounts } = match holder {
-            Holder::Evm(account) => evm::read(self, *account).await?,
-            Holder::Tron(account) => evm::read_latest(self, *account).await?,
-            Holder::Solana(owner) => solana::read(self, owner).await?,
-            Holder::Bitcoin(address) => bitcoin::read(self, address).await?,
+        let Figures { block_height, amounts } = match address.family() {
+            Family::Evm => evm::read(self, address).await?,
+            Family::Tron => evm::read_latest(self, address).await?,
+            Family::Solana => solana::read(self, address).await?,
+            Family::Bitcoin => bitcoin::read(self, address).await?,
         };
         if amounts.len() != self.tokens.len() {
             return Err(Fault::new("left out a token"));

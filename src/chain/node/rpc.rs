@@ -15,27 +15,8 @@ pub(super) struct Call {
     pub(super) params: Value,
 }
 
-/// What the node made of one call.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// It has a result, which is not null.
-    Done(Value),
-    /// It has the method's name and the error's code. The text is not kept: a node may repeat the key in it.
-    Refused(&'static str, Option<i64>),
-}
-
-impl Outcome {
-    /// The result.
-    pub(super) fn result(self) -> Result<Value, Fault> {
-        match self {
-            Self::Done(value) => Ok(value),
-            Self::Refused(method, code) => Err(refused(method, code)),
-        }
-    }
-}
-
-/// Asks all calls at once; what became of each, in their order.
-pub(super) async fn ask(node: &Node, calls: &[Call]) -> Result<Vec<Outcome>, Fault> {
+/// Asks all calls at once; the result of each, in their order, if none was refused.
+pub(super) async fn results(node: &Node, calls: &[Call]) -> Result<Vec<Value>, Fault> {
     let batch: Vec<Value> = (1_u64..)
         .zip(calls)
         .map(|(id, it)| json!({"jsonrpc": "2.0", "id": id, "method": it.method, "params": it.params}))
@@ -46,11 +27,6 @@ pub(super) async fn ask(node: &Node, calls: &[Call]) -> Result<Vec<Outcome>, Fau
         .header(CONTENT_TYPE, "application/json")
         .body(Value::from(batch).to_string());
     sort(&http::send(request).await?, calls)
-}
-
-/// Asks all calls at once; the result of each, in their order, if none was refused.
-pub(super) async fn results(node: &Node, calls: &[Call]) -> Result<Vec<Value>, Fault> {
-    ask(node, calls).await?.into_iter().map(Outcome::result).collect()
 }
 
 /// One answer of a batch.
@@ -68,8 +44,10 @@ impl Answer {
     }
 }
 
-/// Puts the answers, which may come in any order, into that of the calls: one for each, and no other.
-fn sort(body: &[u8], calls: &[Call]) -> Result<Vec<Outcome>, Fault> {
+/// Puts the results, which may come in any order, into that of the calls: one for each, and no other.
+///
+/// Of a refusal only the method's name and the code are told: a node may repeat the key in its text.
+fn sort(body: &[u8], calls: &[Call]) -> Result<Vec<Value>, Fault> {
     const MALFORMED: Fault = Fault::new("gave an answer that is not JSON-RPC");
     let Ok(answers) = serde_json::from_slice::<Vec<Answer>>(body) else {
         // A batch that is refused as a whole has one answer, without a list.
@@ -78,7 +56,7 @@ fn sort(body: &[u8], calls: &[Call]) -> Result<Vec<Outcome>, Fault> {
             _ => MALFORMED,
         });
     };
-    let mut outcomes: Vec<Option<Outcome>> = calls.iter().map(|_| None).collect();
+    let mut outcomes: Vec<Option<Result<Value, Fault>>> = calls.iter().map(|_| None).collect();
     for answer in answers {
         let place = answer.id.and_then(|it| usize::try_from(it).ok()?.checked_sub(1));
         let (Some(place), "2.0") = (place, answer.jsonrpc.as_str()) else { return Err(MALFORMED) };
@@ -87,13 +65,13 @@ fn sort(body: &[u8], calls: &[Call]) -> Result<Vec<Outcome>, Fault> {
         };
         let code = answer.code();
         *outcome = Some(match (answer.result, answer.error) {
-            (Some(result), None) => Outcome::Done(result),
-            (None, Some(_)) => Outcome::Refused(call.method, code),
+            (Some(result), None) => Ok(result),
+            (None, Some(_)) => Err(refused(call.method, code)),
             _ => return Err(MALFORMED),
         });
     }
-    let all: Option<Vec<Outcome>> = outcomes.into_iter().collect();
-    all.ok_or_else(|| Fault::new("left a call of the batch without an answer"))
+    let all: Option<Vec<_>> = outcomes.into_iter().collect();
+    all.ok_or(Fault::new("left a call of the batch without an answer"))?.into_iter().collect()
 }
 
 fn refused(what: &str, code: Option<i64>) -> Fault {
@@ -107,18 +85,18 @@ fn refused(what: &str, code: Option<i64>) -> Fault {
 mod tests {
     use super::*;
 
-    fn sorted(body: &str) -> Result<Vec<Outcome>, String> {
+    fn sorted(body: &str) -> Result<Vec<Value>, String> {
         let calls = ["one", "two"].map(|method| Call { method, params: json!([]) });
         sort(body.as_bytes(), &calls).map_err(|it| it.to_string())
     }
 
     #[test]
     fn answers_are_put_into_the_order_of_the_calls() {
-        let outcomes = sorted(
-            r#"[{"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"no"}},
+        let results = sorted(
+            r#"[{"jsonrpc":"2.0","id":2,"result":"0x2"},
                 {"id":1,"jsonrpc":"2.0","result":"0x1","error":null}]"#,
         );
-        assert_eq!(outcomes.unwrap(), [Outcome::Done(json!("0x1")), Outcome::Refused("two", Some(-32000))]);
+        assert_eq!(results.unwrap(), ["0x1", "0x2"]);
     }
 
     #[test]
@@ -137,6 +115,10 @@ mod tests {
                 "answered the batch with error -32600",
             ),
             (r#"{"jsonrpc":"2.0","error":{"message":"no"}}"#.to_owned(), "answered the batch with an error"),
+            (
+                format!(r#"[{{"jsonrpc":"2.0","id":2,"error":{{"code":-32000,"message":"no"}}}},{one}]"#),
+                "answered two with error -32000",
+            ),
             ("[]".to_owned(), missing),
             (format!("[{one}]"), missing),
             (format!("[{one},{one}]"), other),

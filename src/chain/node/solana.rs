@@ -1,28 +1,26 @@
 //! Solana: lamports of an account, and tokens of all accounts that it owns.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering::Relaxed;
 
 use ruint::aliases::U256;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::domain::{Fault, Network, Token};
+use crate::domain::{ChainAddress, Fault, Token};
 
-use super::rpc::{self, Call, Outcome};
-use super::{Figures, Node};
+use super::rpc::{self, Call};
+use super::{CAIP2_DIGITS, Figures, Node};
 
 /// How often the answers may be of different slots before the lowest is taken.
 const TRIES: usize = 2;
-/// What a node says that does not know a method.
-const METHOD_NOT_FOUND: i64 = -32601;
 
 /// Reads an owner as of the newest finalized slot.
 ///
 /// No node can be asked for one slot, and slots are made faster than some answer a batch. So they are asked again if the
 /// slots differ, and if they still do, the lowest counts: every figure is at least as recent.
-pub(super) async fn read(node: &Node, owner: &str) -> Result<Figures, Fault> {
+pub(super) async fn read(node: &Node, owner: &ChainAddress) -> Result<Figures, Fault> {
+    let owner = owner.as_str();
     let (mut slots, mut figures) = ask(node, owner).await?;
     for _ in 1..TRIES {
         if slots.len() > 1 {
@@ -35,19 +33,19 @@ pub(super) async fn read(node: &Node, owner: &str) -> Result<Figures, Fault> {
 /// The figures, and every slot that one of them is of.
 async fn ask(node: &Node, owner: &str) -> Result<(BTreeSet<u64>, Figures), Fault> {
     let mut calls: Vec<Call> = node.tokens.iter().map(|token| balance_of(token, owner)).collect();
-    if !node.known.load(Relaxed) {
+    if !node.is_known() {
         calls.push(Call { method: "getGenesisHash", params: json!([]) });
     }
-    let mut outcomes = rpc::ask(node, &calls).await?;
-    if outcomes.len() > node.tokens.len()
-        && let Some(genesis) = outcomes.pop()
-    {
-        check_cluster(node, genesis)?;
+    let results = rpc::results(node, &calls).await?;
+    if let Some(genesis) = results.get(node.tokens.len()) {
+        // CAIP-2 takes no more of the hash of the first block.
+        let begins = genesis.as_str().and_then(|it| it.get(..CAIP2_DIGITS));
+        node.recognize(begins.ok_or_else(|| malformed("getGenesisHash"))?)?;
     }
     let mut slots = BTreeSet::new();
-    let mut amounts = Vec::with_capacity(outcomes.len());
-    for (token, outcome) in node.tokens.iter().zip(outcomes) {
-        let (slot, amount) = amount(token, owner, outcome.result()?)?;
+    let mut amounts = Vec::with_capacity(node.tokens.len());
+    for (token, result) in node.tokens.iter().zip(results) {
+        let (slot, amount) = amount(token, owner, result)?;
         slots.insert(slot);
         amounts.push(amount);
     }
@@ -63,24 +61,6 @@ fn balance_of(token: &Token, owner: &str) -> Call {
             params: json!([owner, {"mint": mint}, {"commitment": "finalized", "encoding": "jsonParsed"}]),
         },
     }
-}
-
-/// An address is the same on every cluster, so that a node of another one would tell a balance that is not there.
-///
-/// A gateway that does not offer the method at all is taken at its operator's word.
-fn check_cluster(node: &Node, genesis: Outcome) -> Result<(), Fault> {
-    if matches!(genesis, Outcome::Refused(_, Some(METHOD_NOT_FOUND))) {
-        return Ok(());
-    }
-    let right = match node.network {
-        Network::Solana => "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
-        _ => "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxkbkZBG",
-    };
-    if genesis.result()? != right {
-        return Err(Fault::new("is of another cluster"));
-    }
-    node.known.store(true, Relaxed);
-    Ok(())
 }
 
 /// A value and the slot that it is of.

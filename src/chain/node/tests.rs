@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::fake::{Fake, Reply, nodes, read, tokens};
 use super::*;
+use crate::chain::address;
 
 const OWNER: &str = "zZqNUDNijfbMXFy2wVCdJSm9MeMfxBMdxBqseSuiSW6";
 const OTHER: &str = "4UR47Kp4FxGJiJZZGSPAzXqRgMmZ27oVfGhHoLmcHakE";
@@ -88,6 +89,82 @@ async fn a_caller_that_goes_away_harms_nobody() {
     assert_eq!(fake.asked().len(), 1);
 }
 
+/// An address for each number.
+fn owner(number: usize) -> String {
+    ::bitcoin::base58::encode(&[u8::try_from(number).unwrap(); 32])
+}
+
+/// As many callers as a node has room for readings, each about another address.
+async fn crowd(nodes: &Nodes) -> JoinSet<Result<(u64, Vec<String>), String>> {
+    let mut callers = JoinSet::new();
+    for number in 1..=IN_FLIGHT {
+        let nodes = nodes.clone();
+        callers.spawn(async move { read(&nodes, Network::Solana, &owner(number)).await });
+    }
+    tokio::time::timeout(LIMIT, async {
+        while nodes.0.nodes[&Network::Solana].room.available_permits() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    callers
+}
+
+/// Sabotage: let the clock run while a reading waits for its place.
+#[tokio::test]
+async fn a_reading_that_has_to_wait_for_its_place_has_its_three_seconds_from_then_on() {
+    let fake = slow_node(Duration::from_millis(2_000)).await;
+    let nodes = fake.nodes(Network::Solana, sol());
+    let crowd = crowd(&nodes).await;
+    let begun = Instant::now();
+    assert_eq!(read(&nodes, Network::Solana, OWNER).await.unwrap().0, 7);
+    assert!(begun.elapsed() > LIMIT, "{:?}", begun.elapsed());
+    assert!(crowd.join_all().await.iter().all(Result::is_ok));
+}
+
+/// Sabotage: read on whoever waits.
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_gives_up_its_place_and_is_not_asked_for() {
+    let fake = slow_node(Duration::from_millis(2_000)).await;
+    let nodes = fake.nodes(Network::Solana, sol());
+    let crowd = crowd(&nodes).await;
+    let waiting = tokio::time::timeout(Duration::from_millis(200), read(&nodes, Network::Solana, OWNER));
+    assert!(waiting.await.is_err());
+    drop(crowd);
+    let room = &nodes.0.nodes[&Network::Solana].room;
+    let begun = Instant::now();
+    while room.available_permits() < IN_FLIGHT || !nodes.0.under_way().is_empty() {
+        assert!(begun.elapsed() < Duration::from_millis(1_000), "a place is still taken");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let asked = fake.asked();
+    assert!(asked.iter().all(|it| it.body[0]["params"][0] != OWNER), "the one that waited was asked for");
+    // Whoever comes then begins anew.
+    assert_eq!(read(&nodes, Network::Solana, OWNER).await.unwrap().0, 7);
+}
+
+/// Callers come and go in all orders, on all threads: whoever stays has an answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_comes_as_the_last_one_leaves_has_its_answer() {
+    let fake = slow_node(Duration::from_millis(2)).await;
+    let nodes = fake.nodes(Network::Solana, sol());
+    let mut staying = JoinSet::new();
+    for round in 0..300 {
+        let leaving = nodes.clone();
+        let leaving = tokio::spawn(async move { read(&leaving, Network::Solana, OWNER).await });
+        tokio::time::sleep(Duration::from_micros(round * 7 % 1_000)).await;
+        let nodes = nodes.clone();
+        leaving.abort();
+        staying.spawn(async move { read(&nodes, Network::Solana, OWNER).await });
+        if round % 3 == 0 {
+            staying.join_next().await.unwrap().unwrap().unwrap();
+        }
+    }
+    assert!(staying.join_all().await.iter().all(Result::is_ok));
+    assert!(nodes.0.under_way().is_empty());
+}
+
 #[test]
 fn a_reading_that_is_broken_off_is_begun_anew_by_the_next_caller() {
     // The runtime of the reading ends under it.
@@ -95,8 +172,8 @@ fn a_reading_that_is_broken_off_is_begun_anew_by_the_next_caller() {
     let fake = two.block_on(slow_node(Duration::from_millis(300)));
     let nodes = fake.nodes(Network::Solana, sol());
     let waiting = one.block_on(async {
-        let holder = Holder::parse(crate::domain::Family::Solana, OWNER).unwrap();
-        let answered = nodes.ask(&nodes.0.nodes[&Network::Solana], holder);
+        let owner = address::parse(Network::Solana, OWNER).unwrap();
+        let answered = nodes.ask(&nodes.0.nodes[&Network::Solana], &owner);
         tokio::time::sleep(Duration::from_millis(100)).await;
         answered
     });
@@ -109,13 +186,15 @@ fn a_reading_that_is_broken_off_is_begun_anew_by_the_next_caller() {
 async fn a_network_without_a_node_says_how_to_configure_one() {
     let nodes = nodes(Network::Solana, "http://127.0.0.1:9", sol());
     assert!(nodes.has(Network::Solana) && !nodes.has(Network::Bitcoin));
-    let error = nodes.balances(Network::Bitcoin, OWNER).await.unwrap_err();
+    let owner = address::parse(Network::Solana, OWNER).unwrap();
+    let error = nodes.balances(Network::Bitcoin, &owner).await.unwrap_err();
     assert_eq!(error, NodeError::NotConfigured(Network::Bitcoin));
     assert_eq!(
         error.to_string(),
         "no node is configured for bitcoin: name one with `--chain bitcoin=https://…`"
     );
-    let error = nodes.balances(Network::Solana, "../").await.unwrap_err();
+    let other = address::parse(Network::Ethereum, "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045").unwrap();
+    let error = nodes.balances(Network::Solana, &other).await.unwrap_err();
     assert_eq!(error, NodeError::NotAnAddress(Network::Solana));
 }
 
@@ -143,7 +222,8 @@ async fn a_reading_names_the_tokens_of_the_table_and_the_time() {
     })
     .await;
     let nodes = Nodes::new([Endpoint::new(Network::Solana, &fake.url).unwrap()], || 42).unwrap();
-    let reading = nodes.balances(Network::Solana, OWNER).await.unwrap();
+    let owner = address::parse(Network::Solana, OWNER).unwrap();
+    let reading = nodes.balances(Network::Solana, &owner).await.unwrap();
     assert_eq!((reading.block_height, reading.observe_us), (7, 42));
     let symbols: Vec<_> = reading.amounts.iter().map(|(token, _)| token.symbol).collect();
     let table: Vec<_> = Network::Solana.info().tokens.iter().map(|it| it.symbol).collect();
@@ -155,7 +235,8 @@ async fn a_reading_names_the_tokens_of_the_table_and_the_time() {
 async fn said(url: &str) -> String {
     let url = url.replacen("http://", &format!("http://{KEY}:{KEY}@"), 1) + &format!("/{KEY}?{KEY}={KEY}");
     let nodes = nodes(Network::Solana, &url, sol());
-    let error = nodes.balances(Network::Solana, OWNER).await.unwrap_err();
+    let owner = address::parse(Network::Solana, OWNER).unwrap();
+    let error = nodes.balances(Network::Solana, &owner).await.unwrap_err();
     let shown = format!("{error} {error:?} {error:#?} {nodes:?} {nodes:#?}");
     assert!(!shown.contains(KEY), "{shown}");
     assert!(!shown.contains("127.0.0.1"), "{shown}");
@@ -253,7 +334,12 @@ async fn a_reading_ends_after_three_seconds_in_all() {
     };
     let slow = async {
         let begun = Instant::now();
-        let fake = Fake::start(|_| Reply::text("850000").after(Duration::from_millis(1_800))).await;
+        let genesis = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
+        let answer = move |path: &str| if path.starts_with("/block-height") { genesis } else { "850000" };
+        let fake = Fake::start(move |question| {
+            Reply::text(answer(&question.path)).after(Duration::from_millis(1_800))
+        })
+        .await;
         let nodes = fake.nodes(Network::Bitcoin, sol());
         let address = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu";
         (read(&nodes, Network::Bitcoin, address).await.unwrap_err(), begun.elapsed())

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::chain::node::fake::{Fake, Reply, nodes, read, tokens};
 use crate::domain::{Network, Token};
 
+/// The first block of the main network.
+const GENESIS: &str = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
 const ADDRESS: &str = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu";
 
 fn coin() -> &'static [Token] {
@@ -29,6 +31,7 @@ fn address() -> Value {
 async fn node(heights: &'static [&'static str], address: impl Into<String>) -> Fake {
     let (next, address) = (AtomicUsize::new(0), address.into());
     Fake::start(move |question| match question.path.as_str() {
+        "/api/block-height/0" => Reply::text(GENESIS),
         "/api/blocks/tip/height" => Reply::text(heights[next.fetch_add(1, Ordering::SeqCst)]),
         path if path == format!("/api/address/{ADDRESS}") => Reply::text(address.as_str()),
         _ => Reply::status(404),
@@ -63,9 +66,55 @@ async fn a_slash_or_a_key_in_the_url_stays_where_it_is() {
         assert_eq!(read(&nodes, Network::Bitcoin, ADDRESS).await.unwrap_err(), "answered HTTP 404");
         fake.asked()[0].path.clone()
     };
-    assert_eq!(asked("").await, "/blocks/tip/height");
-    assert_eq!(asked("/api/").await, "/api/blocks/tip/height");
-    assert_eq!(asked("/v1/sesame/api?key=sesame").await, "/v1/sesame/api/blocks/tip/height?key=sesame");
+    assert_eq!(asked("").await, "/block-height/0");
+    assert_eq!(asked("/api/").await, "/api/block-height/0");
+    assert_eq!(asked("/v1/sesame/api?key=sesame").await, "/v1/sesame/api/block-height/0?key=sesame");
+}
+
+/// What is read on a test network from a node whose first block has this hash; it is asked twice.
+async fn read_twice(genesis: impl Into<String>) -> (Result<(u64, Vec<String>), String>, Vec<String>) {
+    const ON_TEST: &str = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx";
+    let genesis = genesis.into();
+    let fake = Fake::start(move |question| match question.path.as_str() {
+        "/block-height/0" => Reply::text(genesis.as_str()),
+        "/blocks/tip/height" => Reply::text("7"),
+        _ => Reply::text(
+            json!({"address": ON_TEST, "chain_stats": {"funded_txo_sum": 5, "spent_txo_sum": 0}}).to_string(),
+        ),
+    })
+    .await;
+    let nodes = fake.nodes(Network::BitcoinTestnet, coin());
+    let first = read(&nodes, Network::BitcoinTestnet, ON_TEST).await;
+    assert_eq!(read(&nodes, Network::BitcoinTestnet, ON_TEST).await, first);
+    (first, fake.asked().into_iter().map(|it| it.path).collect())
+}
+
+/// All test networks of Bitcoin write their addresses alike.
+#[tokio::test]
+async fn a_node_of_another_chain_is_asked_for_no_address() {
+    for other in [
+        GENESIS,
+        // testnet4, signet, regtest
+        "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043",
+        "00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6",
+        "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
+    ] {
+        let (said, asked) = read_twice(other).await;
+        assert_eq!((said.unwrap_err().as_str(), asked.len()), ("is of another chain", 2), "{other}");
+    }
+    let testnet = "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943";
+    for no_hash in [String::new(), testnet[..63].to_owned(), format!("{testnet}0"), testnet.replace('9', "x")]
+    {
+        let (said, asked) = read_twice(&no_hash).await;
+        assert_eq!(
+            (said.unwrap_err().as_str(), asked.len()),
+            ("told a first block that has no hash", 2),
+            "{no_hash}"
+        );
+    }
+    let (right, asked) = read_twice(format!("{testnet}\n")).await;
+    assert_eq!(right.unwrap(), (7, vec!["5".to_owned()]));
+    assert_eq!(asked.iter().filter(|it| *it == "/block-height/0").count(), 1, "it is asked once");
 }
 
 #[tokio::test]

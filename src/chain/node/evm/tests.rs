@@ -120,6 +120,19 @@ fn numbers_are_read_to_the_last_unit() {
     assert_eq!(word("it", &json!(most)).unwrap(), U256::MAX);
 }
 
+#[test]
+fn every_contract_of_the_table_can_be_asked_for() {
+    for network in Network::ALL {
+        let info = network.info();
+        assert!(info.tokens.first().is_some_and(|it| it.contract.is_none()), "{network}");
+        for token in &info.tokens[1..] {
+            let contract = address::parse(*network, token.contract.unwrap()).unwrap();
+            assert_eq!(digits(&contract).is_ok(), matches!(info.family, Family::Evm | Family::Tron));
+            assert_ne!(info.family, Family::Bitcoin);
+        }
+    }
+}
+
 mod tron {
     use super::*;
 
