@@ -1,15 +1,12 @@
 //! Balances: two sums for each wallet, network and token.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
 use super::Store;
-use super::select::Select;
 use super::set::{Part, Set, Type, Value};
-use crate::domain::{
-    Account, Amount, Error, Network, Result, Sums, Table, Transaction, TransactionStatus, WalletId,
-};
+use crate::domain::{Account, Amount, Error, Network, Result, Sums, WalletId};
 
 const KEY: [Type; 3] = [Type::Uuid, Type::Text, Type::Text];
 
@@ -63,53 +60,5 @@ impl Store {
         let rows: Vec<(Uuid, String, String, Vec<u8>)> =
             self.read(READ, Set::of(&[Type::Uuid], [[wallet.as_uuid().into()]])).await?;
         rows.into_iter().map(|(wallet, network, token, sums)| parse(wallet, &network, token, &sums)).collect()
-    }
-
-    /// How many balances are not what confirmed transactions add up to. They are added up here: no database counts in 256
-    /// bits. Transactions come in the order of their wallets, so that one wallet is in memory at a time.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub(super) async fn wrong_balances(&self) -> Result<i64> {
-        const PAGE: usize = 1_000;
-        let mut wrong = 0;
-        let mut after = (Uuid::nil(), Uuid::nil());
-        let mut wallet = None;
-        let mut sums: BTreeMap<Account, Sums> = BTreeMap::new();
-        loop {
-            let mut select = Select::new("t.body, t.sequence", "transactions");
-            let (last_wallet, last_id) = (select.bind(after.0), select.bind(after.1));
-            select.and(&format!("(t.wallet_id, t.id) > ({last_wallet}, {last_id})"));
-            select.ordered("t.wallet_id, t.id");
-            let limit = select.bind(i64::try_from(PAGE).unwrap_or(i64::MAX));
-            select.limited(&limit);
-            let page: Vec<Transaction> = self.listed(Table::Transactions, select).await?;
-            for it in &page {
-                if wallet.is_some_and(|wallet| wallet != it.wallet_id) {
-                    wrong += self.differing(wallet, std::mem::take(&mut sums)).await?;
-                }
-                wallet = Some(it.wallet_id);
-                if it.status == TransactionStatus::Confirmed {
-                    let sum = sums.entry(it.account()).or_default();
-                    *sum = sum.after(&it.add())?;
-                }
-                after = (it.wallet_id.as_uuid(), it.id.as_uuid());
-            }
-            if page.len() < PAGE {
-                return Ok(wrong + self.differing(wallet, sums).await?);
-            }
-        }
-    }
-
-    /// How many balances of a wallet are not these sums; one that nothing counts in may be there and be nothing.
-    async fn differing(&self, wallet: Option<WalletId>, sums: BTreeMap<Account, Sums>) -> Result<i64> {
-        let Some(wallet) = wallet else { return Ok(0) };
-        let kept: BTreeMap<_, _> = self.balances(wallet).await?.into_iter().collect();
-        let accounts: BTreeSet<_> = kept.keys().chain(sums.keys()).collect();
-        let differs = |it: &&&Account| {
-            kept.get(**it).copied().unwrap_or_default() != sums.get(**it).copied().unwrap_or_default()
-        };
-        i64::try_from(accounts.iter().filter(differs).count()).map_err(Error::internal)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use super::Store;
-use super::backend::{Backend, STATEMENT_TIMEOUT};
+use super::backend::{Backend, Conn, STATEMENT_TIMEOUT};
 use super::set::{Fetched, Value};
 use crate::domain::{Error, PageRequest, Result};
 
@@ -80,6 +80,13 @@ impl Select {
         let bound = self.bind(bound);
         self.text = format!("SELECT count(*) FROM ({} LIMIT {bound}) AS counted", self.text);
         self
+    }
+}
+
+impl Conn<'_> {
+    /// Runs a list where it belongs to a transaction.
+    pub(super) async fn list<T: Fetched>(self, select: Select) -> Result<Vec<T>> {
+        self.select(select.text, select.values).await
     }
 }
 

@@ -1,0 +1,37 @@
+//! What must be true of the database, as questions that count what is not.
+//!
+//! All are asked in one snapshot, so that what a server writes meanwhile is seen whole or not at all.
+
+mod balances;
+mod customers;
+mod logs;
+mod snapshot;
+mod wallets;
+
+use super::Store;
+use crate::domain::Result;
+use snapshot::Snapshot;
+
+/// What must be true, and the query that counts where it is not.
+type Check = (&'static str, &'static str);
+
+impl Store {
+    /// Checks every invariant, and answers how often each is broken.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn check(&self) -> Result<Vec<(&'static str, i64)>> {
+        let mut snapshot = Snapshot::begin(&self.db.scan).await?;
+        let mut found = vec![(
+            "each balance is the sum of its confirmed transactions",
+            balances::wrong(&mut snapshot).await?,
+        )];
+        snapshot.read_whole_tables().await?;
+        for (what, sql) in logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS) {
+            found.push((*what, snapshot.count(what, sql).await?));
+        }
+        found.extend(snapshot.file().await?.map(|broken| ("the file is not corrupt", broken)));
+        Ok(found)
+    }
+}
