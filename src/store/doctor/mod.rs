@@ -4,6 +4,7 @@
 
 mod balances;
 mod customers;
+mod keys;
 mod logs;
 mod snapshot;
 mod wallets;
@@ -30,6 +31,9 @@ impl Store {
         snapshot.read_whole_tables().await?;
         for (what, sql) in logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS) {
             found.push((*what, snapshot.count(what, sql).await?));
+        }
+        for names in keys::CHECKS {
+            found.push((names.what, snapshot.count(names.what, &names.sql()).await?));
         }
         found.extend(snapshot.file().await?.map(|broken| ("the file is not corrupt", broken)));
         Ok(found)

@@ -39,17 +39,6 @@ pub(super) const CHECKS: &[Check] = &[
                      ON w.id = t.wallet_id AND w.customer_id = t.customer_id WHERE w.id IS NULL)",
     ),
     (
-        "each address in use leads to a wallet that is not removed",
-        "SELECT count(*) FROM unique_keys AS k LEFT JOIN wallets AS w ON w.id = k.owner
-         WHERE k.kind = 'address' AND (w.id IS NULL OR w.status = 'REMOVED')",
-    ),
-    (
-        "each address of a wallet that is not removed leads to it",
-        "SELECT abs((SELECT count(*) FROM unique_keys WHERE kind = 'address')
-              - (SELECT count(*) FROM addresses AS a JOIN wallets AS w ON w.id = a.wallet_id
-                 WHERE w.status <> 'REMOVED'))",
-    ),
-    (
         "each index of a scheme is one customer's, and was reserved",
         "SELECT (SELECT count(*) FROM (
                      SELECT a.domain_id FROM addresses AS a JOIN wallets AS w ON w.id = a.wallet_id

@@ -1,0 +1,98 @@
+//! Of names: each that a row says is its owner's, and there is no other.
+
+use crate::domain::{KeyKind, Network};
+
+/// What must be true of the names of a kind.
+pub(super) struct Names {
+    pub(super) what: &'static str,
+    kind: KeyKind,
+    /// The names there should be, as `(scope, key, owner)`; as often as it may be.
+    said: &'static str,
+}
+
+/// The addresses that are in use, with all that their names are made of. An address of our own is, for ever; one that was
+/// linked, until its wallet is removed.
+const IN_USE: &str = "
+    (SELECT d.organization_id AS scope, d.environment, a.network, w.id AS wallet_id, w.customer_id,
+            a.body::json ->> 'canonical' AS canonical
+     FROM addresses AS a JOIN wallets AS w ON w.id = a.wallet_id JOIN domains AS d ON d.id = a.domain_id
+     WHERE w.kind = 'MANAGED' OR w.status <> 'REMOVED')";
+
+pub(super) const CHECKS: &[Names] = &[
+    Names {
+        what: "each address in use leads to its wallet, and no other leads anywhere",
+        kind: KeyKind::Address,
+        said: "SELECT scope, environment || '/' || network || '/' || canonical, wallet_id FROM {in_use} AS a",
+    },
+    Names {
+        what: "each address in use is its customer's, and no other is anybody's",
+        kind: KeyKind::AddressOwner,
+        said: "SELECT scope, environment || '/' || {family} || '/' || canonical, customer_id FROM {in_use} AS a",
+    },
+    Names {
+        // Of wallets that were removed too: an index is given once.
+        what: "each index that was used is its customer's, and no other is anybody's",
+        kind: KeyKind::Derivation,
+        said: "SELECT a.domain_id, a.scheme || '/' || a.position, w.customer_id
+               FROM addresses AS a JOIN wallets AS w ON w.id = a.wallet_id WHERE a.position IS NOT NULL",
+    },
+    Names {
+        // The domain's own seed, where nothing was registered and addresses were derived all the same.
+        what: "each scheme in use has its source, and no other has one",
+        kind: KeyKind::KeySource,
+        said: "SELECT s.domain_id, s.body::json ->> 'scheme', s.id FROM key_sources AS s
+               UNION ALL
+               SELECT a.domain_id, a.scheme, a.domain_id
+               FROM (SELECT DISTINCT domain_id, scheme FROM addresses WHERE scheme IS NOT NULL) AS a
+               LEFT JOIN key_sources AS s ON s.domain_id = a.domain_id AND (s.body::json ->> 'scheme') = a.scheme
+               WHERE s.id IS NULL",
+    },
+    Names {
+        what: "each extended key is its source's, and no other is any's",
+        kind: KeyKind::ExtendedKey,
+        said: "SELECT d.organization_id, s.body::json ->> 'extended_key', s.id
+               FROM key_sources AS s JOIN domains AS d ON d.id = s.domain_id
+               WHERE (s.body::json ->> 'extended_key') IS NOT NULL",
+    },
+    Names {
+        what: "each currency of a customer leads to the wallet that is in it, and no other leads anywhere",
+        kind: KeyKind::LedgerWallet,
+        said: "SELECT w.domain_id, (w.body::json ->> 'customer_id') || '/' || w.currency, w.id
+               FROM wallets AS w WHERE w.currency IS NOT NULL AND w.status <> 'REMOVED'",
+    },
+    Names {
+        what: "each reference leads to its transaction, and no other leads anywhere",
+        kind: KeyKind::Reference,
+        said: "SELECT t.domain_id, t.body::json ->> 'reference', t.id FROM transactions AS t",
+    },
+    Names {
+        what: "each place on a chain is its transaction's, and no other is any's",
+        kind: KeyKind::Transaction,
+        said: "SELECT t.domain_id, (t.body::json ->> 'wallet_id') || '/' || t.type || '/' || t.network || '/'
+                   || (t.body::json ->> 'tx_hash') || '/' || (t.body::json ->> 'log_index'), t.id
+               FROM transactions AS t WHERE t.network <> '' AND (t.body::json ->> 'tx_hash') IS NOT NULL",
+    },
+];
+
+impl Names {
+    /// The query that counts the names that are missing and those that are too many; one that is another's is both.
+    pub(super) fn sql(&self) -> String {
+        let said = self.said.replace("{in_use}", IN_USE).replace("{family}", &family());
+        format!(
+            "WITH said(scope, key, owner) AS ({said}),
+                  kept(scope, key, owner) AS (
+                      SELECT scope, key, CASE WHEN held_until_us IS NULL THEN owner END FROM unique_keys
+                      WHERE kind = '{}')
+             SELECT (SELECT count(*) FROM (SELECT * FROM said EXCEPT SELECT * FROM kept) AS missing)
+                  + (SELECT count(*) FROM (SELECT * FROM kept EXCEPT SELECT * FROM said) AS extra)",
+            self.kind
+        )
+    }
+}
+
+/// The family of a network, as an expression.
+fn family() -> String {
+    let arms: Vec<_> =
+        Network::ALL.iter().map(|it| format!("WHEN '{it}' THEN '{}'", it.info().family)).collect();
+    format!("CASE network {} END", arms.join(" "))
+}
