@@ -144,6 +144,24 @@ fn text<const MAX: usize>(it: &Text<MAX>) -> Value {
     if it.is_empty() { Value::Null } else { it.as_str().into() }
 }
 
+/// Resources of one table, each with its body, and the statement that counts those whose rows hold just that.
+pub(super) fn alike(
+    table: Table,
+    resources: impl Iterator<Item = (Resource, String)>,
+) -> (String, Set<'static>) {
+    let Columns { list, types } = columns(table);
+    let mut set = Set::new(types);
+    set.extend(resources.map(|(it, body)| row(&it, it.sequence(), body)));
+    // The hash of a key's secret is in its column alone.
+    let said = list.split(", ").filter(|it| *it != "secret_sha256");
+    let same: Vec<_> = said.map(|it| format!("t.{it} IS NOT DISTINCT FROM q.{it}")).collect();
+    let sql = format!(
+        "WITH q({list}) AS ({{set}}) SELECT count(*) FROM q CROSS JOIN {table} AS t WHERE t.id = q.id AND {}",
+        same.join(" AND ")
+    );
+    (sql, set)
+}
+
 /// Rows of one table, to be put: new ones inserted, others replaced whole but for columns that are not part of the state.
 #[derive(Debug)]
 pub(super) struct Puts {

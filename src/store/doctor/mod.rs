@@ -6,6 +6,7 @@ mod balances;
 mod customers;
 mod keys;
 mod logs;
+mod rows;
 mod snapshot;
 mod wallets;
 
@@ -24,10 +25,11 @@ impl Store {
     /// Those of the database.
     pub async fn check(&self) -> Result<Vec<(&'static str, i64)>> {
         let mut snapshot = Snapshot::begin(&self.db.scan).await?;
-        let mut found = vec![(
-            "each balance is the sum of its confirmed transactions",
-            balances::wrong(&mut snapshot).await?,
-        )];
+        let mut found = vec![
+            ("each balance is the sum of its confirmed transactions", balances::wrong(&mut snapshot).await?),
+            ("each row is found by what it says", rows::misplaced(&mut snapshot).await?),
+            ("each address that a wallet names has its row", rows::unnamed(&mut snapshot).await?),
+        ];
         snapshot.read_whole_tables().await?;
         for (what, sql) in logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS) {
             found.push((*what, snapshot.count(what, sql).await?));

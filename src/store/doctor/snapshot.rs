@@ -1,8 +1,9 @@
 //! One view of the whole database.
 
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
+use uuid::Uuid;
 
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, Table};
 use crate::store::backend::{Backend, Conn, Pool, on};
 use crate::store::select::Select;
 use crate::store::set::Fetched;
@@ -71,6 +72,21 @@ impl Snapshot {
     /// What a list finds.
     pub(super) async fn list<T: Fetched>(&mut self, select: Select) -> Result<Vec<T>> {
         self.conn().list(select).await
+    }
+
+    /// The rows of a table that come after one, in the order of their ids: id, sequence and body.
+    pub(super) async fn page(
+        &mut self,
+        table: Table,
+        after: Uuid,
+        size: i64,
+    ) -> Result<Vec<(Uuid, i64, String)>> {
+        let mut select = Select::new("t.id, t.sequence, t.body", table.as_str());
+        let (after, size) = (select.bind(after), select.bind(size));
+        select.and(&format!("t.id > {after}"));
+        select.ordered("t.id");
+        select.limited(&size);
+        self.list(select).await
     }
 
     /// How much of the embedded database's file is broken, by its own account.

@@ -10,12 +10,13 @@ pub(super) const CHECKS: &[Check] = &[
          WHERE e.id IS NULL OR e.payload <> w.body",
     ),
     (
-        // Those that a wallet was made with have its first event.
-        "each address has the event that made it",
+        // Its own, or that of the wallet it was made with, which holds it as it is.
+        "each address is what the event that made it says",
         "SELECT count(*) FROM addresses AS a
          LEFT JOIN events AS e ON e.log_id = a.domain_id AND e.sequence = a.sequence
-             AND (e.resource_id = a.id OR e.resource_id = a.wallet_id)
-         WHERE e.id IS NULL OR (e.resource_id = a.id AND e.payload <> a.body)",
+         WHERE e.id IS NULL OR NOT (
+             (e.resource_id = a.id AND e.payload = a.body)
+             OR (e.resource_id = a.wallet_id AND replace(e.payload, a.body, '') <> e.payload))",
     ),
     (
         "each transaction is what its last event says",
@@ -28,6 +29,17 @@ pub(super) const CHECKS: &[Check] = &[
         "SELECT count(*) FROM key_sources AS s
          LEFT JOIN events AS e ON e.log_id = s.domain_id AND e.sequence = s.sequence AND e.resource_id = s.id
          WHERE e.id IS NULL OR e.payload <> s.body",
+    ),
+    (
+        "each wallet, address, transaction and source of addresses that was made has a row",
+        "SELECT count(*) FROM events AS e
+         LEFT JOIN wallets AS w ON w.id = e.resource_id
+         LEFT JOIN addresses AS a ON a.id = e.resource_id
+         LEFT JOIN transactions AS t ON t.id = e.resource_id
+         LEFT JOIN key_sources AS s ON s.id = e.resource_id
+         WHERE (e.type = 'wallet.created' AND w.id IS NULL) OR (e.type = 'address.created' AND a.id IS NULL)
+            OR (e.type = 'transaction.created' AND t.id IS NULL)
+            OR (e.type IN ('extended_key.registered', 'address_pool.uploaded') AND s.id IS NULL)",
     ),
     (
         "each wallet, address and transaction is a customer's of its domain",
@@ -47,5 +59,23 @@ pub(super) const CHECKS: &[Check] = &[
               + (SELECT count(*) FROM addresses AS a LEFT JOIN counters AS n
                      ON n.scope = a.domain_id AND n.name = 'index:' || a.scheme
                  WHERE a.position IS NOT NULL AND a.position >= coalesce(n.value, 0))",
+    ),
+    (
+        // Places count from 0 on, and no two addresses have one.
+        "each pool has as many addresses as it says",
+        "SELECT (SELECT count(*) FROM key_sources AS s
+                 LEFT JOIN (SELECT source_id, count(*) AS size, min(position) AS first, max(position) AS last
+                            FROM address_pool GROUP BY source_id) AS p ON p.source_id = s.id
+                 WHERE coalesce(p.size, 0) <> CAST(s.body::json ->> 'pool_size' AS BIGINT)
+                    OR p.first <> 0 OR p.last <> p.size - 1)
+              + (SELECT count(*) FROM (SELECT DISTINCT source_id FROM address_pool) AS p
+                 LEFT JOIN key_sources AS s ON s.id = p.source_id WHERE s.id IS NULL)",
+    ),
+    (
+        "each address from a pool is the one at its place",
+        "SELECT count(*) FROM addresses AS a
+         LEFT JOIN unique_keys AS k ON k.scope = a.domain_id AND k.kind = 'key_source' AND k.key = a.scheme
+         LEFT JOIN address_pool AS p ON p.source_id = k.owner AND p.position = a.position
+         WHERE a.body LIKE '%\"pooled\":true%' AND (p.address IS NULL OR p.address <> a.address)",
     ),
 ];
