@@ -155,7 +155,8 @@ pub fn upload(
     };
     for it in addresses {
         let owner = wallet::owner_key(domain, it.family, &it.hex());
-        let pooled = UniqueKey { kind: KeyKind::PooledAddress, ..owner.clone() };
+        let text = format!("{}/{}", domain.environment, it.text);
+        let pooled = UniqueKey { kind: KeyKind::PooledAddress, text, ..owner.clone() };
         keys.extend([KeyChange::Free(owner), KeyChange::TakeFor(pooled, pool.id.as_uuid())]);
     }
     let (first, added) = (pool.pool_size, u32::try_from(addresses.len()).map_err(Error::internal)?);

@@ -8,7 +8,6 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use purser::app::App;
-use purser::chain::keys::Seed;
 use serde_json::json;
 use tonic::Code;
 
@@ -41,9 +40,10 @@ fn canaries(folder: &Path, words: &str) -> Vec<(String, Vec<u8>)> {
         let of = |it| (what.to_owned(), it);
         canaries.extend(spellings(secret).into_iter().map(of));
     };
-    let seed = Seed::from_mnemonic(words).unwrap().to_bytes();
-    let (entropy, seed) = seed.split_at(seed.len() - 64);
-    for (what, secret) in [("the entropy", entropy), ("the seed", seed)] {
+    let mnemonic: bip39::Mnemonic = words.parse().unwrap();
+    let (entropy, length) = mnemonic.to_entropy_array();
+    let seed = mnemonic.to_seed_normalized("");
+    for (what, secret) in [("the entropy", &entropy[..length]), ("the seed", &seed[..])] {
         // Half of it would do as well.
         let half = secret.len() / 2;
         [&secret[..half], &secret[half..]].into_iter().for_each(|it| add(what, it));

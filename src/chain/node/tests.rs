@@ -114,7 +114,7 @@ async fn crowd(nodes: &Nodes) -> JoinSet<Result<(u64, Vec<String>), String>> {
 /// Sabotage: let the clock run while a reading waits for its place.
 #[tokio::test]
 async fn a_reading_that_has_to_wait_for_its_place_has_its_three_seconds_from_then_on() {
-    let fake = slow_node(Duration::from_millis(2_000)).await;
+    let fake = slow_node(Duration::from_secs(2)).await;
     let nodes = fake.nodes(Network::Solana, sol());
     let crowd = crowd(&nodes).await;
     let begun = Instant::now();
@@ -126,7 +126,7 @@ async fn a_reading_that_has_to_wait_for_its_place_has_its_three_seconds_from_the
 /// Sabotage: read on whoever waits.
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_gives_up_its_place_and_is_not_asked_for() {
-    let fake = slow_node(Duration::from_millis(2_000)).await;
+    let fake = slow_node(Duration::from_secs(2)).await;
     let nodes = fake.nodes(Network::Solana, sol());
     let crowd = crowd(&nodes).await;
     let waiting = tokio::time::timeout(Duration::from_millis(200), read(&nodes, Network::Solana, OWNER));
@@ -135,7 +135,7 @@ async fn what_nobody_waits_for_any_more_gives_up_its_place_and_is_not_asked_for(
     let room = &nodes.0.nodes[&Network::Solana].room;
     let begun = Instant::now();
     while room.available_permits() < IN_FLIGHT || !nodes.0.under_way().is_empty() {
-        assert!(begun.elapsed() < Duration::from_millis(1_000), "a place is still taken");
+        assert!(begun.elapsed() < Duration::from_secs(1), "a place is still taken");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let asked = fake.asked();

@@ -50,9 +50,26 @@ pub(super) const CHECKS: &[Names] = &[
     Names {
         what: "each extended key is its source's, and no other is any's",
         kind: KeyKind::ExtendedKey,
-        said: "SELECT d.organization_id, s.body::json ->> 'extended_key', s.id
+        said: "SELECT d.organization_id, s.body::json ->> 'identity', s.id
                FROM key_sources AS s JOIN domains AS d ON d.id = s.domain_id
-               WHERE (s.body::json ->> 'extended_key') IS NOT NULL",
+               WHERE (s.body::json ->> 'identity') IS NOT NULL",
+    },
+    Names {
+        what: "each extended key that an address was made from is known to be, and no other",
+        kind: KeyKind::UsedSource,
+        said: "SELECT s.domain_id, s.body::json ->> 'scheme', k.owner
+               FROM key_sources AS s LEFT JOIN unique_keys AS k
+                 ON k.scope = s.domain_id AND k.kind = 'used_source' AND k.key = (s.body::json ->> 'scheme')
+               WHERE (s.body::json ->> 'identity') IS NOT NULL
+                 AND EXISTS (SELECT 1 FROM addresses AS a
+                             WHERE a.domain_id = s.domain_id AND a.scheme = (s.body::json ->> 'scheme'))",
+    },
+    Names {
+        what: "each address of a pool is its pool's, and no other is any's",
+        kind: KeyKind::PooledAddress,
+        said: "SELECT d.organization_id, d.environment || '/' || p.address, s.id
+               FROM address_pool AS p JOIN key_sources AS s ON s.id = p.source_id
+               JOIN domains AS d ON d.id = s.domain_id",
     },
     Names {
         what: "each currency of a customer leads to the wallet that is in it, and no other leads anywhere",
