@@ -51,6 +51,7 @@ mod startup;
 mod store;
 mod store_conflicts;
 mod store_doctor;
+mod store_doctor_wallets;
 mod store_emails;
 mod store_lists;
 mod store_log;
