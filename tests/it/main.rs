@@ -14,6 +14,7 @@ mod access;
 mod admin;
 mod admin_cli;
 mod author;
+mod chain;
 mod changes;
 mod concurrency;
 mod customers;
