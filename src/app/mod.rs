@@ -30,7 +30,7 @@ pub use balances::ChainBalance;
 pub use customers::{CustomerList, CustomerTarget};
 pub use key_sources::Registered;
 pub use transactions::TransactionKey;
-pub use wallets::{WalletTarget, parse_address};
+pub use wallets::{WalletTarget, parse_address, parse_address_anywhere};
 pub use write::Answer;
 
 use crate::chain::keys::KeyRing;

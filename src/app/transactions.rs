@@ -1,12 +1,13 @@
 //! What is done with transactions and balances.
 
 use super::App;
-use super::wallets::{Owned, address_of};
+use super::wallets::Owned;
 use super::write::{Answer, Reload, mark};
 use crate::clock;
 use crate::domain::{
-    self, Caller, DomainId, Error, Member, NewTransaction, Noun, Page, PageRequest, Reference, RequestId,
-    Result, Transaction, TransactionId, TransactionStatus, Wallet, WalletId, transaction,
+    self, Caller, DomainId, Error, Member, Movement, NewTransaction, Noun, OnChain, Page, PageRequest,
+    Reference, RequestId, Result, Transaction, TransactionId, TransactionStatus, Wallet, WalletId,
+    transaction,
 };
 use crate::store::TransactionFilter;
 
@@ -56,14 +57,14 @@ impl App {
         member: &Member,
         new: &NewTransaction,
     ) -> Result<Option<String>> {
-        let Some(network) = new.network else { return Ok(None) };
-        if new.address.is_empty() {
-            let id = wallet.id;
+        let Movement::OnChain(moved) = &new.movement else { return Ok(None) };
+        let OnChain { network, address, .. } = moved.as_ref();
+        let Some(address) = address else {
+            let (id, network) = (wallet.id, *network);
             return self.task(move |store| async move { store.first_address(id, network).await }).await;
-        }
-        let address = address_of(network, &new.address)?;
+        };
         let (organization, environment) = (member.domain.organization_id, member.domain.environment);
-        let key = domain::wallet::address_key(organization, environment, network, &address.hex());
+        let key = domain::wallet::address_key(organization, environment, *network, &address.hex());
         let owner = self.0.wallets_by_key.get(key).await?;
         Ok(owner.filter(|it| it.id == wallet.id).map(|_| address.as_str().to_owned()))
     }
@@ -111,7 +112,12 @@ impl App {
     ) -> Result<Transaction> {
         const MISSING: Error = Error::NotFound(Noun::Transaction);
         let found = match key {
-            TransactionKey::Id(id) => self.0.transactions_by_id.get(id.as_uuid()).await?,
+            TransactionKey::Id(id) => {
+                if domain.is_some() {
+                    self.domain_for(caller, domain).await?;
+                }
+                self.0.transactions_by_id.get(id.as_uuid()).await?
+            }
             TransactionKey::Reference(reference) => {
                 let domain = self.domain_for(caller, domain).await?;
                 self.0.transactions_by_key.get(transaction::reference_key(domain.id, reference)).await?

@@ -8,10 +8,10 @@ use super::write::{Answer, Reload, mark};
 use crate::chain::address;
 use crate::clock;
 use crate::domain::{
-    Address, AddressId, Authorization, Caller, ChainAddress, Change, Context, Currency, CustomerId,
-    CustomerKey, Domain, DomainId, Environment, Error, Fault, Granted, Line, Member, Network, Noun,
-    OrganizationId, Page, PageRequest, Reach, RequestId, Result, Scheme, UniqueKey, Wallet, WalletId,
-    WalletKind, WalletStatus, wallet,
+    Address, AddressId, Caller, ChainAddress, Change, Context, Currency, CustomerId, CustomerKey, Domain,
+    DomainId, Environment, Error, Fault, Granted, Line, Member, Network, NewAuthorization, Noun,
+    OrganizationId, Page, PageRequest, Reach, RequestId, Result, Scheme, Wallet, WalletId, WalletKind,
+    WalletStatus, wallet,
 };
 use crate::store::WalletFilter;
 
@@ -83,16 +83,15 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::InvalidAddress`]; as [`wallet::link`]; [`Error::Taken`].
+    /// [`Error::NotFound`]; as [`wallet::link`]; [`Error::Taken`].
     pub async fn link_wallet(
         &self,
         caller: &Caller,
         customer: CustomerId,
         network: Network,
-        address: &str,
+        address: ChainAddress,
         request: Option<RequestId>,
     ) -> Result<Answer<Wallet>> {
-        let address = address_of(network, address)?;
         let command = (customer, network, &address.text);
         let id = AddressId::from_uuid(clock::new_uuid(clock::now_us()));
         let granted = Granted { id, network, address: address.clone(), derivation: None };
@@ -187,13 +186,13 @@ impl App {
         &self,
         caller: &Caller,
         id: WalletId,
-        authorization: Authorization,
+        authorization: NewAuthorization,
         request: Option<RequestId>,
     ) -> Result<Answer<Wallet>> {
         let target = WalletTarget { id, etag: None };
         let command = (id, &authorization);
         self.change_wallet(caller, &target, "RecordAuthorization", &command, request, |wallet, ctx| {
-            wallet::authorize(wallet, authorization.clone(), ctx)
+            wallet::authorize(wallet, authorization.of(wallet, ctx.now_us)?, ctx)
         })
         .await
     }
@@ -252,6 +251,9 @@ impl App {
         id: WalletId,
         domain: Option<DomainId>,
     ) -> Result<Wallet> {
+        if domain.is_some() {
+            self.domain_for(caller, domain).await?;
+        }
         let (wallet, _) = self.owned_wallet(caller, id).await?;
         if domain.is_none_or(|it| it == wallet.domain_id) {
             Ok(wallet)
@@ -264,15 +266,15 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::InvalidAddress`].
+    /// [`Error::NotFound`].
     pub async fn get_wallet_at(
         &self,
         caller: &Caller,
         network: Network,
-        text: &str,
+        address: ChainAddress,
         domain: Option<DomainId>,
     ) -> Result<Wallet> {
-        match self.lookup_address(caller, Some(network), text, domain).await {
+        match self.lookup_address(caller, vec![(network, address)], domain).await {
             Err(Error::NotFound(Noun::Address)) => Err(Error::NotFound(Noun::Wallet)),
             found => Ok(found?.0),
         }
@@ -285,31 +287,23 @@ impl App {
         if caller.reach.covers(&domain) { Ok((wallet, domain)) } else { Err(MISSING) }
     }
 
-    /// Whose an address is, within what the key covers; of a wallet that was removed it is nobody's.
+    /// Whose an address is, in any of its readings, within what the key covers; of a wallet that was removed it is nobody's.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; [`Error::InvalidAddress`] where it is one of no network, or not of the one named.
+    /// [`Error::NotFound`].
     pub async fn lookup_address(
         &self,
         caller: &Caller,
-        network: Option<Network>,
-        text: &str,
+        readings: Vec<(Network, ChainAddress)>,
         domain: Option<DomainId>,
     ) -> Result<(Wallet, Member)> {
         const MISSING: Error = Error::NotFound(Noun::Address);
         let (organization, environment) = self.organization_for(caller, domain).await?;
-        let key = |network: Network, address: &ChainAddress| -> UniqueKey {
+        let key = |(network, address): (Network, ChainAddress)| {
             wallet::address_key(organization, environment, network, &address.hex())
         };
-        let keys = match network {
-            Some(network) => vec![key(network, &address_of(network, text)?)],
-            None => address::parse_any(text)
-                .map_err(|fault| Error::invalid_address("address", fault))?
-                .iter()
-                .map(|(network, address)| key(*network, address))
-                .collect(),
-        };
+        let keys = readings.into_iter().map(key).collect();
         let found = self.0.wallets_by_key.get_many(keys).await?;
         let found: Vec<_> = found.into_iter().collect::<Result<_>>()?;
         let found = found.into_iter().flatten().filter(|it| it.status != WalletStatus::Removed);
@@ -354,6 +348,9 @@ impl App {
     ) -> Result<Page<Wallet>> {
         match filter.customer {
             Some(id) => {
+                if domain.is_some() {
+                    self.domain_for(caller, domain).await?;
+                }
                 let member = self.member(caller, id).await?;
                 if domain.is_some_and(|it| it != member.domain.id) {
                     return Err(Error::NotFound(Noun::Customer));
@@ -425,16 +422,20 @@ impl WalletTarget {
     }
 }
 
-/// The display form of an address of a network.
+/// Reads an address of a network.
 ///
 /// # Errors
 ///
 /// What is wrong with the text.
-pub fn parse_address(network: Network, text: &str) -> std::result::Result<String, Fault> {
-    address::parse(network, text).map(|it| it.as_str().to_owned())
+pub fn parse_address(network: Network, text: &str) -> std::result::Result<ChainAddress, Fault> {
+    address::parse(network, text)
 }
 
-/// Reads an address of a network.
-pub(super) fn address_of(network: Network, text: &str) -> Result<ChainAddress> {
-    address::parse(network, text).map_err(|fault| Error::invalid_address("address", fault))
+/// Reads an address as one of each network that it could be of.
+///
+/// # Errors
+///
+/// What is wrong with it where it is one of none.
+pub fn parse_address_anywhere(text: &str) -> std::result::Result<Vec<(Network, ChainAddress)>, Fault> {
+    address::parse_any(text)
 }

@@ -10,50 +10,64 @@ use super::Fault;
 #[serde(try_from = "String", into = "String")]
 pub struct Amount(U256);
 
+/// A number of whole tokens as a caller writes it, above zero: `^(0|[1-9][0-9]{0,59})(\.[0-9]{1,30})?$`. Kept without the
+/// zeros that end it, so that all spellings of one number are the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Decimal(String);
+
+impl Decimal {
+    const WHOLE_DIGITS: usize = 60;
+    const FRACTION_DIGITS: usize = 30;
+
+    /// So much of a token with so many decimals.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn in_units(&self, decimals: u8) -> Result<Amount, Fault> {
+        let decimals = usize::from(decimals);
+        let (whole, fraction) = self.0.split_once('.').unwrap_or((&self.0, ""));
+        let zeros = decimals
+            .checked_sub(fraction.len())
+            .ok_or_else(|| Fault::because(format!("has more decimals than the {decimals} of the token")))?;
+        U256::from_str_radix(&format!("{whole}{fraction}{}", "0".repeat(zeros)), 10)
+            .map(Amount)
+            .map_err(|_| Fault::new("is more than 256 bits of the token's smallest unit"))
+    }
+}
+
+impl TryFrom<String> for Decimal {
+    type Error = Fault;
+
+    fn try_from(text: String) -> Result<Self, Fault> {
+        const FORM: Fault =
+            Fault::new("must be a decimal number such as `1.5`: no sign, no exponent, no leading zeros");
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
+        let is_digits =
+            |it: &str, most| (1..=most).contains(&it.len()) && it.bytes().all(|it| it.is_ascii_digit());
+        if !is_digits(whole, Self::WHOLE_DIGITS)
+            || !is_digits(fraction, Self::FRACTION_DIGITS)
+            || (whole.len() > 1 && whole.starts_with('0'))
+        {
+            return Err(FORM);
+        }
+        match (whole, fraction.trim_end_matches('0')) {
+            ("0", "") => Err(Fault::new("must be above zero")),
+            (whole, "") => Ok(Self(whole.to_owned())),
+            (whole, fraction) => Ok(Self(format!("{whole}.{fraction}"))),
+        }
+    }
+}
+
 impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self(U256::ZERO);
-    const WHOLE_DIGITS: usize = 60;
-    const FRACTION_DIGITS: usize = 30;
 
     /// One that was read elsewhere.
     #[must_use]
     pub const fn from_units(units: U256) -> Self {
         Self(units)
-    }
-
-    /// Reads `^(0|[1-9][0-9]{0,59})(\.[0-9]{1,30})?$`, above zero, of a token with so many decimals.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it.
-    pub fn parse(text: &str, decimals: u8) -> Result<Self, Fault> {
-        const FORM: Fault =
-            Fault::new("must be a decimal number such as `1.5`: no sign, no exponent, no leading zeros");
-        let (whole, fraction) =
-            text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
-        let is_digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
-        let fraction = match fraction {
-            None => "",
-            Some(it) if is_digits(it) && it.len() <= Self::FRACTION_DIGITS => it.trim_end_matches('0'),
-            Some(_) => return Err(FORM),
-        };
-        if !is_digits(whole)
-            || whole.len() > Self::WHOLE_DIGITS
-            || (whole.len() > 1 && whole.starts_with('0'))
-        {
-            return Err(FORM);
-        }
-        let decimals = usize::from(decimals);
-        if fraction.len() > decimals {
-            return Err(Fault::because(format!("has more decimals than the {decimals} of the token")));
-        }
-        let units = format!("{whole}{fraction}{}", "0".repeat(decimals - fraction.len()));
-        match U256::from_str_radix(&units, 10) {
-            Ok(U256::ZERO) => Err(Fault::new("must be above zero")),
-            Ok(units) => Ok(Self(units)),
-            Err(_) => Err(Fault::new("is more than 256 bits of the token's smallest unit")),
-        }
     }
 
     /// As a decimal number of the token, without trailing zeros.
@@ -120,6 +134,19 @@ mod tests {
 
     use super::*;
 
+    fn parse(text: &str, decimals: u8) -> Result<Amount, Fault> {
+        Decimal::try_from(text.to_owned())?.in_units(decimals)
+    }
+
+    #[test]
+    fn all_spellings_of_a_number_are_the_same() {
+        for (text, kept) in
+            [("1.50", "1.5"), ("1.5", "1.5"), ("10", "10"), ("10.00", "10"), ("0.010", "0.01")]
+        {
+            assert_eq!(Decimal::try_from(text.to_owned()), Ok(Decimal(kept.to_owned())));
+        }
+    }
+
     #[test]
     fn an_amount_is_exact_in_the_smallest_unit() {
         for (text, decimals, units, shown) in [
@@ -130,13 +157,13 @@ mod tests {
             ("7", 0, "7", "7"),
             ("0.1", 18, "100000000000000000", "0.1"),
         ] {
-            let amount = Amount::parse(text, decimals).unwrap();
+            let amount = parse(text, decimals).unwrap();
             assert_eq!((amount.to_string().as_str(), amount.in_token(decimals).as_str()), (units, shown));
             assert_eq!(Amount::from_bytes(amount.to_bytes()), amount);
         }
         let two_to_200 = "1606938044258990275541962092341162602522202993782792835301376";
         let amount = Amount::try_from(two_to_200.to_owned()).unwrap();
-        assert_eq!(Amount::parse(&amount.in_token(18), 18).unwrap(), amount);
+        assert_eq!(parse(&amount.in_token(18), 18).unwrap(), amount);
     }
 
     #[test]
@@ -144,16 +171,16 @@ mod tests {
         for text in [
             "", ".", "1.", ".5", "-1", "+1", "1e3", "01", "00", "1,5", " 1", "1 ", "0x1", "1.5.2", "NaN", "١",
         ] {
-            assert!(Amount::parse(text, 30).unwrap_err().problem().contains("decimal number"), "{text}");
+            assert!(parse(text, 30).unwrap_err().problem().contains("decimal number"), "{text}");
         }
-        assert!(Amount::parse(&"9".repeat(61), 0).is_err());
-        assert!(Amount::parse(&"9".repeat(60), 0).is_ok());
-        assert!(Amount::parse(&format!("1.{}", "1".repeat(31)), 30).is_err());
-        assert!(Amount::parse(&format!("1.{}", "1".repeat(30)), 30).is_ok());
-        assert!(Amount::parse(&"9".repeat(60), 18).unwrap_err().problem().contains("256 bits"));
-        assert!(Amount::parse("0.0000001", 6).unwrap_err().problem().contains("the 6 of the token"));
+        assert!(parse(&"9".repeat(61), 0).is_err());
+        assert!(parse(&"9".repeat(60), 0).is_ok());
+        assert!(parse(&format!("1.{}", "1".repeat(31)), 30).is_err());
+        assert!(parse(&format!("1.{}", "1".repeat(30)), 30).is_ok());
+        assert!(parse(&"9".repeat(60), 18).unwrap_err().problem().contains("256 bits"));
+        assert!(parse("0.0000001", 6).unwrap_err().problem().contains("the 6 of the token"));
         for zero in ["0", "0.0", "0.000000"] {
-            assert!(Amount::parse(zero, 6).unwrap_err().problem().contains("above zero"));
+            assert!(parse(zero, 6).unwrap_err().problem().contains("above zero"));
         }
     }
 
@@ -164,7 +191,7 @@ mod tests {
             bytes[8..].copy_from_slice(&units);
             let amount = Amount::from_bytes(bytes);
             prop_assume!(amount != Amount::ZERO);
-            prop_assert_eq!(Amount::parse(&amount.in_token(decimals), decimals), Ok(amount));
+            prop_assert_eq!(parse(&amount.in_token(decimals), decimals), Ok(amount));
         }
     }
 }

@@ -58,12 +58,17 @@ pub struct FieldFault {
 
 /// Gathers what is wrong with a request, so that all of it is answered at once.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<FieldFault>);
+pub struct Faults {
+    fields: Vec<FieldFault>,
+    /// Whether something else is wrong than addresses.
+    not_only_addresses: bool,
+}
 
 impl Faults {
     /// Notes that `field` is wrong.
     pub fn add(&mut self, field: impl Into<Cow<'static, str>>, fault: Fault) {
-        self.0.push(FieldFault { field: field.into(), fault });
+        self.fields.push(FieldFault { field: field.into(), fault });
+        self.not_only_addresses = true;
     }
 
     /// The value, or its default with the fault noted. What is returned then is never used: [`Faults::done`] refuses it.
@@ -87,37 +92,57 @@ impl Faults {
         parsed.map_err(|fault| self.add(field, fault)).ok()
     }
 
+    /// The same for an address.
+    pub fn keep_address<T>(
+        &mut self,
+        field: impl Into<Cow<'static, str>>,
+        parsed: std::result::Result<T, Fault>,
+    ) -> Option<T> {
+        parsed.map_err(|fault| self.fields.push(FieldFault { field: field.into(), fault })).ok()
+    }
+
     /// The value, or its default with the faults noted. What is no fault of a field is passed on.
     ///
     /// # Errors
     ///
     /// Any but [`Error::Invalid`].
     pub fn absorb<T: Default>(&mut self, parsed: Result<T>) -> Result<T> {
+        self.gather(parsed).map(Option::unwrap_or_default)
+    }
+
+    /// The value, or nothing with the faults noted. What is no fault of a field is passed on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Faults::absorb`].
+    pub fn gather<T>(&mut self, parsed: Result<T>) -> Result<Option<T>> {
         match parsed {
+            Ok(value) => Ok(Some(value)),
             Err(Error::Invalid(faults)) => {
-                self.0.extend(faults);
-                Ok(T::default())
+                self.fields.extend(faults);
+                self.not_only_addresses = true;
+                Ok(None)
             }
-            other => other,
+            Err(other) => Err(other),
         }
     }
 
     /// Forgets the faults of fields that do not matter.
     pub fn only(&mut self, matters: impl Fn(&str) -> bool) {
-        self.0.retain(|it| matters(&it.field));
+        self.fields.retain(|it| matters(&it.field));
     }
 
     /// Whether nothing was noted.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty()
     }
 
     /// A value that was parsed on the way, if nothing was noted.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] with every fault.
+    /// [`Error::Invalid`] with every fault; [`Error::InvalidAddress`] where all of them are of addresses.
     pub fn finish<T>(self, value: Option<T>) -> Result<T> {
         match value {
             Some(value) if self.is_empty() => Ok(value),
@@ -129,7 +154,7 @@ impl Faults {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] with every fault.
+    /// As [`Faults::finish`].
     pub fn done(self) -> Result<()> {
         if self.is_empty() { Ok(()) } else { Err(self.into()) }
     }
@@ -137,7 +162,8 @@ impl Faults {
 
 impl From<Faults> for Error {
     fn from(faults: Faults) -> Self {
-        Self::Invalid(faults.0)
+        let is_of_addresses = !faults.not_only_addresses && !faults.fields.is_empty();
+        if is_of_addresses { Self::InvalidAddress(faults.fields) } else { Self::Invalid(faults.fields) }
     }
 }
 
@@ -359,4 +385,22 @@ impl Error {
 
 fn list(faults: &[FieldFault]) -> String {
     faults.iter().map(|it| format!("`{}` {}", it.field, it.fault)).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixtures::faulty;
+
+    #[test]
+    fn faults_of_addresses_alone_are_a_refusal_of_their_own_and_with_others_are_among_them() {
+        let bad = || Err::<(), _>(Fault::new("is bad"));
+        let mut faults = Faults::default();
+        assert_eq!(faults.keep_address("address", bad()), None);
+        assert!(matches!(faults.done(), Err(Error::InvalidAddress(it)) if it.len() == 1));
+        let mut faults = Faults::default();
+        faults.keep_address("address", bad());
+        faults.keep("id", bad());
+        assert_eq!(faulty(faults.done()), ["address", "id"]);
+    }
 }

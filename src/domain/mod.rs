@@ -29,7 +29,7 @@ pub mod wallet;
 mod words;
 
 pub use access::{Actor, Caller, Reach, Scope, Scopes, os_user};
-pub use amount::Amount;
+pub use amount::{Amount, Decimal};
 pub use api_key::{ApiKey, Secret, SecretHash};
 pub use change::{
     Change, Context, Expect, KeyChange, KeyKind, RequestMark, Resource, Sweep, Table, UniqueKey, Write,
@@ -58,10 +58,11 @@ pub use text::{
     fold,
 };
 pub use transaction::{
-    Account, Add, NewTransaction, Sums, Transaction, TransactionStatus, TransactionType, TxHash,
+    Account, Add, Movement, NewTransaction, OnChain, Sums, Transaction, TransactionStatus, TransactionType,
+    TxHash,
 };
 pub use wallet::{
-    Address, Authorization, AuthorizationType, ChainAddress, Derivation, Granted, SourceUse, Wallet,
-    WalletKind, WalletStatus,
+    Address, Authorization, AuthorizationType, ChainAddress, Derivation, Granted, NewAuthorization,
+    SourceUse, Wallet, WalletKind, WalletStatus,
 };
 pub(crate) use words::words;

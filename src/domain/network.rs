@@ -1,6 +1,6 @@
 //! Networks: the one table of what is known of each chain, its coins and its pages.
 
-use super::words;
+use super::{Fault, words};
 
 mod table;
 #[cfg(test)]
@@ -173,6 +173,16 @@ impl Network {
             Self::BitcoinTestnet => &table::BITCOIN_TESTNET,
             Self::Tron => &table::TRON,
         }
+    }
+
+    /// Networks of which each is named once.
+    ///
+    /// # Errors
+    ///
+    /// Where one is there twice.
+    pub fn each_once(networks: Vec<Self>) -> Result<Vec<Self>, Fault> {
+        let is_repeated = (1..networks.len()).any(|at| networks[..at].contains(&networks[at]));
+        if is_repeated { Err(Fault::new("must name each network once")) } else { Ok(networks) }
     }
 
     /// The EVM network with this EIP-155 chain id.

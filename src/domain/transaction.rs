@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Amount, Change, Context, Currency, CustomerId, CustomerStatus, DomainId, Error, EventType, Family, Fault,
-    KeyChange, KeyKind, Member, Network, Noun, Reference, Result, Text, TransactionId, UniqueKey, Wallet,
-    WalletId, WalletKind, WalletStatus, words,
+    Amount, ChainAddress, Change, Context, Currency, CustomerId, CustomerStatus, Decimal, DomainId, Error,
+    EventType, Family, Fault, Faults, KeyChange, KeyKind, Member, Network, Noun, Reference, Result, Text,
+    Token, TransactionId, UniqueKey, Wallet, WalletId, WalletKind, WalletStatus, words,
 };
 
 words! {
@@ -42,6 +42,22 @@ words! {
     }
 }
 
+impl TransactionStatus {
+    /// The status that a transaction is recorded with: PENDING where none was asked for.
+    ///
+    /// # Errors
+    ///
+    /// Where it is one that only a transaction on record can have.
+    pub fn at_first(asked: Option<Self>) -> Result<Self, Fault> {
+        match asked {
+            Some(Self::Failed) => {
+                Err(Fault::new("must be PENDING or CONFIRMED: what failed is not recorded"))
+            }
+            asked => Ok(asked.unwrap_or(Self::Pending)),
+        }
+    }
+}
+
 /// The hash of a transaction, in the form of its network: 32 bytes in lower-case hexadecimal (with `0x` on EVM), or 64
 /// bytes in base58 on Solana.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -74,6 +90,16 @@ impl TxHash {
                     .ok_or(Fault::new("must be 64 bytes in base58"))
             }
         }
+    }
+
+    /// Reads one of any network. No text means one hash here and another there.
+    ///
+    /// # Errors
+    ///
+    /// Where it is one of none.
+    pub fn of_any_network(text: &str) -> Result<Self, Fault> {
+        let read = Family::ALL.iter().find_map(|it| Self::parse(*it, text).ok());
+        read.ok_or(Fault::new("must be the hash of a transaction in the form of the wallet's network"))
     }
 
     /// The text.
@@ -226,31 +252,55 @@ pub struct NewTransaction {
     pub wallet_id: WalletId,
     /// The caller's own name of it.
     pub reference: Option<Reference>,
-    /// On which network.
-    pub network: Option<Network>,
-    /// Which of the wallet's addresses, in display form.
-    pub address: String,
     /// Which way.
-    #[serde(rename = "type")]
     pub kind: TransactionType,
     /// PENDING or CONFIRMED.
     pub status: TransactionStatus,
-    /// Of what.
-    pub token: String,
-    /// How much, as it was written.
-    pub amount: String,
-    /// Where it is on the chain, as it was written.
-    pub tx_hash: String,
-    /// Which of the transaction's logs or outputs.
-    pub log_index: u32,
-    /// In which block.
-    pub block_height: u64,
-    /// Whose it was, in display form.
-    pub from_address: String,
-    /// Whose it became, in display form.
-    pub to_address: String,
+    /// How much, and where.
+    pub movement: Movement,
     /// What for.
     pub description: Text<500>,
+}
+
+/// How much money moved, and where.
+#[derive(Clone, Debug, Serialize)]
+pub enum Movement {
+    /// On a chain.
+    OnChain(Box<OnChain>),
+    /// In our books, of a ledger wallet.
+    InBooks {
+        /// In which currency; the wallet's where that was not said.
+        currency: Option<Currency>,
+        /// How much of it.
+        amount: Decimal,
+    },
+}
+
+/// A movement on a chain.
+#[derive(Clone, Debug, Serialize)]
+pub struct OnChain {
+    /// On which.
+    pub network: Network,
+    /// Of what.
+    #[serde(serialize_with = "symbol")]
+    pub token: &'static Token,
+    /// How much.
+    pub amount: Amount,
+    /// Which of the wallet's addresses; its first on the network where that was not said.
+    pub address: Option<ChainAddress>,
+    /// The transaction's hash, and which of its logs or outputs.
+    pub place: Option<(TxHash, u32)>,
+    /// In which block; 0 where that is not known.
+    pub block_height: u64,
+    /// Whose it was.
+    pub from: Option<ChainAddress>,
+    /// Whose it became.
+    pub to: Option<ChainAddress>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes every field so")]
+fn symbol<S: serde::Serializer>(token: &&'static Token, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.symbol)
 }
 
 /// The name by which a caller's reference finds its transaction.
@@ -282,18 +332,20 @@ pub fn record(
         WalletStatus::Frozen if !new.kind.adds() => return Err(Error::WalletFrozen(wallet.id)),
         WalletStatus::Frozen | WalletStatus::Active => {}
     }
-    let fits = fit(new, wallet)?;
-    let address = match (new.network, address) {
+    let Fit { token, decimals, amount, chain } = fit(&new.movement, wallet)?;
+    let address = match (chain, address) {
         (Some(_), None) => return Err(Error::NotFound(Noun::Address)),
         (_, address) => address.unwrap_or_default().to_owned(),
     };
-    let own = |kind, text: &str| UniqueKey::of_customer(kind, domain.id, text);
+    let place = chain.and_then(|it| Some((it.network, it.place.as_ref()?)));
     let reference = new.reference.clone().unwrap_or_else(|| Reference::from(id));
     let mut keys = vec![KeyChange::TakeFor(reference_key(domain.id, &reference), id.as_uuid())];
-    if let (Some(hash), Some(network)) = (&fits.tx_hash, new.network) {
-        let text = format!("{}/{}/{network}/{}/{}", wallet.id, new.kind, hash.as_str(), new.log_index);
-        keys.push(KeyChange::TakeFor(own(KeyKind::Transaction, &text), id.as_uuid()));
+    if let Some((network, (hash, log_index))) = place {
+        let text = format!("{}/{}/{network}/{}/{log_index}", wallet.id, new.kind, hash.as_str());
+        let key = UniqueKey::of_customer(KeyKind::Transaction, domain.id, &text);
+        keys.push(KeyChange::TakeFor(key, id.as_uuid()));
     }
+    let shown = |it: Option<&ChainAddress>| it.map(|it| it.as_str().to_owned()).unwrap_or_default();
     let transaction = Transaction {
         id,
         sequence: 0,
@@ -301,18 +353,18 @@ pub fn record(
         reference,
         wallet_id: wallet.id,
         customer_id: wallet.customer_id,
-        network: new.network,
+        network: chain.map(|it| it.network),
         address,
         kind: new.kind,
         status: new.status,
-        token: wallet.currency.as_ref().map_or(&*new.token, Currency::as_str).to_owned(),
-        decimals: fits.decimals,
-        amount: fits.amount,
-        tx_hash: fits.tx_hash,
-        log_index: new.log_index,
-        block_height: new.block_height,
-        from_address: new.from_address.clone(),
-        to_address: new.to_address.clone(),
+        token: token.to_owned(),
+        decimals,
+        amount,
+        tx_hash: place.map(|it| it.1.0.clone()),
+        log_index: place.map_or(0, |it| it.1.1),
+        block_height: chain.map_or(0, |it| it.block_height),
+        from_address: shown(chain.and_then(|it| it.from.as_ref())),
+        to_address: shown(chain.and_then(|it| it.to.as_ref())),
         description: new.description.clone(),
         create_us: ctx.now_us,
         update_us: ctx.now_us,
@@ -324,55 +376,35 @@ pub fn record(
     Ok(change.writes(transaction, EventType::TransactionCreated, &[]))
 }
 
-/// What of a new transaction depends on the wallet.
-struct Fits {
+/// What moved, as it fits the wallet.
+struct Fit<'a> {
+    token: &'a str,
     decimals: u8,
     amount: Amount,
-    tx_hash: Option<TxHash>,
+    chain: Option<&'a OnChain>,
 }
 
-fn fit(new: &NewTransaction, wallet: &Wallet) -> Result<Fits> {
-    let mut faults = super::Faults::default();
-    let decimals = match (wallet.kind, new.network) {
-        (WalletKind::Ledger, Some(_)) => {
-            faults.add("transaction.network", Fault::new("must be empty for a ledger wallet"));
-            None
+/// A ledger wallet has a currency and no chain, and every other wallet the reverse.
+fn fit<'a>(movement: &'a Movement, wallet: &'a Wallet) -> Result<Fit<'a>> {
+    match (movement, &wallet.currency) {
+        (Movement::OnChain(_), Some(_)) => {
+            Err(Error::invalid("transaction.network", "must be empty for a ledger wallet"))
         }
-        (WalletKind::Ledger, None) => {
-            let same = |it: &&Currency| new.token.is_empty() || it.as_str() == new.token;
-            let own = wallet.currency.as_ref().filter(same);
-            if own.is_none() {
+        (Movement::InBooks { .. }, None) => Err(Error::invalid("transaction.network", "is required")),
+        (Movement::OnChain(it), None) => {
+            let Token { symbol: token, decimals, .. } = *it.token;
+            Ok(Fit { token, decimals, amount: it.amount, chain: Some(it.as_ref()) })
+        }
+        (Movement::InBooks { currency, amount }, Some(own)) => {
+            let mut faults = Faults::default();
+            if currency.as_ref().is_some_and(|it| it != own) {
                 faults.add("transaction.token", Fault::new("must be the wallet's currency"));
             }
-            own.map(Currency::decimals)
+            let decimals = own.decimals();
+            let amount = faults.keep("transaction.amount", amount.in_units(decimals));
+            Ok(Fit { token: own.as_str(), decimals, amount: faults.finish(amount)?, chain: None })
         }
-        (_, None) => {
-            faults.add("transaction.network", Fault::new("is required"));
-            None
-        }
-        (_, Some(network)) => {
-            let token = network.token(&new.token);
-            if token.is_none() {
-                faults
-                    .add("transaction.token", Fault::new("must be a token of the network: see ListNetworks"));
-            }
-            token.map(|it| it.decimals)
-        }
-    };
-    let amount = decimals.map(|it| Amount::parse(&new.amount, it));
-    let amount = amount.and_then(|it| faults.keep("transaction.amount", it));
-    let tx_hash = match (new.tx_hash.as_str(), new.network) {
-        ("", _) => None,
-        (_, None) => {
-            faults.add("transaction.tx_hash", Fault::new("must be empty where there is no network"));
-            None
-        }
-        (text, Some(network)) => {
-            faults.keep("transaction.tx_hash", TxHash::parse(network.info().family, text))
-        }
-    };
-    let fits = decimals.zip(amount).map(|(decimals, amount)| Fits { decimals, amount, tx_hash });
-    faults.finish(fits)
+    }
 }
 
 fn add(transaction: &Transaction, wallet: &Wallet, undo: bool) -> Add {
@@ -384,7 +416,7 @@ fn add(transaction: &Transaction, wallet: &Wallet, undo: bool) -> Add {
 ///
 /// # Errors
 ///
-/// [`Error::TransactionTransitionNotAllowed`].
+/// [`Error::Invalid`] where a ledger wallet's is to be in a block; [`Error::TransactionTransitionNotAllowed`].
 pub fn update_status(
     transaction: &Transaction,
     wallet: &Wallet,
@@ -393,6 +425,9 @@ pub fn update_status(
     ctx: Context,
 ) -> Result<Change> {
     use TransactionStatus::{Confirmed, Failed, Pending};
+    if transaction.network.is_none() && block_height != 0 {
+        return Err(Error::invalid("block_height", "must be 0 for a ledger wallet"));
+    }
     let block_height = if block_height == 0 { transaction.block_height } else { block_height };
     let next = Transaction { status: to, block_height, update_us: ctx.now_us, ..transaction.clone() };
     let mut change = Change::new(ctx);

@@ -46,7 +46,7 @@ words! {
 }
 
 /// An address on some chain, as its codec read it. Valid on the networks of its family.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct ChainAddress {
     /// Of which family of chains.
     pub(crate) family: Family,
@@ -151,6 +151,35 @@ pub struct Authorization {
     pub tx_hash: Option<TxHash>,
     /// When, in microseconds since 1970.
     pub authorize_us: i64,
+}
+
+/// What `RecordAuthorization` asks for.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewAuthorization {
+    /// How.
+    pub kind: AuthorizationType,
+    /// By which transaction.
+    pub tx_hash: Option<TxHash>,
+    /// When, in microseconds since 1970; none means now.
+    pub authorize_us: Option<i64>,
+}
+
+impl NewAuthorization {
+    /// What is recorded of it about a wallet, now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the hash is none of the wallet's network.
+    pub fn of(&self, wallet: &Wallet, now_us: i64) -> Result<Authorization> {
+        let Self { kind, tx_hash, authorize_us } = self.clone();
+        if let (Some(hash), Some(address)) = (&tx_hash, wallet.addresses.first()) {
+            let mut faults = super::Faults::default();
+            let family = address.network.info().family;
+            faults.keep("authorization.tx_hash", TxHash::parse(family, hash.as_str()));
+            faults.done()?;
+        }
+        Ok(Authorization { kind, tx_hash, authorize_us: authorize_us.unwrap_or(now_us) })
+    }
 }
 
 /// A wallet of a customer.

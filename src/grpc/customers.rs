@@ -186,8 +186,7 @@ impl CustomerService for Purser {
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
         let id = faults.absorb(convert::id("id", &id).map(Some))?;
-        let to = KycStatus::known(kyc_status).and_then(|it| it.ok_or(Fault::new("is required")));
-        let to = faults.keep("kyc_status", to);
+        let to = faults.keep("kyc_status", KycStatus::required(kyc_status));
         let reason = faults.take("reason", reason.try_into());
         let (id, to) = faults.finish(id.zip(to))?;
         let set = self.app.set_kyc_status(&caller, id, to, reason, request_id).await?;

@@ -5,11 +5,10 @@ use tonic::{Request, Response};
 use super::{Purser, Reply, answered, authorize, convert};
 use crate::api;
 use crate::api::wallet_service_server::WalletService;
-use crate::app::{TransactionKey, WalletTarget};
+use crate::app::{TransactionKey, WalletTarget, parse_address_anywhere};
 use crate::clock;
 use crate::domain::{
-    Currency, Error, Family, Fault, Faults, Line, Network, PageRequest, RequestId, Result, Scope,
-    TransactionStatus, WalletStatus,
+    Currency, Error, Fault, Faults, Line, Network, RequestId, Result, Scope, TransactionStatus, WalletStatus,
 };
 use crate::store::{TransactionFilter, WalletFilter};
 
@@ -24,13 +23,14 @@ impl WalletService for Purser {
         let api::CreateWalletRequest { customer_id, networks, request_id } = message;
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
-        let customer = faults.absorb(convert::id("customer_id", &customer_id).map(Some))?;
-        let networks = faults.absorb(convert::networks("networks", &networks))?;
-        let is_repeated = (1..networks.len()).any(|at| networks[..at].contains(&networks[at]));
-        if faults.is_empty() && (networks.is_empty() || is_repeated) {
-            faults.add("networks", Fault::new("must be 1 to 100 networks, each once"));
+        let customer = faults.gather(convert::id("customer_id", &customer_id))?;
+        if networks.is_empty() {
+            faults.add("networks", Fault::new("is required"));
         }
-        let made = self.app.create_wallet(&caller, faults.finish(customer)?, networks, request_id).await?;
+        let networks = faults.absorb(convert::networks("networks", &networks))?;
+        let networks = faults.take("networks", Network::each_once(networks));
+        let customer = faults.finish(customer)?;
+        let made = self.app.create_wallet(&caller, customer, networks, request_id).await?;
         Ok(answered(made.map(|it| api::CreateWalletResponse { wallet: Some(it.into()) })))
     }
 
@@ -43,7 +43,7 @@ impl WalletService for Purser {
         let api::CreateLedgerWalletRequest { customer_id, currency, request_id } = message;
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
-        let customer = faults.absorb(convert::id("customer_id", &customer_id).map(Some))?;
+        let customer = faults.gather(convert::id("customer_id", &customer_id))?;
         let currency = faults.keep("currency", Currency::try_from(currency));
         let (customer, currency) = faults.finish(customer.zip(currency))?;
         let made = self.app.create_ledger_wallet(&caller, customer, currency, request_id).await?;
@@ -57,7 +57,7 @@ impl WalletService for Purser {
         let api::LinkWalletRequest { customer_id, chain, address, request_id } = message;
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
-        let customer = faults.absorb(convert::id("customer_id", &customer_id).map(Some))?;
+        let customer = faults.gather(convert::id("customer_id", &customer_id))?;
         let network = match chain {
             None => Err(Error::invalid("chain", "is required: network or chain_id")),
             Some(Chain::Network(key)) => convert::network("network", &key),
@@ -65,9 +65,10 @@ impl WalletService for Purser {
                 Network::from_chain_id(id).ok_or_else(|| Error::UnknownNetwork(id.to_string()))
             }
         };
-        let network = faults.absorb(network.map(Some))?;
-        let (customer, network) = faults.finish(customer.zip(network))?;
-        let made = self.app.link_wallet(&caller, customer, network, &address, request_id).await?;
+        let network = faults.gather(network)?;
+        let address = convert::address("address", network, &address, &mut faults);
+        let ((customer, network), address) = faults.finish(customer.zip(network).zip(address))?;
+        let made = self.app.link_wallet(&caller, customer, network, address, request_id).await?;
         Ok(answered(made.map(|it| api::LinkWalletResponse { wallet: Some(it.into()) })))
     }
 
@@ -75,13 +76,22 @@ impl WalletService for Purser {
         use api::get_wallet_request::Key;
         let caller = authorize(&request, Scope::WalletsRead)?;
         let api::GetWalletRequest { key, domain_id } = request.into_inner();
-        let domain = convert::optional_id("domain_id", &domain_id)?;
+        let mut faults = Faults::default();
+        let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
         let wallet = match key {
-            None => return Err(Error::invalid("key", "is required: id or address").into()),
-            Some(Key::Id(id)) => self.app.get_wallet(&caller, convert::id("id", &id)?, domain).await?,
+            None => {
+                faults.add("key", Fault::new("is required: id or address"));
+                return Err(Error::from(faults).into());
+            }
+            Some(Key::Id(id)) => {
+                let id = faults.gather(convert::id("id", &id))?;
+                self.app.get_wallet(&caller, faults.finish(id)?, domain).await?
+            }
             Some(Key::Address(api::AddressKey { network, address })) => {
-                let network = convert::network("address.network", &network)?;
-                self.app.get_wallet_at(&caller, network, &address, domain).await?
+                let network = faults.gather(convert::network("address.network", &network))?;
+                let address = convert::address("address.address", network, &address, &mut faults);
+                let (network, address) = faults.finish(network.zip(address))?;
+                self.app.get_wallet_at(&caller, network, address, domain).await?
             }
         };
         Ok(Response::new(api::GetWalletResponse { wallet: Some(wallet.into()) }))
@@ -103,22 +113,21 @@ impl WalletService for Purser {
             page_size,
             page_token,
         } = message;
-        let customer = convert::optional_id("customer_id", &customer_id)?;
-        let domain = convert::optional_id("domain_id", &domain_id)?;
-        let mut statuses = convert::known_values("statuses", &statuses)?;
-        if statuses.is_empty() {
-            statuses = vec![WalletStatus::Active, WalletStatus::Frozen];
-        }
-        let filter = WalletFilter {
+        let mut faults = Faults::default();
+        let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
+        let mut filter = WalletFilter {
             domain: None,
-            customer,
-            kinds: convert::known_values("kinds", &kinds)?,
-            statuses,
-            networks: convert::networks("networks", &networks)?,
-            currency: convert::parse("currency", Currency::optional(currency))?.map(Into::into),
+            customer: faults.absorb(convert::optional_id("customer_id", &customer_id))?,
+            kinds: convert::each("kinds", kinds, &mut faults, convert::known),
+            statuses: convert::each("statuses", statuses, &mut faults, convert::known),
+            networks: faults.absorb(convert::networks("networks", &networks))?,
+            currency: faults.take("currency", Currency::optional(currency)).map(Into::into),
         };
-        let page = PageRequest::parse(page_size, &page_token, &("wallets", domain, &filter))?;
-        let page = self.app.list_wallets(&caller, domain, filter, page).await?;
+        if filter.statuses.is_empty() {
+            filter.statuses = vec![WalletStatus::Active, WalletStatus::Frozen];
+        }
+        let page = convert::page(page_size, &page_token, &("wallets", domain, &filter), &mut faults)?;
+        let page = self.app.list_wallets(&caller, domain, filter, faults.finish(page)?).await?;
         Ok(Response::new(api::ListWalletsResponse {
             wallets: page.items.into_iter().map(Into::into).collect(),
             next_page_token: page.next_token,
@@ -131,12 +140,17 @@ impl WalletService for Purser {
     ) -> Reply<api::LookupAddressResponse> {
         let caller = authorize(&request, Scope::WalletsRead)?;
         let api::LookupAddressRequest { address, network, domain_id } = request.into_inner();
-        if address.is_empty() {
-            return Err(Error::invalid("address", "is required").into());
-        }
-        let network = convert::optional_network("network", &network)?;
-        let domain = convert::optional_id("domain_id", &domain_id)?;
-        let (wallet, member) = self.app.lookup_address(&caller, network, &address, domain).await?;
+        let mut faults = Faults::default();
+        let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
+        let readings = match convert::optional_network("network", &network)? {
+            None if !address.is_empty() => faults.keep_address("address", parse_address_anywhere(&address)),
+            network => {
+                let read = convert::address("address", network, &address, &mut faults);
+                network.zip(read).map(|it| vec![it])
+            }
+        };
+        let readings = faults.finish(readings)?;
+        let (wallet, member) = self.app.lookup_address(&caller, readings, domain).await?;
         Ok(Response::new(api::LookupAddressResponse {
             customer_id: wallet.customer_id.into(),
             domain_id: wallet.domain_id.into(),
@@ -154,8 +168,8 @@ impl WalletService for Purser {
         let api::CreateAddressRequest { wallet_id, network, request_id } = message;
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
-        let wallet = faults.absorb(convert::id("wallet_id", &wallet_id).map(Some))?;
-        let network = faults.absorb(convert::network("network", &network).map(Some))?;
+        let wallet = faults.gather(convert::id("wallet_id", &wallet_id))?;
+        let network = faults.gather(convert::network("network", &network))?;
         let (wallet, network) = faults.finish(wallet.zip(network))?;
         let made = self.app.create_address(&caller, wallet, network, request_id).await?;
         Ok(answered(made.map(|it| api::CreateAddressResponse { address: Some(it.into()) })))
@@ -167,9 +181,11 @@ impl WalletService for Purser {
     ) -> Reply<api::ListAddressesResponse> {
         let caller = authorize(&request, Scope::WalletsRead)?;
         let api::ListAddressesRequest { wallet_id, networks, page_size, page_token } = request.into_inner();
-        let wallet = convert::id("wallet_id", &wallet_id)?;
-        let networks = convert::networks("networks", &networks)?;
-        let page = PageRequest::parse(page_size, &page_token, &("addresses", wallet, &networks))?;
+        let mut faults = Faults::default();
+        let wallet = faults.gather(convert::id("wallet_id", &wallet_id))?;
+        let networks = faults.absorb(convert::networks("networks", &networks))?;
+        let page = convert::page(page_size, &page_token, &("addresses", wallet, &networks), &mut faults)?;
+        let (wallet, page) = faults.finish(wallet.zip(page))?;
         let page = self.app.list_addresses(&caller, wallet, networks, page).await?;
         Ok(Response::new(api::ListAddressesResponse {
             addresses: page.items.into_iter().map(Into::into).collect(),
@@ -222,12 +238,11 @@ impl WalletService for Purser {
         let caller = authorize(&request, Scope::WalletsWrite)?;
         let (metadata, _, message) = request.into_parts();
         let api::RecordAuthorizationRequest { wallet_id, authorization, request_id } = message;
-        let request_id = convert::request_id(&metadata, request_id)?;
-        let id = convert::id("wallet_id", &wallet_id)?;
-        // The wallet's network says what a hash looks like; EVM where it has none, which is refused anyway.
-        let wallet = self.app.get_wallet(&caller, id, None).await?;
-        let family = wallet.addresses.first().map_or(Family::Evm, |it| it.network.info().family);
-        let authorization = convert::authorization(authorization, family, clock::now_us())?;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let id = faults.gather(convert::id("wallet_id", &wallet_id))?;
+        let authorization = convert::authorization(authorization, &mut faults)?;
+        let (id, authorization) = faults.finish(id.zip(authorization))?;
         let noted = self.app.record_authorization(&caller, id, authorization, request_id).await?;
         Ok(answered(noted.map(|it| api::RecordAuthorizationResponse { wallet: Some(it.into()) })))
     }
@@ -238,12 +253,11 @@ impl WalletService for Purser {
     ) -> Reply<api::ValidateAddressResponse> {
         authorize(&request, Scope::WalletsRead)?;
         let api::ValidateAddressRequest { network, address } = request.into_inner();
-        let network = convert::network("network", &network)?;
-        if address.is_empty() {
-            return Err(Error::invalid("address", "is required").into());
-        }
-        let address = crate::app::parse_address(network, &address)
-            .map_err(|fault| Error::invalid_address("address", fault))?;
+        let mut faults = Faults::default();
+        let network = faults.gather(convert::network("network", &network))?;
+        let address = convert::address("address", network, &address, &mut faults);
+        let (network, address) = faults.finish(network.zip(address))?;
+        let address = String::from(address.as_str());
         Ok(Response::new(api::ValidateAddressResponse {
             caip10: network.caip10(&address),
             family: api::NetworkFamily::from(network.info().family).into(),
@@ -266,18 +280,22 @@ impl WalletService for Purser {
     ) -> Reply<api::GetBalancesResponse> {
         let caller = authorize(&request, Scope::WalletsRead)?;
         let api::GetBalancesRequest { wallet_id, source } = request.into_inner();
-        let id = convert::id("wallet_id", &wallet_id)?;
-        let balances = match api::BalanceSource::try_from(source) {
-            Ok(api::BalanceSource::Unspecified | api::BalanceSource::Ledger) => {
+        let mut faults = Faults::default();
+        let id = faults.gather(convert::id("wallet_id", &wallet_id))?;
+        let source = api::BalanceSource::try_from(source);
+        let source = source.map_err(|_| Fault::new("is not a value that this version knows"));
+        let source = faults.keep("source", source);
+        let (id, source) = faults.finish(id.zip(source))?;
+        let balances = match source {
+            api::BalanceSource::Unspecified | api::BalanceSource::Ledger => {
                 let now_us = clock::now_us();
                 let (wallet, balances) = self.app.ledger_balances(&caller, id).await?;
                 let balance = |(account, sums)| convert::ledger_balance(&wallet, account, sums, now_us);
                 balances.into_iter().map(balance).collect::<Result<_, _>>()?
             }
-            Ok(api::BalanceSource::Chain) => {
+            api::BalanceSource::Chain => {
                 self.app.chain_balances(&caller, id).await?.into_iter().map(Into::into).collect()
             }
-            Err(_) => return Err(Error::invalid("source", "is not a value that this version knows").into()),
         };
         Ok(Response::new(api::GetBalancesResponse { balances }))
     }
@@ -291,7 +309,7 @@ impl WalletService for Purser {
         let api::RecordTransactionRequest { transaction, request_id } = message;
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
-        let new = convert::new_transaction(transaction.unwrap_or_default(), &mut faults)?;
+        let new = convert::new_transaction(&transaction.unwrap_or_default(), &mut faults)?;
         let recorded = self.app.record_transaction(&caller, faults.finish(new)?, request_id).await?;
         Ok(answered(recorded.map(|it| api::RecordTransactionResponse { transaction: Some(it.into()) })))
     }
@@ -306,12 +324,9 @@ impl WalletService for Purser {
         let api::UpdateTransactionStatusRequest { id, status, block_height, request_id } = message;
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
-        let id = faults.absorb(convert::id("id", &id).map(Some))?;
-        let to = TransactionStatus::known(status).and_then(|it| it.ok_or(Fault::new("is required")));
-        let to = faults.keep("status", to);
-        if i64::try_from(block_height).is_err() {
-            faults.add("block_height", Fault::new("must be at most 2^63-1"));
-        }
+        let id = faults.gather(convert::id("id", &id))?;
+        let to = faults.keep("status", TransactionStatus::required(status));
+        let block_height = faults.take("block_height", convert::block_height(block_height));
         let (id, to) = faults.finish(id.zip(to))?;
         let updated = self.app.update_transaction_status(&caller, id, to, block_height, request_id).await?;
         Ok(answered(updated.map(|it| api::UpdateTransactionStatusResponse { transaction: Some(it.into()) })))
@@ -333,7 +348,7 @@ impl WalletService for Purser {
                 convert::parse("reference", it.try_into()).map(TransactionKey::Reference)
             }
         };
-        let key = faults.absorb(key.map(Some))?;
+        let key = faults.gather(key)?;
         let found = self.app.get_transaction(&caller, &faults.finish(key)?, domain).await?;
         Ok(Response::new(api::GetTransactionResponse { transaction: Some(found.into()) }))
     }
@@ -347,28 +362,29 @@ impl WalletService for Purser {
         let message = request.into_inner();
         let api::ListTransactionsRequest { owner, types, statuses, tokens, networks, page_size, page_token } =
             message;
+        let mut faults = Faults::default();
         let (wallet, customer) = match owner {
             None => {
-                return Err(Error::invalid("owner", "is required: wallet_id or customer_id").into());
+                faults.add("owner", Fault::new("is required: wallet_id or customer_id"));
+                (None, None)
             }
-            Some(Owner::WalletId(id)) => (Some(convert::id("wallet_id", &id)?), None),
-            Some(Owner::CustomerId(id)) => (None, Some(convert::id("customer_id", &id)?)),
+            Some(Owner::WalletId(id)) => (faults.gather(convert::id("wallet_id", &id))?, None),
+            Some(Owner::CustomerId(id)) => (None, faults.gather(convert::id("customer_id", &id))?),
         };
-        if tokens.len() > 100 || tokens.iter().any(|it| it.len() > 64) {
-            return Err(
-                Error::invalid("tokens", "must be at most 100 values of at most 64 characters").into()
-            );
-        }
+        let short = |it: String| match it.len() {
+            0..=64 => Ok(it),
+            _ => Err(Fault::new("must be of at most 64 characters")),
+        };
         let filter = TransactionFilter {
             wallet,
             customer,
-            types: convert::known_values("types", &types)?,
-            statuses: convert::known_values("statuses", &statuses)?,
-            tokens,
-            networks: convert::networks("networks", &networks)?,
+            types: convert::each("types", types, &mut faults, convert::known),
+            statuses: convert::each("statuses", statuses, &mut faults, convert::known),
+            tokens: convert::each("tokens", tokens, &mut faults, short),
+            networks: faults.absorb(convert::networks("networks", &networks))?,
         };
-        let page = PageRequest::parse(page_size, &page_token, &("transactions", &filter))?;
-        let page = self.app.list_transactions(&caller, filter, page).await?;
+        let page = convert::page(page_size, &page_token, &("transactions", &filter), &mut faults)?;
+        let page = self.app.list_transactions(&caller, filter, faults.finish(page)?).await?;
         Ok(Response::new(api::ListTransactionsResponse {
             transactions: page.items.into_iter().map(Into::into).collect(),
             next_page_token: page.next_token,
@@ -382,10 +398,14 @@ impl WalletService for Purser {
         const STANDARD: u32 = 20;
         let caller = authorize(&request, Scope::WalletsRead)?;
         let api::CheckRecoverabilityRequest { wallet_id, gap_limit } = request.into_inner();
-        let id = convert::id("wallet_id", &wallet_id)?;
-        let gap_limit =
-            u32::try_from(gap_limit).map_err(|_| Error::invalid("gap_limit", "must not be negative"))?;
-        let gap_limit = if gap_limit == 0 { STANDARD } else { gap_limit };
+        let mut faults = Faults::default();
+        let id = faults.gather(convert::id("wallet_id", &wallet_id))?;
+        let gap_limit = u32::try_from(gap_limit).map_err(|_| Fault::new("must not be negative"));
+        let gap_limit = match faults.take("gap_limit", gap_limit) {
+            0 => STANDARD,
+            asked => asked,
+        };
+        let id = faults.finish(id)?;
         let missed = self.app.check_recoverability(&caller, id, gap_limit).await?;
         let addresses = missed.into_iter().map(Into::into).collect();
         Ok(Response::new(api::CheckRecoverabilityResponse { addresses }))
@@ -402,7 +422,7 @@ fn target(
 ) -> Result<(WalletTarget, Line, Option<RequestId>)> {
     let mut faults = Faults::default();
     let request_id = faults.absorb(convert::request_id(metadata, request_id))?;
-    let id = faults.absorb(convert::id("id", id).map(Some))?;
+    let id = faults.gather(convert::id("id", id))?;
     let reason = faults.take("reason", reason.try_into());
     let id = faults.finish(id)?;
     Ok((WalletTarget { id, etag: (!etag.is_empty()).then_some(etag) }, reason, request_id))

@@ -39,6 +39,11 @@ pub(super) use same_values;
 /// A value that is a number on the wire.
 pub(crate) trait Known: Sized {
     fn known(number: i32) -> std::result::Result<Option<Self>, Fault>;
+
+    /// One that has to be there.
+    fn required(number: i32) -> std::result::Result<Self, Fault> {
+        Self::known(number)?.ok_or(Fault::new("is required"))
+    }
 }
 
 same_values!(CustomerType: Individual, Business);

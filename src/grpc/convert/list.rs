@@ -65,17 +65,26 @@ pub(in crate::grpc) fn filter(
         show_deleted,
         oldest_first: faults.take("order_by", oldest_first(&order_by)),
     };
-    let page = match PageRequest::parse(page_size, &page_token, &(&domain, &filter)) {
+    let page = page(page_size, &page_token, &(&domain, &filter), &mut faults)?;
+    Ok((domain, filter, faults.finish(page)?, include_total_size))
+}
+
+/// Which page of what passes the filters; none where a fault was noted.
+pub(in crate::grpc) fn page(
+    size: i32,
+    token: &str,
+    filters: &impl serde::Serialize,
+    faults: &mut Faults,
+) -> Result<Option<PageRequest>> {
+    match PageRequest::parse(size, token, filters) {
         // A token means nothing to filters that do not.
-        Err(Error::BadPageToken) if !faults.is_empty() => None,
-        page => faults.absorb(page.map(Some))?,
-    };
-    let page = faults.finish(page)?;
-    Ok((domain, filter, page, include_total_size))
+        Err(Error::BadPageToken) if !faults.is_empty() => Ok(None),
+        page => faults.gather(page),
+    }
 }
 
 /// At most a hundred values, each parsed.
-fn each<T, U>(
+pub(in crate::grpc) fn each<T, U>(
     field: &'static str,
     values: Vec<U>,
     faults: &mut Faults,
@@ -89,7 +98,7 @@ fn each<T, U>(
     faults.take(field, parsed)
 }
 
-fn known<T: Known>(number: i32) -> Result<T, Fault> {
+pub(in crate::grpc) fn known<T: Known>(number: i32) -> Result<T, Fault> {
     T::known(number)?.ok_or(Fault::new("must not be unspecified"))
 }
 

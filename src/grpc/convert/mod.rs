@@ -10,10 +10,11 @@ mod tenants;
 mod wallets;
 
 pub(super) use customers::{Known, batch_error, key, profile, status_of};
-pub(super) use list::filter;
+pub(super) use list::{each, filter, known, page};
 pub(super) use tenants::{environment, settings};
 pub(super) use wallets::{
-    authorization, known_values, ledger_balance, network, networks, new_transaction, optional_network,
+    address, authorization, block_height, ledger_balance, network, networks, new_transaction,
+    optional_network,
 };
 
 use std::str::FromStr;

@@ -1,13 +1,15 @@
 //! Wallets, addresses, transactions and networks.
 
+use std::borrow::Cow;
+
 use super::customers::{Known, same_values};
-use super::{micros, parse, timestamp};
+use super::{micros, timestamp};
 use crate::api;
-use crate::app::{ChainBalance, Registered};
+use crate::app::{ChainBalance, Registered, parse_address};
 use crate::domain::{
-    Account, Address, Authorization, AuthorizationType, Error, Family, Fault, Faults, FieldFault, KeySource,
-    Network, NewTransaction, Reference, Result, Sums, Transaction, TransactionStatus, TransactionType,
-    TxHash, Wallet, WalletKind, WalletStatus,
+    Account, Address, Authorization, AuthorizationType, ChainAddress, Currency, Decimal, Error, Family,
+    Fault, Faults, KeySource, Movement, Network, NewAuthorization, NewTransaction, OnChain, Reference,
+    Result, Sums, Transaction, TransactionStatus, TransactionType, TxHash, Wallet, WalletKind, WalletStatus,
 };
 
 same_values!(WalletKind: Managed, External, Ledger);
@@ -17,7 +19,7 @@ same_values!(TransactionType: Deposit, Credit, Withdrawal, Debit);
 same_values!(TransactionStatus: Pending, Confirmed, Failed);
 
 /// A network by its key.
-pub(in crate::grpc) fn network(field: &'static str, key: &str) -> Result<Network> {
+pub(in crate::grpc) fn network(field: impl Into<Cow<'static, str>>, key: &str) -> Result<Network> {
     if key.is_empty() {
         return Err(Error::invalid(field, "is required"));
     }
@@ -34,46 +36,57 @@ pub(in crate::grpc) fn optional_network(field: &'static str, key: &str) -> Resul
 }
 
 /// Networks by their keys, at most a hundred.
-pub(in crate::grpc) fn networks(field: &'static str, keys: &[String]) -> Result<Vec<Network>> {
+pub(in crate::grpc) fn networks(
+    field: impl Into<Cow<'static, str>>,
+    keys: &[String],
+) -> Result<Vec<Network>> {
+    let field = field.into();
     if keys.len() > 100 {
         return Err(Error::invalid(field, "must be at most 100 values"));
     }
-    keys.iter().map(|it| network(field, it)).collect()
+    keys.iter().map(|it| network(field.clone(), it)).collect()
 }
 
-/// Numbers of an enum, at most a hundred, none unspecified.
-pub(in crate::grpc) fn known_values<T: Known>(field: &'static str, numbers: &[i32]) -> Result<Vec<T>> {
-    if numbers.len() > 100 {
-        return Err(Error::invalid(field, "must be at most 100 values"));
+/// An address that has to be there. Nothing is said of its form where its network is not known.
+pub(in crate::grpc) fn address(
+    field: &'static str,
+    network: Option<Network>,
+    text: &str,
+    faults: &mut Faults,
+) -> Option<ChainAddress> {
+    if text.is_empty() {
+        faults.add(field, Fault::new("is required"));
+        return None;
     }
-    let known = |number: &i32| T::known(*number)?.ok_or(Fault::new("must not be unspecified"));
-    parse(field, numbers.iter().map(known).collect::<Result<_, Fault>>())
+    faults.keep_address(field, parse_address(network?, text))
 }
 
-/// What an owner authorized. The family of the wallet's network says what its hash looks like.
+/// The height of a block, as it fits a database.
+pub(in crate::grpc) fn block_height(height: u64) -> Result<u64, Fault> {
+    if i64::try_from(height).is_ok() { Ok(height) } else { Err(Fault::new("must be at most 2^63-1")) }
+}
+
+/// What an owner authorized.
 pub(in crate::grpc) fn authorization(
     from: Option<api::Authorization>,
-    family: Family,
-    now_us: i64,
-) -> Result<Authorization> {
-    let from = from.ok_or_else(|| Error::invalid("authorization", "is required"))?;
-    let api::Authorization { r#type, tx_hash, authorize_time } = from;
-    let mut faults = Faults::default();
-    let kind = AuthorizationType::known(r#type).and_then(|it| it.ok_or(Fault::new("is required")));
-    let kind = faults.keep("authorization.type", kind);
+    faults: &mut Faults,
+) -> Result<Option<NewAuthorization>> {
+    let Some(api::Authorization { r#type, tx_hash, authorize_time }) = from else {
+        faults.add("authorization", Fault::new("is required"));
+        return Ok(None);
+    };
+    let kind = faults.keep("authorization.type", AuthorizationType::required(r#type));
     let tx_hash = match tx_hash.as_str() {
         "" => None,
-        text => faults.keep("authorization.tx_hash", TxHash::parse(family, text)),
+        text => faults.keep("authorization.tx_hash", TxHash::of_any_network(text)),
     };
-    let authorize_us =
-        faults.absorb(micros("authorization.authorize_time", authorize_time))?.unwrap_or(now_us);
-    let kind = faults.finish(kind)?;
-    Ok(Authorization { kind, tx_hash, authorize_us })
+    let authorize_us = faults.absorb(micros("authorization.authorize_time", authorize_time))?;
+    Ok(kind.map(|kind| NewAuthorization { kind, tx_hash, authorize_us }))
 }
 
-/// A transaction to record. Fields that are output only are not read.
+/// A transaction to record; none where a fault was noted. Fields that are output only are not read.
 pub(in crate::grpc) fn new_transaction(
-    from: api::Transaction,
+    from: &api::Transaction,
     faults: &mut Faults,
 ) -> Result<Option<NewTransaction>> {
     let api::Transaction {
@@ -82,84 +95,90 @@ pub(in crate::grpc) fn new_transaction(
         wallet_id,
         customer_id: _,
         network,
-        address,
         r#type,
         status,
-        token,
-        amount,
         raw_amount: _,
-        tx_hash,
-        log_index,
-        block_height,
-        from_address,
-        to_address,
         description,
         create_time: _,
         update_time: _,
+        // What moved, and where.
+        address: _,
+        token: _,
+        amount: _,
+        tx_hash: _,
+        log_index: _,
+        block_height: _,
+        from_address: _,
+        to_address: _,
     } = from;
-    let wallet_id = faults.absorb(super::id("transaction.wallet_id", &wallet_id).map(Some))?;
-    let network = optional_network("transaction.network", &network)?;
-    let reference = faults.take("transaction.reference", Reference::optional(reference));
-    let kind = TransactionType::known(r#type).and_then(|it| it.ok_or(Fault::new("is required")));
-    let kind = faults.keep("transaction.type", kind);
-    let status = faults.take("transaction.status", TransactionStatus::known(status));
-    if i64::try_from(block_height).is_err() {
-        faults.add("transaction.block_height", Fault::new("must be at most 2^63-1"));
-    }
-    if token.len() > 64 {
-        faults.add("transaction.token", Fault::new("must be at most 64 characters"));
-    }
-    let [address, from_address, to_address] =
-        [("address", address), ("from_address", from_address), ("to_address", to_address)].map(
-            |(field, text)| {
-                let parsed = chain_address(network, &text);
-                parsed.map_err(|fault| FieldFault { field: format!("transaction.{field}").into(), fault })
-            },
-        );
-    let (address, from_address, to_address) = addresses(address, from_address, to_address)?;
-    let description = faults.take("transaction.description", description.try_into());
-    let (Some(wallet_id), Some(kind)) = (wallet_id, kind) else { return Ok(None) };
-    let status = status.unwrap_or(TransactionStatus::Pending);
-    Ok(Some(NewTransaction {
-        wallet_id,
-        reference,
+    let wallet_id = faults.gather(super::id("transaction.wallet_id", wallet_id))?;
+    let network = optional_network("transaction.network", network)?;
+    let reference = faults.take("transaction.reference", Reference::optional(reference.clone()));
+    let kind = faults.keep("transaction.type", TransactionType::required(*r#type));
+    let status = TransactionStatus::known(*status).and_then(TransactionStatus::at_first);
+    let status = faults.keep("transaction.status", status);
+    let description = faults.take("transaction.description", description.clone().try_into());
+    let movement = match network {
+        Some(network) => on_chain(network, from, faults).map(Box::new).map(Movement::OnChain),
+        None => in_books(from, faults),
+    };
+    let (Some(wallet_id), Some(kind), Some(status), Some(movement)) = (wallet_id, kind, status, movement)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(NewTransaction { wallet_id, reference, kind, status, movement, description }))
+}
+
+fn on_chain(network: Network, from: &api::Transaction, faults: &mut Faults) -> Option<OnChain> {
+    let token = network.token(&from.token);
+    let token = token.ok_or(Fault::new("must be a token of the network: see ListNetworks"));
+    let token = faults.keep("transaction.token", token);
+    let amount = faults.keep("transaction.amount", Decimal::try_from(from.amount.clone()));
+    let units = token.zip(amount);
+    let units =
+        units.and_then(|(token, amount)| faults.keep("transaction.amount", amount.in_units(token.decimals)));
+    let place = match from.tx_hash.as_str() {
+        "" => {
+            if from.log_index != 0 {
+                faults.add("transaction.log_index", Fault::new("must be 0 where there is no tx_hash"));
+            }
+            None
+        }
+        text => faults.keep("transaction.tx_hash", TxHash::parse(network.info().family, text)),
+    };
+    let block_height = faults.take("transaction.block_height", block_height(from.block_height));
+    let mut address = |field, text: &str| match text {
+        "" => None,
+        text => faults.keep_address(field, parse_address(network, text)),
+    };
+    Some(OnChain {
         network,
-        address,
-        kind,
-        status,
-        token,
-        amount,
-        tx_hash,
-        log_index,
+        address: address("transaction.address", &from.address),
+        from: address("transaction.from_address", &from.from_address),
+        to: address("transaction.to_address", &from.to_address),
+        token: token?,
+        amount: units?,
+        place: place.map(|hash| (hash, from.log_index)),
         block_height,
-        from_address,
-        to_address,
-        description,
-    }))
+    })
 }
 
-/// An address in display form; empty if it was.
-fn chain_address(network: Option<Network>, text: &str) -> Result<String, Fault> {
-    match (network, text) {
-        (_, "") => Ok(String::new()),
-        (None, _) => Err(Fault::new("must be empty where there is no network")),
-        (Some(network), text) => crate::app::parse_address(network, text),
-    }
-}
-
-/// All three, or every fault of theirs.
-fn addresses(
-    address: Result<String, FieldFault>,
-    from: Result<String, FieldFault>,
-    to: Result<String, FieldFault>,
-) -> Result<(String, String, String)> {
-    match (address, from, to) {
-        (Ok(address), Ok(from), Ok(to)) => Ok((address, from, to)),
-        (address, from, to) => {
-            let faults = [address.err(), from.err(), to.err()].into_iter().flatten();
-            Err(Error::InvalidAddress(faults.collect()))
+fn in_books(from: &api::Transaction, faults: &mut Faults) -> Option<Movement> {
+    for (field, is_empty) in [
+        ("transaction.address", from.address.is_empty()),
+        ("transaction.tx_hash", from.tx_hash.is_empty()),
+        ("transaction.log_index", from.log_index == 0),
+        ("transaction.block_height", from.block_height == 0),
+        ("transaction.from_address", from.from_address.is_empty()),
+        ("transaction.to_address", from.to_address.is_empty()),
+    ] {
+        if !is_empty {
+            faults.add(field, Fault::new("must be empty where there is no network"));
         }
     }
+    let currency = faults.take("transaction.token", Currency::optional(from.token.clone()));
+    let amount = faults.keep("transaction.amount", Decimal::try_from(from.amount.clone()))?;
+    Some(Movement::InBooks { currency, amount })
 }
 
 impl From<Wallet> for api::Wallet {

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use purser::app::{CustomerTarget, NewApiKey, WalletTarget};
+use purser::app::{CustomerTarget, NewApiKey, WalletTarget, parse_address};
 use purser::clock;
 use purser::domain::{
-    Alias, ApiKeyId, CustomerId, CustomerKey, Domain, DomainId, Email, Environment, ExternalId, Network,
-    NewCustomer, NewTransaction, OrganizationId, Profile, Scope, Text, TransactionId, TransactionStatus,
-    TransactionType, Wallet, WalletId, WalletStatus,
+    Alias, ApiKeyId, CustomerId, CustomerKey, Domain, DomainId, Email, Environment, ExternalId, Movement,
+    Network, NewCustomer, NewTransaction, OrganizationId, Profile, Scope, Text, TransactionId,
+    TransactionStatus, TransactionType, Wallet, WalletId, WalletStatus,
 };
 
 use super::table::Kind;
@@ -207,7 +207,15 @@ impl World {
 
     pub async fn link(&self, domain: &Domain, address: &str) -> Wallet {
         let (app, customer) = (&self.server.app, self.customer_of(domain).await);
-        let linked = app.link_wallet(&operator(), customer, Network::Ethereum, address, None).await;
+        let linked = app
+            .link_wallet(
+                &operator(),
+                customer,
+                Network::Ethereum,
+                parse_address(Network::Ethereum, address).unwrap(),
+                None,
+            )
+            .await;
         self.noted(linked.unwrap().value)
     }
 
@@ -235,17 +243,9 @@ impl World {
         let new = NewTransaction {
             wallet_id: wallet.id,
             reference: (!reference.is_empty()).then(|| reference.to_owned().try_into().unwrap()),
-            network: None,
-            address: String::new(),
             kind: TransactionType::Credit,
             status,
-            token: String::new(),
-            amount: "5".to_owned(),
-            tx_hash: String::new(),
-            log_index: 0,
-            block_height: 0,
-            from_address: String::new(),
-            to_address: String::new(),
+            movement: Movement::InBooks { currency: None, amount: "5".to_owned().try_into().unwrap() },
             description: Text::default(),
         };
         self.server.app.record_transaction(&operator(), new, None).await.unwrap().value.id
