@@ -5,7 +5,7 @@ use super::timestamp;
 use crate::api;
 use crate::domain::{
     ApiKey, CustomerStatus, Disclosure, Domain, DomainId, DomainSettings, DomainStatus, Environment, Fault,
-    Faults, Field, Organization, OrganizationId, Result,
+    Faults, Field, Network, Organization, OrganizationId, Result,
 };
 
 same_values!(Environment: Live, Sandbox);
@@ -38,6 +38,9 @@ pub(in crate::grpc) fn settings(
     let status = faults.take(format!("{prefix}.default_customer_status"), status_of(default_customer_status));
     let disclosure = faults.take(format!("{prefix}.disclosure"), Disclosure::known(disclosure));
     let quarantine = faults.take(format!("{prefix}.alias_quarantine"), quarantine_us(alias_quarantine));
+    let field = format!("{prefix}.auto_wallet_networks");
+    let networks = faults.absorb(super::networks(field.clone(), &auto_wallet_networks))?;
+    let auto_wallet_networks = faults.take(field, Network::each_once(networks));
     Ok(DomainSettings {
         default_customer_status: status.unwrap_or(CustomerStatus::Enabled),
         required_fields: faults.take(format!("{prefix}.required_fields"), required(required_fields)),
@@ -45,8 +48,7 @@ pub(in crate::grpc) fn settings(
         kyc_required,
         alias_quarantine_us: quarantine.unwrap_or(default.alias_quarantine_us),
         disclosure: disclosure.unwrap_or(default.disclosure),
-        auto_wallet_networks: faults
-            .absorb(super::networks("settings.auto_wallet_networks", &auto_wallet_networks))?,
+        auto_wallet_networks,
         allow_mainnet_in_sandbox,
     })
 }
