@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::App;
 use crate::clock;
 use crate::domain::{
     Caller, Change, Context, CustomerId, DomainId, Error, KeyKind, LogId, RequestId, RequestMark, Resource,
-    Result, Table, TransactionId, UniqueKey, Verdict, WalletId,
+    Result, Table, TransactionId, UniqueKey, Verdict, WalletId, wallet,
 };
 use crate::store::Outcome;
 
@@ -73,9 +74,57 @@ impl App {
                         Err(error) => return self.replay_or(request.as_ref(), error).await,
                     };
                 }
+                Outcome::Lost(Verdict::Taken { key, owner }) => {
+                    return Err(self.taken(caller, key, owner).await);
+                }
                 Outcome::Lost(verdict) => return self.lost(request.as_ref(), verdict).await,
             }
         }
+    }
+
+    /// That a name is taken, and by what, where the caller's key covers that.
+    async fn taken(&self, caller: &Caller, key: UniqueKey, owner: Option<Uuid>) -> Error {
+        let kind = key.kind;
+        if matches!(kind, KeyKind::KeySource | KeyKind::UsedSource) {
+            return key.text.parse().map_or_else(Error::internal, Error::KeySourceFixed);
+        }
+        match self.shown(caller, key, owner).await {
+            Ok(owner) => Error::Taken { kind, owner },
+            Err(error) => error,
+        }
+    }
+
+    /// What has the name, as a caller may know it: whoever asks for a name of a domain covers that, and only an operator
+    /// asks for a domain's own name. The other names are the whole organization's, of which the key may cover one domain.
+    async fn shown(&self, caller: &Caller, key: UniqueKey, owner: Option<Uuid>) -> Result<Option<String>> {
+        let owner = match key.kind {
+            KeyKind::Alias | KeyKind::Email | KeyKind::ExternalId => {
+                owner.map(|it| CustomerId::from_uuid(it).to_string())
+            }
+            KeyKind::DomainName => owner.map(|it| DomainId::from_uuid(it).to_string()),
+            KeyKind::LedgerWallet => owner.map(|it| WalletId::from_uuid(it).to_string()),
+            KeyKind::Reference | KeyKind::Transaction => {
+                owner.map(|it| TransactionId::from_uuid(it).to_string())
+            }
+            KeyKind::Address | KeyKind::AddressOwner => {
+                let wallets = self.0.wallets_by_key.get_many(wallet::address_keys(key)).await?;
+                let wallets = wallets.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten();
+                match wallets.min_by_key(|it| (it.create_us, it.id)) {
+                    Some(it) if self.covers(caller, it.domain_id).await? => Some(it.id.to_string()),
+                    _ => None,
+                }
+            }
+            KeyKind::ExtendedKey => match self.0.key_sources.get(key).await? {
+                Some(it) if self.covers(caller, it.domain_id).await? => Some(it.domain_id.to_string()),
+                _ => None,
+            },
+            KeyKind::Derivation | KeyKind::KeySource | KeyKind::UsedSource | KeyKind::PooledAddress => None,
+        };
+        Ok(owner)
+    }
+
+    async fn covers(&self, caller: &Caller, domain: DomainId) -> Result<bool> {
+        Ok(caller.reach.covers(&*self.own_domain(domain).await?))
     }
 
     async fn commit(&self, change: Change) -> Result<Outcome> {
@@ -112,14 +161,6 @@ impl App {
                 Ok(Answer { value: outcome.try_into()?, replayed: true })
             }
             (Verdict::Reused, _) => Err(Error::RequestIdReused),
-            (Verdict::Taken { key, .. }, _)
-                if matches!(key.kind, KeyKind::KeySource | KeyKind::UsedSource) =>
-            {
-                Err(Error::KeySourceFixed(key.text.parse().map_err(Error::internal)?))
-            }
-            (Verdict::Taken { key, owner }, _) => {
-                Err(Error::Taken { kind: key.kind, owner: shown(&key, owner) })
-            }
             (Verdict::Held { until_us }, _) => Err(Error::AliasQuarantined { until_us }),
             (Verdict::EmailsShared, _) => Err(Error::EmailsShared),
             (Verdict::Insufficient(id), _) => Err(Error::InsufficientBalance(id)),
@@ -127,25 +168,6 @@ impl App {
             (verdict, _) => Err(Error::internal(format!("no answer for {verdict:?}"))),
         }
     }
-}
-
-/// Who has the name, as a caller may know it: whoever asks for a name covers the domain it is taken in, and only an
-/// operator asks for a domain's name.
-fn shown(key: &UniqueKey, owner: Option<uuid::Uuid>) -> Option<String> {
-    Some(match key.kind {
-        KeyKind::Alias | KeyKind::Email | KeyKind::ExternalId => CustomerId::from_uuid(owner?).to_string(),
-        KeyKind::DomainName => DomainId::from_uuid(owner?).to_string(),
-        KeyKind::LedgerWallet => WalletId::from_uuid(owner?).to_string(),
-        KeyKind::Reference | KeyKind::Transaction => TransactionId::from_uuid(owner?).to_string(),
-        // These are the whole organization's, of which the key may cover one domain only.
-        KeyKind::Address
-        | KeyKind::AddressOwner
-        | KeyKind::Derivation
-        | KeyKind::KeySource
-        | KeyKind::UsedSource
-        | KeyKind::PooledAddress
-        | KeyKind::ExtendedKey => return None,
-    })
 }
 
 /// Marks a request that has an id: what was asked is remembered by its digest.

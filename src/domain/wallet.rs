@@ -359,6 +359,21 @@ pub fn address_key(
     }
 }
 
+/// The names by which the wallets are found that have the address of a name of either kind: that of its owner is one for
+/// all networks of the family.
+#[must_use]
+pub fn address_keys(key: UniqueKey) -> Vec<UniqueKey> {
+    let mut parts = key.text.splitn(3, '/');
+    let (KeyKind::AddressOwner, Some(environment), Some(family), Some(canonical)) =
+        (key.kind, parts.next(), parts.next(), parts.next())
+    else {
+        return vec![key];
+    };
+    let networks = Network::ALL.iter().filter(|it| it.info().family.as_str() == family);
+    let text = |network: &Network| format!("{environment}/{network}/{canonical}");
+    networks.map(|it| UniqueKey { scope: key.scope, kind: KeyKind::Address, text: text(it) }).collect()
+}
+
 fn key_of(domain: &Domain, network: Network, canonical: &str) -> UniqueKey {
     address_key(domain.organization_id, domain.environment, network, canonical)
 }
