@@ -224,10 +224,98 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{CustomerId, KycStatus, Scope, WalletId};
+    use crate::domain::{
+        CustomerId, Environment, KycStatus, Network, Scheme, Scope, TransactionStatus, WalletId, WalletKind,
+    };
 
-    /// One of each, with its code, reason and metadata.
-    fn table() -> Vec<(Error, Code, &'static str, &'static [&'static str])> {
+    /// Reasons that no operation has: they are answered before or around it.
+    const OF_THE_TRANSPORT: [ErrorReason; 3] =
+        [ErrorReason::MessageTooLarge, ErrorReason::ShuttingDown, ErrorReason::DeadlineExceeded];
+
+    /// Reasons of services that are still to come.
+    const LATER: [ErrorReason; 0] = [];
+
+    fn chain_unavailable() -> Error {
+        let Error::Internal(cause) = Error::internal("secret") else { unreachable!() };
+        Error::ChainUnavailable(Network::Ethereum, cause)
+    }
+
+    /// An error with its code, reason and metadata.
+    type Row = (Error, Code, &'static str, &'static [&'static str]);
+
+    /// One of each.
+    fn table() -> Vec<Row> {
+        [of_everything(), of_wallets()].concat()
+    }
+
+    fn of_wallets() -> Vec<Row> {
+        let id = CustomerId::from_uuid(Uuid::from_u128(1));
+        let wallet = WalletId::from_uuid(Uuid::from_u128(2));
+        let (network, scheme) = (Network::Ethereum, Scheme::Evm);
+        let taken = |kind| Error::Taken { kind, owner: Some("id".to_owned()) };
+        let (from, to) = (TransactionStatus::Failed, TransactionStatus::Pending);
+        let of_wallet: &[&str] = &["wallet_id"];
+        vec![
+            (Error::NotFound(Noun::Wallet), Code::NotFound, "WALLET_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::Address), Code::NotFound, "ADDRESS_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::Transaction), Code::NotFound, "TRANSACTION_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::Seed), Code::NotFound, "DOMAIN_NOT_FOUND", &[]),
+            (taken(KeyKind::Address), Code::AlreadyExists, "ADDRESS_TAKEN", of_wallet),
+            (taken(KeyKind::AddressOwner), Code::AlreadyExists, "ADDRESS_TAKEN", of_wallet),
+            (taken(KeyKind::LedgerWallet), Code::AlreadyExists, "WALLET_EXISTS", of_wallet),
+            (taken(KeyKind::Reference), Code::AlreadyExists, "TRANSACTION_EXISTS", &["transaction_id"]),
+            (taken(KeyKind::Transaction), Code::AlreadyExists, "TRANSACTION_EXISTS", &["transaction_id"]),
+            (taken(KeyKind::ExtendedKey), Code::AlreadyExists, "EXTENDED_KEY_TAKEN", &["domain_id"]),
+            (Error::Taken { kind: KeyKind::Address, owner: None }, Code::AlreadyExists, "ADDRESS_TAKEN", &[]),
+            (Error::UnknownNetwork("x".to_owned()), Code::InvalidArgument, "UNKNOWN_NETWORK", &["network"]),
+            (
+                Error::invalid_address("address", Fault::new("is bad")),
+                Code::InvalidArgument,
+                "INVALID_ADDRESS",
+                &[],
+            ),
+            (
+                Error::NetworkNotAllowed(network, Environment::Sandbox),
+                Code::FailedPrecondition,
+                "NETWORK_NOT_ALLOWED",
+                &["environment", "network"],
+            ),
+            (
+                Error::KycNotApproved(id, KycStatus::Pending),
+                Code::FailedPrecondition,
+                "KYC_NOT_APPROVED",
+                &["customer_id", "kyc_status"],
+            ),
+            (Error::WalletFrozen(wallet), Code::FailedPrecondition, "WALLET_FROZEN", of_wallet),
+            (Error::WalletRemoved(wallet), Code::FailedPrecondition, "WALLET_REMOVED", of_wallet),
+            (
+                Error::WalletKindMismatch(wallet, WalletKind::Ledger),
+                Code::FailedPrecondition,
+                "WALLET_KIND_MISMATCH",
+                &["kind", "wallet_id"],
+            ),
+            (Error::InsufficientBalance(wallet), Code::FailedPrecondition, "INSUFFICIENT_BALANCE", of_wallet),
+            (Error::BalanceOverflow(wallet), Code::FailedPrecondition, "BALANCE_OVERFLOW", of_wallet),
+            (
+                Error::TransactionTransitionNotAllowed { from, to },
+                Code::FailedPrecondition,
+                "TRANSACTION_TRANSITION_NOT_ALLOWED",
+                &["from", "to"],
+            ),
+            (Error::NoExtendedKey(scheme), Code::FailedPrecondition, "NO_EXTENDED_KEY", &["scheme"]),
+            (Error::KeySourceFixed(scheme), Code::FailedPrecondition, "ADDRESS_SOURCE_FIXED", &["scheme"]),
+            (Error::AddressPoolEmpty(scheme), Code::FailedPrecondition, "ADDRESS_POOL_EMPTY", &["scheme"]),
+            (
+                Error::ChainNotConfigured(network),
+                Code::FailedPrecondition,
+                "CHAIN_NOT_CONFIGURED",
+                &["network"],
+            ),
+            (chain_unavailable(), Code::Unavailable, "CHAIN_UNAVAILABLE", &["network"]),
+        ]
+    }
+
+    fn of_everything() -> Vec<Row> {
         let id = CustomerId::from_uuid(Uuid::from_u128(1));
         let taken = |kind| Error::Taken { kind, owner: Some("id".to_owned()) };
         let (from, to) = (KycStatus::Pending, KycStatus::Expired);
@@ -303,6 +391,19 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_of_the_proto_is_in_the_table_or_answered_elsewhere() {
+        let told: Vec<_> = table().into_iter().map(|it| it.2).collect();
+        let mut number = 1;
+        while let Ok(reason) = ErrorReason::try_from(number) {
+            let name = reason.as_str_name().strip_prefix("ERROR_REASON_").unwrap();
+            let elsewhere = OF_THE_TRANSPORT.contains(&reason) || LATER.contains(&reason);
+            assert_eq!(told.contains(&name), !elsewhere, "{name}");
+            number += 1;
+        }
+        assert!(number > 58, "the numbers have a gap after {number}");
+    }
+
+    #[test]
     fn every_fault_is_in_the_bad_request() {
         let mut faults = crate::domain::Faults::default();
         faults.add("a", crate::domain::Fault::new("is bad"));
@@ -332,7 +433,7 @@ mod tests {
 
     #[test]
     fn what_passes_says_when_to_try_again() {
-        for error in [Error::Contended, Error::Overloaded, Error::unavailable("x")] {
+        for error in [Error::Contended, Error::Overloaded, Error::unavailable("x"), chain_unavailable()] {
             assert!(Status::from(error).get_details_retry_info().is_some());
         }
         assert!(Status::from(Error::EtagMismatch).get_details_retry_info().is_none());
