@@ -171,7 +171,7 @@ impl App {
     ) -> Result<Answer<Wallet>> {
         let method = if status == WalletStatus::Frozen { "FreezeWallet" } else { "UnfreezeWallet" };
         let command = (&target, &reason);
-        self.change_wallet(caller, &target, method, &command, request, |wallet, ctx| {
+        self.change_wallet(caller, &target, method, &command, request, |wallet, _, ctx| {
             wallet::set_status(wallet, status, reason.clone(), ctx)
         })
         .await
@@ -191,9 +191,16 @@ impl App {
     ) -> Result<Answer<Wallet>> {
         let target = WalletTarget { id, etag: None };
         let command = (id, &authorization);
-        self.change_wallet(caller, &target, "RecordAuthorization", &command, request, |wallet, ctx| {
-            wallet::authorize(wallet, authorization.of(wallet, ctx.now_us)?, ctx)
-        })
+        self.change_wallet(
+            caller,
+            &target,
+            "RecordAuthorization",
+            &command,
+            request,
+            |wallet, member, ctx| {
+                wallet::authorize(wallet, member, authorization.of(wallet, ctx.now_us)?, ctx)
+            },
+        )
         .await
     }
 
@@ -204,15 +211,15 @@ impl App {
         method: &'static str,
         command: &(impl serde::Serialize + Sync),
         request: Option<RequestId>,
-        decide: impl Fn(&Wallet, Context) -> Result<Change> + Send + Sync,
+        decide: impl Fn(&Wallet, &Member, Context) -> Result<Change> + Send + Sync,
     ) -> Result<Answer<Wallet>> {
-        let mut owned = self.owned_wallet(caller, target.id).await?;
-        let request = mark(owned.1.id.into(), method, request, command)?;
-        let reload = || -> Reload<'_, _> { Box::pin(self.owned_wallet(caller, target.id)) };
-        self.write(caller, request, &mut owned, reload, |(wallet, domain), ctx| {
-            caller.may_change(domain)?;
+        let mut loaded = self.wallet_and_member(caller, target.id).await?;
+        let request = mark(loaded.1.domain.id.into(), method, request, command)?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.wallet_and_member(caller, target.id)) };
+        self.write(caller, request, &mut loaded, reload, |(wallet, member), ctx| {
+            caller.may_change(&member.domain)?;
             target.check(wallet)?;
-            Ok(decide(wallet, ctx)?.expects(&**domain))
+            Ok(decide(wallet, member, ctx)?.expects(&*member.domain))
         })
         .await
     }
@@ -229,13 +236,9 @@ impl App {
         reason: Line,
         request: Option<RequestId>,
     ) -> Result<Answer<Wallet>> {
-        let mut owned = self.owned_wallet(caller, target.id).await?;
-        let request = mark(owned.1.id.into(), "RemoveWallet", request, &(&target, &reason))?;
-        let reload = || -> Reload<'_, _> { Box::pin(self.owned_wallet(caller, target.id)) };
-        self.write(caller, request, &mut owned, reload, |(wallet, domain), ctx| {
-            caller.may_change(domain)?;
-            target.check(wallet)?;
-            Ok(wallet::remove(wallet, domain, reason.clone(), ctx)?.expects(&**domain))
+        let command = (&target, &reason);
+        self.change_wallet(caller, &target, "RemoveWallet", &command, request, |wallet, member, ctx| {
+            wallet::remove(wallet, &member.domain, reason.clone(), ctx)
         })
         .await
     }

@@ -557,8 +557,14 @@ fn released(domain: &Domain, address: &Address) -> [KeyChange; 2] {
 ///
 /// # Errors
 ///
-/// [`Error::WalletRemoved`], [`Error::WalletKindMismatch`].
-pub fn authorize(wallet: &Wallet, authorization: Authorization, ctx: Context) -> Result<Change> {
+/// [`Error::CustomerDeleted`], [`Error::WalletRemoved`], [`Error::WalletKindMismatch`].
+pub fn authorize(
+    wallet: &Wallet,
+    member: &Member,
+    authorization: Authorization,
+    ctx: Context,
+) -> Result<Change> {
+    refuse_deleted(member)?;
     refuse_removed(wallet)?;
     if wallet.kind != WalletKind::External {
         return Err(Error::WalletKindMismatch(wallet.id, wallet.kind));
@@ -567,7 +573,8 @@ pub fn authorize(wallet: &Wallet, authorization: Authorization, ctx: Context) ->
     if next.authorization == wallet.authorization {
         return Ok(Change::new(ctx).leaves(wallet.clone()));
     }
-    Ok(Change::new(ctx).writes(next, EventType::WalletUpdated, &["authorization"]))
+    let change = Change::new(ctx).expects(&member.customer);
+    Ok(change.writes(next, EventType::WalletUpdated, &["authorization"]))
 }
 
 fn refuse_removed(wallet: &Wallet) -> Result<()> {

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use purser::app::WalletTarget;
+use purser::app::{WalletTarget, parse_address};
 use purser::domain::{
-    Currency, Customer, Domain, DomainSettings, Environment, KeyKind, Network, NewCustomer, NewTransaction,
-    Reference, Scheme, Transaction, TransactionStatus, TransactionType, Wallet, WalletId, WalletStatus,
+    Currency, Customer, Decimal, Domain, DomainSettings, Environment, Family, KeyKind, Movement, Network,
+    NewCustomer, NewTransaction, OnChain, Reference, Scheme, Transaction, TransactionStatus, TransactionType,
+    TxHash, Wallet, WalletId, WalletStatus,
 };
 use purser::store::Store;
 use serde_json::json;
@@ -42,6 +43,7 @@ impl TestServer {
     }
 
     async fn linked(&self, of: &Customer, network: Network, address: &str) -> Wallet {
+        let address = parse_address(network, address).unwrap();
         self.app.link_wallet(&operator(), of.id, network, address, None).await.unwrap().value
     }
 
@@ -69,22 +71,35 @@ async fn faults(store: &Store) -> BTreeSet<&'static str> {
 
 /// A confirmed deposit of one ETH, of no transaction on the chain.
 fn deposit(to: WalletId, reference: &str) -> NewTransaction {
+    moved(to, reference, "1", None)
+}
+
+/// The same of another amount, and perhaps of a transaction on the chain.
+fn moved(to: WalletId, reference: &str, amount: &str, place: Option<(TxHash, u32)>) -> NewTransaction {
+    let token = Network::Sepolia.token("ETH").unwrap();
+    let amount = decimal(amount).in_units(token.decimals).unwrap();
+    let on_chain = OnChain {
+        network: Network::Sepolia,
+        token,
+        amount,
+        address: None,
+        place,
+        block_height: 0,
+        from: None,
+        to: None,
+    };
     NewTransaction {
         wallet_id: to,
         reference: Some(Reference::try_from(reference.to_owned()).unwrap()),
-        network: Some(Network::Sepolia),
-        address: String::new(),
         kind: TransactionType::Deposit,
         status: TransactionStatus::Confirmed,
-        token: "ETH".to_owned(),
-        amount: "1".to_owned(),
-        tx_hash: String::new(),
-        log_index: 0,
-        block_height: 0,
-        from_address: String::new(),
-        to_address: String::new(),
+        movement: Movement::OnChain(Box::new(on_chain)),
         description: Default::default(),
     }
+}
+
+fn decimal(text: &str) -> Decimal {
+    text.to_owned().try_into().unwrap()
 }
 
 /// Wallets of every kind and in every state, with transactions; of one domain with a seed, and one with a public key and
@@ -113,28 +128,22 @@ async fn a_mixed_run(it: &TestServer) -> Run {
     let let_go = it.linked(&bob, Sepolia, "0x8617E340B3D01FA5F11F306F4090FD50E238070D").await;
     it.removed(&let_go).await;
     let gone = it.wallet(&bob, &[SolanaDevnet]).await;
-    let mut raw = Raw::open(&it.database).await;
-    raw.run("CREATE TABLE kept AS SELECT * FROM unique_keys WHERE kind IN ('address', 'address_owner')")
-        .await;
     it.removed(&gone).await;
-    // An address of our own stays in use when its wallet is removed. (Nothing is put back once the program keeps it.)
-    let own = format!("owner IN ({}, {})", id(&raw, gone.id.as_uuid()), id(&raw, bob.id.as_uuid()));
-    raw.run(&format!("INSERT INTO unique_keys SELECT * FROM kept WHERE {own} ON CONFLICT DO NOTHING")).await;
-    raw.run("DROP TABLE kept").await;
     let dollars = Currency::try_from("USD".to_owned()).unwrap();
     let ledger = it.app.create_ledger_wallet(&operator(), ada.id, dollars, None).await.unwrap().value;
 
-    let hash = format!("0x{}", "ab".repeat(32));
-    it.recorded(NewTransaction { tx_hash: hash.clone(), ..deposit(managed.id, "one") }).await;
-    it.recorded(NewTransaction { tx_hash: hash, log_index: 1, ..deposit(managed.id, "two") }).await;
-    let sent = NewTransaction { kind: TransactionType::Withdrawal, ..deposit(managed.id, "three") };
-    it.recorded(NewTransaction { amount: "0.5".to_owned(), ..sent }).await;
+    let hash = TxHash::parse(Family::Evm, &format!("0x{}", "ab".repeat(32))).unwrap();
+    it.recorded(moved(managed.id, "one", "1", Some((hash.clone(), 0)))).await;
+    it.recorded(moved(managed.id, "two", "1", Some((hash, 1)))).await;
+    let sent = moved(managed.id, "three", "0.5", None);
+    it.recorded(NewTransaction { kind: TransactionType::Withdrawal, ..sent }).await;
     let pending = |reference| NewTransaction { status: Pending, ..deposit(managed.id, reference) };
     it.recorded(pending("pending")).await;
     it.became(&it.recorded(pending("four")).await, Confirmed).await;
     it.became(&it.recorded(deposit(managed.id, "five")).await, Failed).await;
-    let books = NewTransaction { network: None, token: String::new(), ..deposit(ledger.id, "six") };
-    it.recorded(NewTransaction { kind: TransactionType::Credit, ..books }).await;
+    let movement = Movement::InBooks { currency: None, amount: decimal("1") };
+    let kind = TransactionType::Credit;
+    it.recorded(NewTransaction { kind, movement, ..deposit(ledger.id, "six") }).await;
 
     let globex = it.tenant_with("globex", Environment::Live, DomainSettings::default()).await.domain;
     let here = Some(globex.id);
@@ -418,9 +427,9 @@ async fn nothing_is_wrong_while_a_server_writes(it: TestServer) {
                 let bob = app.create_customer(&me, Some(domain), new, None).await.unwrap().value.customer;
                 let networks = vec![Network::Sepolia, Network::SolanaDevnet];
                 app.create_wallet(&me, bob.id, networks, None).await.unwrap();
-                let address = format!("0x{writer:020}{n:020}");
+                let address = parse_address(Network::Sepolia, &format!("0x{writer:020}{n:020}")).unwrap();
                 let linked =
-                    app.link_wallet(&me, bob.id, Network::Sepolia, &address, None).await.unwrap().value;
+                    app.link_wallet(&me, bob.id, Network::Sepolia, address, None).await.unwrap().value;
                 app.record_transaction(&me, deposit(linked.id, &format!("{writer}-{n}-l")), None)
                     .await
                     .unwrap();
