@@ -2,12 +2,11 @@
 
 use purser::api;
 use serde_json::{Value, json};
-use tonic::Code;
 
 use crate::harness::{Tenant, on_each_database};
 use crate::raw::Raw;
-use crate::wallets_wire::{Keeper, Purse, auto, failed, faults, new_customer, told};
-use crate::wire::{Client, is, refusal};
+use crate::wallets_wire::{Keeper, Purse, failed, faults, new_customer, told};
+use crate::wire::{Client, refusal};
 
 on_each_database!(Purse:
     addresses_of_an_extended_key_are_those_of_the_published_vectors,
@@ -17,14 +16,11 @@ on_each_database!(Purse:
     two_domains_of_an_organization_do_not_share_a_key,
     where_addresses_come_from_is_fixed_by_the_first_one,
     no_secret_is_made_for_a_domain_whose_keys_are_elsewhere,
-    each_address_of_a_pool_is_given_out_once_in_its_order,
-    a_creation_fails_whole_when_the_pool_is_dry,
-    an_address_that_is_somebody_s_is_taken_into_no_pool,
 );
 
 /// Of `all all … all`, an account of EVM and one of Tron; of `abandon … about`, as BIP-84 has it. Computed by another
 /// program.
-const EVM: &str = "xpub6CNFa58kEQJu2hwMVoofpDEKVVSg6gfwqBqE2zHAianaUnQkrJzJJ42iLDp7Dmg2aP88qCKoFZ4jidk3tECdQuF4567NGHDfe7iBRwHxgke";
+pub const EVM: &str = "xpub6CNFa58kEQJu2hwMVoofpDEKVVSg6gfwqBqE2zHAianaUnQkrJzJJ42iLDp7Dmg2aP88qCKoFZ4jidk3tECdQuF4567NGHDfe7iBRwHxgke";
 const EVM_PRIVATE: &str = "xprv9yNuAZbrQ2kbpDrtPnGfT5HawTcBhDx6TxudEbsZAFFbbz5cJmg3kFiEUvfTuFhwBXLs7HSXNvA4BHvAJe6igec9yTakQKXoSKG3y7dAwLU";
 const EVM_TOO_SHALLOW: &str = "xpub6APRH5kELakyDsZMmBU9HEoeRUzM9F8STp6ztXLPUJQLiXGrbsfACbngkw5vySPfa9vFs2p3kMsRPxhyDTLhKYEf5HLVfDcDuTTazgzvArk";
 const TRON: &str = "xpub6DCWphzD1URX6NLY4bzJQoNz3Ja14ueGphAz3c7XdzyfR3hbsv4XybKuXVPSGFiASvcugTyiJrQyw5u33izp6rB1W9fgZM4ugKQJQBcEFo8";
@@ -33,14 +29,14 @@ const BITCOIN_AS_XPUB: &str = "xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4
 const BITCOIN_PRIVATE: &str = "zprvAdG4iTXWBoARxkkzNpNh8r6Qag3irQB8PzEMkAFeTRXxHpbF9z4QgEvBRmfvqWvGp42t42nvgGpNgYSJA9iefm1yYNZKEm7z6qUWCroSQnE";
 const TESTNET: &str = "vpub5Y6cjg78GGuNLsaPhmYsiw4gYX3HoQiRBiSwDaBXKUafCt9bNwWQiitDk5VZ5BVxYnQdwoTyXSs2JHRPAgjAvtbBrf8ZhDYe2jWAqvZVnsc";
 const TESTNET_AS_TPUB: &str = "tpubDC8msFGeGuwnKG9Upg7DM2b4DaRqg3CUZa5g8v2SRQ6K4NSkxUgd7HsL2XVWbVm39yBA4LAxysQAm397zwQSQoQgewGiYZqrA9DsP4zbQ1M";
-const POOL: [&str; 3] = [
+pub const POOL: [&str; 3] = [
     "zZqNUDNijfbMXFy2wVCdJSm9MeMfxBMdxBqseSuiSW6",
     "4UR47Kp4FxGJiJZZGSPAzXqRgMmZ27oVfGhHoLmcHakE",
     "14CCvQzQzHCVgZM3j9soPnXuJXh1RmCfwLVUcdfbZVBS",
 ];
 
 /// A tenant of its own, and a customer of theirs.
-async fn watching(it: &Purse, name: &str) -> (Tenant, Client, Keeper, String) {
+pub async fn watching(it: &Purse, name: &str) -> (Tenant, Client, Keeper, String) {
     let (tenant, mut client, keeper) = it.with(name, json!({})).await;
     let customer = new_customer(&mut client).await;
     (tenant, client, keeper, customer)
@@ -50,13 +46,13 @@ fn key(scheme: &str, extended_key: &str) -> Value {
     json!({"scheme": scheme, "extended_key": extended_key})
 }
 
-async fn register(keeper: &Keeper, scheme: &str, extended_key: &str) -> Result<api::ExtendedKey, String> {
+pub async fn register(keeper: &Keeper, scheme: &str, extended_key: &str) -> Result<api::ExtendedKey, String> {
     let told = told(keeper, "RegisterExtendedKey", &key(scheme, extended_key)).await;
     let answer: api::RegisterExtendedKeyResponse = prost::Message::decode(told.body.as_slice()).unwrap();
     answer.extended_key.ok_or(told.outcome())
 }
 
-async fn upload(keeper: &Keeper, addresses: &[&str]) -> Result<[i64; 3], String> {
+pub async fn upload(keeper: &Keeper, addresses: &[&str]) -> Result<[i64; 3], String> {
     let request = json!({"scheme": "solana", "addresses": addresses});
     let told = told(keeper, "UploadAddressPool", &request).await;
     let answer: api::UploadAddressPoolResponse = prost::Message::decode(told.body.as_slice()).unwrap();
@@ -241,89 +237,4 @@ async fn no_secret_is_made_for_a_domain_whose_keys_are_elsewhere(it: Purse) {
     // What was refused took no index.
     let wallet = keeper.create(&customer, &["ethereum"]).await.unwrap();
     assert_eq!(wallet.addresses[0].derivation_path, "m/44'/60'/0'/0/0");
-}
-
-async fn each_address_of_a_pool_is_given_out_once_in_its_order(it: Purse) {
-    let (_, _, mut keeper, customer) = watching(&it, "watch").await;
-    assert_eq!(upload(&keeper, &POOL[..2]).await.unwrap(), [2, 2, 2]);
-    // What is there already stays as it is.
-    assert_eq!(upload(&keeper, &POOL).await.unwrap(), [3, 3, 1]);
-    let wallet = keeper.create(&customer, &["solana"]).await.unwrap();
-    let mut given = vec![wallet.addresses[0].clone()];
-    for _ in 0..2 {
-        given.push(keeper.next_address(&wallet.id, "solana").await.unwrap());
-    }
-    assert_eq!(given.iter().map(|it| it.address.as_str()).collect::<Vec<_>>(), POOL);
-    assert!(given.iter().all(|it| it.derivation_path.is_empty()));
-    assert_eq!(upload(&keeper, &POOL).await.unwrap(), [3, 0, 0], "given out is not new");
-    let before = it.picture().await;
-    for refused in [
-        keeper.create(&customer, &["solana"]).await.map(drop),
-        keeper.next_address(&wallet.id, "solana").await.map(drop),
-    ] {
-        assert_eq!(refusal(refused), failed("ADDRESS_POOL_EMPTY"));
-    }
-    assert_eq!(it.picture().await, before);
-    let more = "11111111111111111111111111111112";
-    assert_eq!(upload(&keeper, &[more]).await.unwrap(), [4, 1, 1]);
-    assert_eq!(keeper.next_address(&wallet.id, "solana").await.unwrap().address, more);
-    let seeds = Raw::open(it.database()).await.number("SELECT count(*) FROM seeds").await;
-    assert_eq!(seeds, 0, "no secret was made");
-}
-
-async fn a_creation_fails_whole_when_the_pool_is_dry(it: Purse) {
-    let (_, mut client, mut keeper) = it.with("watch", auto(&["ethereum", "solana"])).await;
-    register(&keeper, "evm", EVM).await.unwrap();
-    upload(&keeper, &POOL[..1]).await.unwrap();
-    let first = new_customer(&mut client).await;
-    assert_eq!(keeper.wallets_of(&first).await[0].addresses[1].address, POOL[0]);
-    let before = it.picture().await;
-    for _ in 0..3 {
-        let refused = client.create(crate::wire::whole("ada", "watch")).await;
-        assert_eq!(refusal(refused), failed("ADDRESS_POOL_EMPTY"));
-    }
-    assert_eq!(it.picture().await, before);
-    assert_eq!(refusal(client.resolve("ada@watch").await), is(Code::NotFound, "ALIAS_NOT_FOUND"));
-    upload(&keeper, &POOL[1..2]).await.unwrap();
-    let ada = client.create(crate::wire::whole("ada", "watch")).await.unwrap();
-    let wallet = &keeper.wallets_of(&ada.id).await[0];
-    // The index of the other scheme was given back each time.
-    assert_eq!(wallet.addresses[0].derivation_path, "m/44'/60'/0'/0/1");
-    assert_eq!(wallet.addresses[1].address, POOL[1]);
-}
-
-async fn an_address_that_is_somebody_s_is_taken_into_no_pool(mut it: Purse) {
-    use purser::domain::{Environment, Scopes};
-    let linked = it.customer().await;
-    it.keeper.link(&linked, "solana", POOL[0]).await.unwrap();
-    let organization = it.acme.tenant.organization.clone();
-    let sister = it.acme.domain_of(&organization, "sister", Environment::Sandbox).await;
-    let theirs = it.keeper_of(&it.acme.server.domain_key(&sister, Scopes::all()).await).await;
-    upload(&theirs, &POOL[1..2]).await.unwrap();
-    let before = it.picture().await;
-    for addresses in [[POOL[2], POOL[0]], [POOL[2], POOL[1]]] {
-        let refused = upload(&it.keeper, &addresses).await.unwrap_err();
-        assert_eq!(refused, "ALREADY_EXISTS ADDRESS_TAKEN");
-    }
-    for (addresses, outcome, fields) in [
-        (vec![POOL[2], POOL[2]], "INVALID_FIELD", &["addresses"][..]),
-        (vec![], "INVALID_FIELD", &["addresses"]),
-        (vec![POOL[2]; 1_001], "INVALID_FIELD", &["addresses"]),
-        (vec![POOL[2], "x", "0x1"], "INVALID_ADDRESS", &["addresses[1]", "addresses[2]"]),
-    ] {
-        let request = json!({"scheme": "solana", "addresses": addresses});
-        let refused = it.told("UploadAddressPool", &request).await;
-        assert_eq!(refused.outcome(), format!("INVALID_ARGUMENT {outcome}"));
-        assert_eq!(faults(&refused), fields);
-    }
-    let refused = it.told("UploadAddressPool", &json!({"scheme": "evm", "addresses": [POOL[2]]})).await;
-    assert_eq!(faults(&refused), ["scheme"]);
-    assert_eq!(it.picture().await, before);
-    // Nor can one that waits in a pool be linked: it would be two customers'.
-    upload(&it.keeper, &POOL[2..]).await.unwrap();
-    let customer = it.customer().await;
-    let _ = it.keeper.link(&linked, "solana", POOL[2]).await;
-    let given = it.keeper.create(&customer, &["solana"]).await;
-    let reason = given.map_or_else(|it| crate::harness::reason(&it), |_| "OK".to_owned());
-    assert!(["OK", "ADDRESS_POOL_EMPTY"].contains(&reason.as_str()), "{reason}: the pool is stuck");
 }
