@@ -36,7 +36,7 @@ async fn each_next_address_is_at_the_next_index_of_its_scheme(mut it: Purse) {
         assert_eq!(next.wallet_id, wallet.id);
         assert!(!seen.contains(&next.address));
         let found = it.keeper.get_at(network, &next.address).await.unwrap();
-        assert_eq!(found, wallet, "{network}: the wallet itself is as it was made");
+        assert_eq!(found, it.keeper.get(&wallet.id).await.unwrap());
         seen.push(next.address);
     }
     assert_eq!(it.keeper.addresses(&wallet.id).await.len(), seen.len());
@@ -105,6 +105,7 @@ async fn an_address_leads_to_its_customer_by_every_spelling(mut it: Purse) {
     let networks = ["ethereum", "solana", "bitcoin", "tron"];
     let wallet = it.keeper.create(&customer, &networks).await.unwrap();
     let later = it.keeper.next_address(&wallet.id, "base").await.unwrap();
+    let now = it.keeper.get(&wallet.id).await.unwrap();
     for address in wallet.addresses.iter().chain([&later]) {
         let mut spellings = vec![address.address.clone()];
         match address.network.as_str() {
@@ -122,7 +123,7 @@ async fn an_address_leads_to_its_customer_by_every_spelling(mut it: Purse) {
                 let found = it.keeper.wallets.lookup_address(request).await.unwrap().into_inner();
                 assert_eq!((&found.customer_id, &found.domain_id), (&customer, &wallet.domain_id));
                 assert_eq!(found.status(), api::CustomerStatus::Enabled);
-                assert_eq!(found.wallet.as_ref(), Some(&wallet));
+                assert_eq!(found.wallet.as_ref(), Some(&now));
             }
         }
     }

@@ -20,6 +20,7 @@ const HASH: &str = "0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 async fn calls(it: &mut Purse) -> Vec<(&'static str, Value)> {
     let customer = it.customer().await;
     let wallet = it.keeper.create(&customer, &["ethereum"]).await.unwrap();
+    let grows = it.keeper.create(&customer, &["sepolia"]).await.unwrap().id;
     let external = it.keeper.link(&customer, "polygon", EVM).await.unwrap().id;
     let ledger = it.keeper.ledger(&customer, "USD").await.unwrap().id;
     let mut credit = crate::wallets_wire::booked(purser::api::TransactionType::Credit, &ledger, "5");
@@ -32,7 +33,7 @@ async fn calls(it: &mut Purse) -> Vec<(&'static str, Value)> {
         ("CreateWallet", json!({"customer_id": customer, "networks": ["solana", "tron"]})),
         ("CreateLedgerWallet", json!({"customer_id": customer, "currency": "EUR"})),
         ("LinkWallet", json!({"customer_id": customer, "network": "base", "address": EVM})),
-        ("CreateAddress", json!({"wallet_id": id, "network": "bitcoin"})),
+        ("CreateAddress", json!({"wallet_id": grows, "network": "bitcoin"})),
         ("RecordAuthorization", json!({"wallet_id": external, "authorization": {"type": 2}})),
         ("RecordTransaction", json!({"transaction": transaction})),
         ("UpdateTransactionStatus", json!({"id": pending, "status": 2})),
