@@ -156,6 +156,9 @@ impl AdminService for Purser {
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
         let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
         let scheme = faults.keep("scheme", scheme.parse().and_then(by_extended_key));
+        if extended_key.is_empty() {
+            faults.add("extended_key", Fault::new("is required"));
+        }
         let scheme = faults.finish(scheme)?;
         let registered =
             self.app.register_extended_key(&caller, domain, scheme, &extended_key, request_id).await?;
