@@ -1,11 +1,14 @@
 //! What the tests of the rules are made of: one domain, its customers, one moment.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    Actor, ApiKey, ApiKeyId, Change, Context, Customer, CustomerId, Domain, DomainId, Environment, Error,
-    EventType, KeyKind, Line, OrganizationId, Profile, Resource, Result, Scopes, SecretHash, UniqueKey,
+    Actor, Address, AddressId, ApiKey, ApiKeyId, ChainAddress, Change, Context, Customer, CustomerId, Domain,
+    DomainId, Environment, Error, EventType, Expect, KeyKind, Line, Member, Network, OrganizationId, Profile,
+    Resource, Result, Scopes, SecretHash, UniqueKey, Wallet, WalletId, WalletKind, WalletStatus,
 };
 
 /// The moment at which every test decides.
@@ -24,6 +27,10 @@ pub(super) const fn domain_id(number: u128) -> DomainId {
 
 pub(super) const fn customer_id(number: u128) -> CustomerId {
     CustomerId::from_uuid(Uuid::from_u128(0xc000 + number))
+}
+
+pub(super) const fn wallet_id(number: u128) -> WalletId {
+    WalletId::from_uuid(Uuid::from_u128(0xaa00 + number))
 }
 
 /// Somebody at the machine, now, without a request id.
@@ -66,6 +73,55 @@ pub(super) fn customer(fields: Value) -> Customer {
         create_us: BEFORE_US,
         update_us: BEFORE_US,
         delete_us: None,
+    }
+}
+
+/// The customer in their domain.
+pub(super) fn member() -> Member {
+    Member { customer: customer(json!({})), domain: Arc::new(domain(json!({}))) }
+}
+
+/// What a decision expects that depends on the customer and on the domain as the fixtures have them.
+pub(super) fn the_member() -> [Expect; 2] {
+    [(&customer(json!({}))).into(), (&domain(json!({}))).into()]
+}
+
+/// Wallet 1 of the customer, in use and as of event 6: without addresses, and with dollars if it is a ledger's.
+pub(super) fn wallet(kind: WalletKind) -> Wallet {
+    Wallet {
+        id: wallet_id(1),
+        sequence: 6,
+        domain_id: domain_id(1),
+        customer_id: customer_id(1),
+        kind,
+        status: WalletStatus::Active,
+        currency: (kind == WalletKind::Ledger).then(|| "USD".to_owned().try_into().unwrap()),
+        addresses: Vec::new(),
+        authorization: None,
+        create_us: BEFORE_US,
+        update_us: BEFORE_US,
+    }
+}
+
+/// An address of twenty times `byte`: what it is shown as does not matter to any rule.
+pub(super) fn on_chain(network: Network, byte: u8) -> ChainAddress {
+    ChainAddress { family: network.info().family, bytes: vec![byte; 20], text: format!("{byte:02X}-shown") }
+}
+
+/// The same as wallet 1 has it, linked.
+pub(super) fn address(network: Network, byte: u8) -> Address {
+    let on_chain = on_chain(network, byte);
+    Address {
+        id: AddressId::from_uuid(Uuid::from_u128(0xadd0)),
+        sequence: 6,
+        domain_id: domain_id(1),
+        wallet_id: wallet_id(1),
+        customer_id: customer_id(1),
+        network,
+        address: on_chain.as_str().to_owned(),
+        canonical: on_chain.hex(),
+        derivation: None,
+        create_us: BEFORE_US,
     }
 }
 

@@ -583,3 +583,6 @@ fn refuse_removed(wallet: &Wallet) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
