@@ -169,3 +169,6 @@ pub fn upload(
     let pool = KeySource { pool_size, added, available, update_us, ..pool };
     Ok(change.writes(pool, EventType::AddressPoolUploaded, &["pool_size"]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::domain::fixtures::{NOW_US, context, customer, customer_id, domain, domain_id, key};
-use crate::domain::{Customer, EventType, KeyKind};
+use crate::domain::fixtures::{
+    NOW_US, context, customer, customer_id, domain, domain_id, key, wallet, wallet_id,
+};
+use crate::domain::{Add, Amount, Customer, EventType, KeyKind, TransactionType, WalletKind};
 
 /// Adds a customer that takes what it is given.
 fn creates(number: u128, keys: Vec<KeyChange>) -> Change {
@@ -309,6 +311,289 @@ mod keys {
     fn a_name_is_given_up_whatever_is_stored() {
         let release = vec![KeyChange::Release(alias("a"))];
         assert_eq!(alone(updates(2, release), &with_alias("a", Some(2), None)), Verdict::Go);
+    }
+}
+
+mod shared_names {
+    use super::*;
+
+    fn owner(number: u128) -> Uuid {
+        customer_id(number).as_uuid()
+    }
+
+    fn share(text: &str, number: u128) -> Vec<KeyChange> {
+        vec![KeyChange::Share(alias(text), owner(number))]
+    }
+
+    #[test]
+    fn one_is_for_anybody_as_long_as_nobody_has_it() {
+        assert_eq!(alone(creates(11, share("a", 1)), &facts()), Verdict::Go);
+    }
+
+    #[test]
+    fn one_is_only_for_the_one_who_has_it() {
+        let stored = with_alias("a", Some(1), None);
+        assert_eq!(alone(creates(11, share("a", 1)), &stored), Verdict::Go);
+        let taken = Verdict::Taken { key: alias("a"), owner: Some(owner(1)) };
+        assert_eq!(alone(creates(11, share("a", 2)), &stored), taken);
+        // It is its owner who counts, not what is written: customer 1 as the first resource does not make it theirs.
+        assert_eq!(alone(updates(1, share("a", 2)), &stored), taken);
+    }
+
+    #[test]
+    fn changes_of_one_owner_do_not_meet_in_one_and_those_of_others_do() {
+        for facts in [facts(), with_alias("a", Some(1), None)] {
+            let group = [creates(11, share("a", 1)), creates(12, share("a", 1)), creates(13, share("a", 2))];
+            assert_eq!(judge(&group, &facts), [Verdict::Go, Verdict::Go, Verdict::Again]);
+        }
+    }
+
+    #[test]
+    fn one_is_not_shared_with_what_is_done_to_it_otherwise_in_the_group() {
+        let otherwise = [
+            KeyChange::Take(alias("a")),
+            KeyChange::TakeFor(alias("a"), owner(1)),
+            KeyChange::Release(alias("a")),
+            KeyChange::ReleaseUnless(alias("a"), Vec::new()),
+            KeyChange::Free(alias("a")),
+            KeyChange::Hold { key: alias("a"), until_us: NOW_US + 1 },
+        ];
+        for other in otherwise {
+            let after = [creates(11, share("a", 1)), creates(12, vec![other.clone()])];
+            assert_eq!(judge(&after, &facts()), [Verdict::Go, Verdict::Again], "{other:?}");
+            let before = [creates(11, vec![other.clone()]), creates(12, share("a", 1))];
+            assert_eq!(judge(&before, &facts()), [Verdict::Go, Verdict::Again], "{other:?}");
+        }
+    }
+}
+
+mod names_that_nobody_may_have {
+    use super::*;
+
+    fn free(text: &str) -> Vec<KeyChange> {
+        vec![KeyChange::Free(alias(text))]
+    }
+
+    #[test]
+    fn one_goes_where_nobody_has_it() {
+        assert_eq!(alone(creates(11, free("a")), &facts()), Verdict::Go);
+        assert_eq!(alone(creates(11, free("a")), &with_alias("b", Some(2), None)), Verdict::Go);
+    }
+
+    #[test]
+    fn one_that_somebody_has_is_taken_even_where_that_is_who_asks() {
+        for asks in [1, 2] {
+            let taken = Verdict::Taken { key: alias("a"), owner: Some(customer_id(2).as_uuid()) };
+            assert_eq!(alone(updates(asks, free("a")), &with_alias("a", Some(2), None)), taken);
+        }
+    }
+
+    #[test]
+    fn one_that_is_claimed_in_the_group_is_judged_again() {
+        let owner = customer_id(1).as_uuid();
+        for claim in [KeyChange::TakeFor(alias("a"), owner), KeyChange::Share(alias("a"), owner)] {
+            let group = [creates(11, vec![claim]), creates(12, free("a")), creates(13, free("b"))];
+            assert_eq!(judge(&group, &facts()), [Verdict::Go, Verdict::Again, Verdict::Go]);
+        }
+    }
+
+    #[test]
+    fn one_is_nobodys_for_the_rest_of_the_group() {
+        let group = [creates(11, free("a")), creates(12, take("a"))];
+        assert_eq!(judge(&group, &facts()), [Verdict::Go, Verdict::Again]);
+    }
+}
+
+mod names_given_up_unless_others_are_held {
+    use super::*;
+
+    /// Gives `a` up unless somebody has `b` or `c`.
+    fn unless() -> Vec<KeyChange> {
+        vec![KeyChange::ReleaseUnless(alias("a"), vec![alias("b"), alias("c")])]
+    }
+
+    #[test]
+    fn they_are_judged_as_given_up_whether_another_is_held_or_not() {
+        let held = |text| with_alias(text, Some(2), None);
+        for facts in [facts(), held("a"), held("b"), held("c")] {
+            assert_eq!(alone(updates(1, unless()), &facts), Verdict::Go);
+        }
+    }
+
+    #[test]
+    fn one_is_judged_again_where_it_or_what_decides_on_it_is_claimed_in_the_group() {
+        for (claimed, verdict) in
+            [("a", Verdict::Again), ("b", Verdict::Again), ("c", Verdict::Again), ("d", Verdict::Go)]
+        {
+            let claims = [
+                KeyChange::TakeFor(alias(claimed), customer_id(11).as_uuid()),
+                KeyChange::Share(alias(claimed), customer_id(11).as_uuid()),
+                KeyChange::Release(alias(claimed)),
+            ];
+            for claim in claims {
+                let group = [creates(11, vec![claim.clone()]), updates(1, unless())];
+                assert_eq!(judge(&group, &facts()), [Verdict::Go, verdict.clone()], "{claim:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_that_decide_on_each_other_do_not_go_together() {
+        // Of the same address on two networks, each goes unless the other is there.
+        let other = vec![KeyChange::ReleaseUnless(alias("a"), vec![alias("d")])];
+        let group = [updates(1, unless()), updates(2, other)];
+        assert_eq!(judge(&group, &facts()), [Verdict::Go, Verdict::Again]);
+    }
+
+    #[test]
+    fn what_decided_on_one_is_not_claimed_by_it() {
+        let group = [updates(1, unless()), creates(11, take("b"))];
+        assert_eq!(judge(&group, &facts()), [Verdict::Go, Verdict::Go]);
+    }
+}
+
+mod balances {
+    use super::*;
+    use TransactionType::{Credit, Debit};
+
+    fn account(token: &str) -> Account {
+        Account { wallet: wallet_id(1), network: None, token: token.to_owned() }
+    }
+
+    fn amount(units: &str) -> Amount {
+        units.to_owned().try_into().unwrap()
+    }
+
+    fn most() -> Amount {
+        Amount::from_bytes([0xff; 32])
+    }
+
+    /// An addition to a balance that is never below zero.
+    fn add(kind: TransactionType, amount: Amount) -> Add {
+        Add { account: account("USD"), kind, amount, undo: false, never_below_zero: true }
+    }
+
+    fn credit(units: &str) -> Add {
+        add(Credit, amount(units))
+    }
+
+    fn debit(units: &str) -> Add {
+        add(Debit, amount(units))
+    }
+
+    fn adds(adds: Vec<Add>) -> Change {
+        Change { adds, ..creates(11, Vec::new()) }
+    }
+
+    /// The same where dollars were added and taken before.
+    fn with_sums(added: Amount, taken: Amount) -> Facts {
+        Facts { sums: [(account("USD"), Sums { added, taken })].into(), ..facts() }
+    }
+
+    /// Of a hundred dollars thirty are taken.
+    fn seventy() -> Facts {
+        with_sums(amount("100"), amount("30"))
+    }
+
+    const INSUFFICIENT: Verdict = Verdict::Insufficient(wallet_id(1));
+    const OVERFLOW: Verdict = Verdict::Overflow(wallet_id(1));
+
+    #[test]
+    fn one_may_be_emptied_but_not_overdrawn() {
+        assert_eq!(alone(adds(vec![debit("70")]), &seventy()), Verdict::Go);
+        assert_eq!(alone(adds(vec![debit("71")]), &seventy()), INSUFFICIENT);
+    }
+
+    #[test]
+    fn one_that_is_not_there_yet_is_empty() {
+        assert_eq!(alone(adds(vec![debit("1")]), &facts()), INSUFFICIENT);
+        assert_eq!(alone(adds(vec![credit("1"), debit("1")]), &facts()), Verdict::Go);
+    }
+
+    #[test]
+    fn two_debits_of_one_change_are_judged_by_what_they_come_to() {
+        assert_eq!(alone(adds(vec![debit("35"), debit("35")]), &seventy()), Verdict::Go);
+        assert_eq!(alone(adds(vec![debit("35"), debit("36")]), &seventy()), INSUFFICIENT);
+    }
+
+    #[test]
+    fn two_credits_of_one_change_are_judged_by_what_they_come_to() {
+        let facts = with_sums(most().minus(amount("10")).unwrap(), Amount::ZERO);
+        assert_eq!(alone(adds(vec![credit("5"), credit("5")]), &facts), Verdict::Go);
+        assert_eq!(alone(adds(vec![credit("5"), credit("6")]), &facts), OVERFLOW);
+    }
+
+    #[test]
+    fn what_was_taken_can_overflow_as_well_as_what_was_added() {
+        let facts = with_sums(most(), most().minus(amount("1")).unwrap());
+        assert_eq!(alone(adds(vec![debit("1")]), &facts), Verdict::Go);
+        assert_eq!(alone(adds(vec![debit("1"), debit("1")]), &facts), OVERFLOW);
+        assert_eq!(alone(adds(vec![add(Credit, amount("1"))]), &facts), OVERFLOW);
+    }
+
+    #[test]
+    fn additions_of_one_change_are_judged_in_their_order() {
+        assert_eq!(alone(adds(vec![credit("1"), debit("71")]), &seventy()), Verdict::Go);
+        assert_eq!(alone(adds(vec![debit("71"), credit("1")]), &seventy()), INSUFFICIENT);
+    }
+
+    #[test]
+    fn each_change_of_a_group_counts_for_those_after_it() {
+        for (last, verdict) in [("35", Verdict::Go), ("36", INSUFFICIENT)] {
+            let group = [adds(vec![debit("20"), debit("15")]), adds(vec![debit(last)])];
+            assert_eq!(judge(&group, &seventy()), [Verdict::Go, verdict]);
+        }
+        let group = [adds(vec![debit("71")]), adds(vec![credit("1")]), adds(vec![debit("71")])];
+        assert_eq!(judge(&group, &seventy()), [INSUFFICIENT, Verdict::Go, Verdict::Go]);
+    }
+
+    #[test]
+    fn a_change_that_lost_by_its_second_addition_has_made_none() {
+        let group = [adds(vec![debit("60"), debit("60")]), adds(vec![debit("70")])];
+        assert_eq!(judge(&group, &seventy()), [INSUFFICIENT, Verdict::Go]);
+    }
+
+    #[test]
+    fn accounts_do_not_count_for_each_other() {
+        let other_token = account("EUR");
+        let other_wallet = Account { wallet: wallet_id(2), ..account("USD") };
+        let other_network = Account { network: Some(crate::domain::Network::Ethereum), ..account("USD") };
+        for account in [other_token, other_wallet, other_network] {
+            let one = Add { account: account.clone(), ..debit("1") };
+            let insufficient = Verdict::Insufficient(account.wallet);
+            assert_eq!(alone(adds(vec![debit("35"), one]), &seventy()), insufficient, "{account:?}");
+        }
+    }
+
+    #[test]
+    fn only_one_that_is_never_below_zero_can_be_insufficient() {
+        let withdrawal = Add { never_below_zero: false, ..debit("71") };
+        assert_eq!(alone(adds(vec![withdrawal.clone(), withdrawal]), &seventy()), Verdict::Go);
+    }
+
+    #[test]
+    fn a_credit_is_undone_only_where_that_leaves_enough() {
+        let undo = |units| Add { undo: true, ..credit(units) };
+        assert_eq!(alone(adds(vec![undo("70")]), &seventy()), Verdict::Go);
+        assert_eq!(alone(adds(vec![undo("71")]), &seventy()), INSUFFICIENT);
+        assert_eq!(alone(adds(vec![undo("35"), undo("36")]), &seventy()), INSUFFICIENT);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_outranks_a_balance() {
+        let facts = Facts { keys: with_alias("a", Some(2), None).keys, ..facts() };
+        let change = Change { keys: take("a"), ..adds(vec![debit("1")]) };
+        assert!(matches!(alone(change, &facts), Verdict::Taken { .. }));
+    }
+
+    #[test]
+    fn a_wallet_that_a_mate_removes_makes_stale_before_its_balance_counts() {
+        let rows = [((Table::Wallets, wallet_id(1).as_uuid()), 6)];
+        let facts = Facts { rows: facts().rows.into_iter().chain(rows).collect(), ..facts() };
+        let wallet = wallet(WalletKind::Ledger);
+        let removes = Change::new(context()).writes(wallet.clone(), EventType::WalletRemoved, &["status"]);
+        let group = [removes, adds(vec![debit("1")]).expects(&wallet)];
+        assert_eq!(judge(&group, &facts), [Verdict::Go, Verdict::Stale]);
     }
 }
 
