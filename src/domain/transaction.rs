@@ -443,3 +443,6 @@ pub fn update_status(
     }
     Ok(change.writes(next, EventType::TransactionUpdated, &changed))
 }
+
+#[cfg(test)]
+mod tests;
