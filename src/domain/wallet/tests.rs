@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::fixtures::{
-    BEFORE_US, NOW_US, address, answer, context, customer, customer_id, domain, domain_id, event, key, line,
-    member, on_chain, organization_id, the_member, wallet, wallet_id,
+    BEFORE_US, NOW_US, address, answer, context, customer, customer_id, domain, domain_id, event, faulty,
+    key, line, member, on_chain, organization_id, the_member, wallet, wallet_id,
 };
 use crate::domain::{Expect, Resource};
 
@@ -769,4 +769,64 @@ mod authorizations {
             assert!(expected, "{result:?}");
         }
     }
+
+    fn hash(family: Family, digit: &str) -> TxHash {
+        let prefix = if family == Family::Evm { "0x" } else { "" };
+        TxHash::parse(family, &format!("{prefix}{}", digit.repeat(64))).unwrap()
+    }
+
+    #[test]
+    fn it_was_now_unless_another_time_is_said() {
+        for (said, expected) in [(None, NOW_US), (Some(BEFORE_US), BEFORE_US), (Some(0), 0)] {
+            let new = NewAuthorization { kind: AuthorizationType::Permit, tx_hash: None, authorize_us: said };
+            let expected =
+                Authorization { authorize_us: expected, ..authorization(AuthorizationType::Permit) };
+            assert_eq!(new.of(&wallet(External), NOW_US).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn its_hash_is_one_of_the_network_of_the_wallet() {
+        for (network, family, fits) in [
+            (Ethereum, Family::Evm, true),
+            (Ethereum, Family::Bitcoin, false),
+            (Bitcoin, Family::Bitcoin, true),
+            (Tron, Family::Bitcoin, true),
+            (Bitcoin, Family::Evm, false),
+            (Solana, Family::Evm, false),
+        ] {
+            let linked = Wallet { addresses: vec![address(network, 2)], ..wallet(External) };
+            let tx_hash = Some(hash(family, "a"));
+            let new = NewAuthorization {
+                kind: AuthorizationType::Native,
+                tx_hash: tx_hash.clone(),
+                authorize_us: None,
+            };
+            let result = new.of(&linked, NOW_US);
+            if fits {
+                assert_eq!(result.unwrap().tx_hash, tx_hash, "{network} {family}");
+            } else {
+                assert_eq!(faulty(result), ["authorization.tx_hash"], "{network} {family}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_owner_of_an_address_is_found_by_its_names_on_every_network_of_the_family() {
+    for network in Network::ALL {
+        let family = network.info().family;
+        let all = Network::ALL.iter().filter(|it| it.info().family == family);
+        let all: Vec<_> = all.map(|it| found_by(*it, 2)).collect();
+        assert_eq!(address_keys(owned_as(*network, 2)), all, "{network}");
+        // Any other name finds what it names.
+        assert_eq!(address_keys(found_by(*network, 2)), [found_by(*network, 2)]);
+    }
+}
+
+#[test]
+fn a_stored_address_is_what_its_codec_read() {
+    assert_eq!(address(Tron, 2).on_chain().unwrap(), on_chain(Tron, 2));
+    let spoilt = Address { canonical: "0x".to_owned(), ..address(Tron, 2) };
+    assert!(matches!(spoilt.on_chain(), Err(Error::Internal(_))));
 }
