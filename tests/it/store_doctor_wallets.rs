@@ -212,6 +212,7 @@ async fn each_thing_that_is_spoilt_is_found_and_nothing_else(it: TestServer) {
     const OWNED: &str = "each wallet, address and transaction is a customer's of its domain";
     const INDEX: &str = "each index of a scheme is one customer's, and was reserved";
     const POOL_SIZE: &str = "each pool has as many addresses as it says";
+    const OWN_POOL: &str = "each address of a pool is its pool's, and no other is any's";
     const POOLED: &str = "each address from a pool is the one at its place";
     const IN_USE: &str = "each address in use leads to its wallet, and no other leads anywhere";
     const OWNER: &str = "each address in use is its customer's, and no other is anybody's";
@@ -295,17 +296,17 @@ async fn each_thing_that_is_spoilt_is_found_and_nothing_else(it: TestServer) {
             "UPDATE counters SET value = 1 WHERE name = 'index:evm'".to_owned(),
             vec![INDEX],
         ),
-        ("DELETE FROM address_pool WHERE position = 2".to_owned(), vec![POOL_SIZE]),
+        ("DELETE FROM address_pool WHERE position = 2".to_owned(), vec![OWN_POOL, POOL_SIZE]),
         ("UPDATE address_pool SET position = 3 WHERE position = 2".to_owned(), vec![POOL_SIZE]),
         (
             "INSERT INTO address_pool SELECT source_id, 3, 'x' FROM address_pool WHERE position = 2".to_owned(),
-            vec![POOL_SIZE],
+            vec![OWN_POOL, POOL_SIZE],
         ),
         (
             format!("INSERT INTO address_pool SELECT {managed}, 0, 'x' FROM address_pool WHERE position = 2"),
             vec![POOL_SIZE],
         ),
-        ("UPDATE address_pool SET address = 'x' WHERE position = 0".to_owned(), vec![POOLED]),
+        ("UPDATE address_pool SET address = 'x' WHERE position = 0".to_owned(), vec![POOLED, OWN_POOL]),
         (
             "UPDATE key_sources SET body = replace(body, '\"pool_size\":3', '\"pool_size\":4')".to_owned(),
             vec![POOL_SIZE, SOURCE],
