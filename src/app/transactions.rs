@@ -60,6 +60,12 @@ impl App {
         let Movement::OnChain(moved) = &new.movement else { return Ok(None) };
         let OnChain { network, address, .. } = moved.as_ref();
         let Some(address) = address else {
+            if let Some(first) = wallet.addresses.iter().find(|it| it.network == *network) {
+                return Ok(Some(first.address.clone()));
+            }
+            if wallet.addresses.len() < Wallet::ADDRESSES {
+                return Ok(None);
+            }
             let (id, network) = (wallet.id, *network);
             return self.task(move |store| async move { store.first_address(id, network).await }).await;
         };

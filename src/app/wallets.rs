@@ -10,8 +10,8 @@ use crate::clock;
 use crate::domain::{
     Address, AddressId, Caller, ChainAddress, Change, Context, Currency, CustomerId, CustomerKey, Domain,
     DomainId, Environment, Error, Fault, Granted, Line, Member, Network, NewAuthorization, Noun,
-    OrganizationId, Page, PageRequest, Reach, RequestId, Result, Scheme, Wallet, WalletId, WalletKind,
-    WalletStatus, wallet,
+    OrganizationId, Page, PageRequest, Reach, RequestId, Result, Wallet, WalletId, WalletKind, WalletStatus,
+    wallet,
 };
 use crate::store::WalletFilter;
 
@@ -23,6 +23,9 @@ pub struct WalletTarget {
     /// The etag it must still have; any if there is none.
     pub etag: Option<String>,
 }
+
+/// How many addresses that a standard wallet would miss are named at most.
+const MISSED: usize = 1_000;
 
 /// A wallet, with the domain it is in.
 pub(super) type Owned = (Wallet, Arc<Domain>);
@@ -398,13 +401,14 @@ impl App {
         self.task(move |store| async move {
             let addresses = store.addresses_of(id).await?;
             let mut missed = Vec::new();
-            for scheme in Scheme::ALL {
-                let own: Vec<_> = wallet::derived_by(&addresses, *scheme).collect();
+            for network in Network::ALL {
+                let own: Vec<_> = wallet::derived_on(&addresses, *network).collect();
                 let Some(end) = own.iter().map(|it| it.0).max() else { continue };
-                let used = store.used_indexes(domain.id, *scheme, end).await?;
+                let used = store.used_indexes(domain.id, *network, end).await?;
                 let reach = wallet::found_before(&used, gap_limit);
                 missed.extend(own.into_iter().filter(|it| it.0 >= reach).map(|it| it.1.clone()));
             }
+            missed.truncate(MISSED);
             Ok(missed)
         })
         .await

@@ -398,10 +398,10 @@ pub fn known_indexes(wallets: &[Wallet], networks: &[Network]) -> Vec<(Scheme, u
     known
 }
 
-/// The addresses that were derived by a scheme, each with its index.
-pub fn derived_by(addresses: &[Address], scheme: Scheme) -> impl Iterator<Item = (u32, &Address)> {
-    addresses.iter().filter_map(move |it| {
-        let derivation = it.derivation.as_ref().filter(|it| it.scheme == scheme && !it.pooled)?;
+/// The addresses on a network that were derived, each with its index.
+pub fn derived_on(addresses: &[Address], network: Network) -> impl Iterator<Item = (u32, &Address)> {
+    addresses.iter().filter(move |it| it.network == network).filter_map(|it| {
+        let derivation = it.derivation.as_ref().filter(|it| !it.pooled)?;
         Some((derivation.index, it))
     })
 }

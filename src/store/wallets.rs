@@ -4,8 +4,8 @@ use super::Store;
 use super::select::Select;
 use super::set::{Set, Type};
 use crate::domain::{
-    Address, CustomerId, DomainId, Error, Network, Page, PageRequest, Position, Resource, Result, Scheme,
-    Table, Transaction, TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
+    Address, CustomerId, DomainId, Error, Network, Page, PageRequest, Position, Resource, Result, Table,
+    Transaction, TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
 };
 
 /// Which wallets to list: of a domain or of a customer. Values of a field are alternatives; fields must all hold; an
@@ -132,15 +132,16 @@ impl Store {
         Ok(rows.into_iter().next().map(|it| it.0))
     }
 
-    /// The indexes of a scheme in a domain, up to `end`, at which an address has had a confirmed deposit; in order.
+    /// The indexes in a domain, up to `end`, at which an address on a network has had a confirmed deposit; in order.
     ///
     /// # Errors
     ///
     /// Those of the database; [`Error::Overloaded`] where it would take too long.
-    pub async fn used_indexes(&self, domain: DomainId, scheme: Scheme, end: u32) -> Result<Vec<u32>> {
+    pub async fn used_indexes(&self, domain: DomainId, network: Network, end: u32) -> Result<Vec<u32>> {
         let mut select = Select::new("DISTINCT t.position", "addresses");
         select.equals("domain_id", domain.as_uuid());
-        select.equals("scheme", scheme.as_str());
+        select.equals("scheme", network.info().scheme.as_str());
+        select.equals("network", network.as_str());
         let end = select.bind(i64::from(end));
         select.and(&format!("t.position <= {end}"));
         let (confirmed, deposit) = (TransactionStatus::Confirmed, TransactionType::Deposit);

@@ -539,17 +539,18 @@ mod indexes {
     }
 
     #[test]
-    fn the_addresses_of_a_scheme_come_with_their_indexes_but_not_those_of_a_pool() {
+    fn the_addresses_on_a_network_come_with_their_indexes_but_not_those_of_a_pool() {
         let mut addresses = derived(&[(Ethereum, 7), (Solana, 3), (Base, 7), (Ethereum, 2)]).addresses;
         addresses.push(address(Ethereum, 1));
-        let found = |scheme, addresses: &[Address]| -> Vec<_> {
-            derived_by(addresses, scheme).map(|(index, it)| (index, it.network)).collect()
+        let found = |network, addresses: &[Address]| -> Vec<_> {
+            derived_on(addresses, network).map(|(index, _)| index).collect()
         };
-        assert_eq!(found(Scheme::Evm, &addresses), [(7, Ethereum), (7, Base), (2, Ethereum)]);
-        assert_eq!(found(Scheme::Solana, &addresses), [(3, Solana)]);
-        assert_eq!(found(Scheme::Tron, &addresses), []);
+        assert_eq!(found(Ethereum, &addresses), [7, 2]);
+        assert_eq!(found(Base, &addresses), [7]);
+        assert_eq!(found(Solana, &addresses), [3]);
+        assert_eq!(found(Tron, &addresses), [0; 0]);
         addresses[1].derivation.as_mut().unwrap().pooled = true;
-        assert_eq!(found(Scheme::Solana, &addresses), []);
+        assert_eq!(found(Solana, &addresses), [0; 0]);
     }
 
     #[test]
