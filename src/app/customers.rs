@@ -10,7 +10,7 @@ use crate::domain::resolution::disclose;
 use crate::domain::{
     Alias, Caller, Change, Context, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId,
     Error, KeyKind, KycStatus, Line, Member, NewCustomer, Noun, Page, PageRequest, PayeeMatch, RequestId,
-    Resolution, Result, UniqueKey, WalletKind, customer, payee, wallet,
+    Resolution, Result, UniqueKey, customer, payee, wallet,
 };
 use crate::store::{CustomerFilter, Total};
 
@@ -45,16 +45,21 @@ impl App {
         let named = domain.id;
         let reload = || -> Reload<'_, _> { Box::pin(self.own_domain(named)) };
         let answer = self
-            .write(caller, request, &mut domain, reload, |domain, ctx| {
+            .write(caller, request.clone(), &mut domain, reload, |domain, ctx| {
                 caller.may_change(domain)?;
                 if !wallet::at_once(domain).is_empty() {
-                    // The domain makes wallets since a moment ago: whoever tries again gets one.
                     return Err(Error::Contended);
                 }
                 customer::create(new.clone(), domain, id, ctx)
             })
-            .await?;
-        self.answer(answer, domain).await
+            .await;
+        match answer {
+            // The domain makes wallets since a moment ago.
+            Err(Error::Contended) if !wallet::at_once(&domain).is_empty() => {
+                self.create_with_wallet(caller, domain, new, request).await
+            }
+            answer => self.answer(answer?, domain).await,
+        }
     }
 
     /// Finds a customer within what the key covers.
@@ -239,18 +244,15 @@ impl App {
         .await
     }
 
-    /// The customer, if approval is to make a wallet for them: their domain makes wallets, and they have none of those.
+    /// The customer, if approval may make a wallet for them: they have none of our own. Whether their domain makes wallets is
+    /// part of the decision.
     async fn waits_for_wallet(&self, caller: &Caller, id: CustomerId) -> Result<Option<Member>> {
         let member = match self.member(caller, id).await {
             Ok(member) => member,
             Err(Error::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        if member.domain.settings.auto_wallet_networks.is_empty() {
-            return Ok(None);
-        }
-        let wallets = self.task(move |store| async move { store.wallets_of(id).await }).await?;
-        let has_one = wallets.iter().any(|it| it.kind == WalletKind::Managed);
+        let has_one = self.task(move |store| async move { store.has_managed_wallet(id).await }).await?;
         Ok((!has_one).then_some(member))
     }
 
@@ -311,7 +313,7 @@ impl App {
         Ok(self.domain_named(alias.domain()).await?.filter(|it| caller.reach.resolves(it)))
     }
 
-    async fn covered(&self, caller: &Caller, customer: Customer) -> Result<Member> {
+    pub(super) async fn covered(&self, caller: &Caller, customer: Customer) -> Result<Member> {
         let domain = self.own_domain(customer.domain_id).await?;
         if caller.reach.covers(&domain) {
             Ok(Member { customer, domain })

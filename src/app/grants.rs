@@ -33,6 +33,8 @@ pub(super) struct Wanted {
 struct Grant {
     addresses: Vec<Granted>,
     leases: Vec<Lease>,
+    /// Whether it holds an index that the customer has on other networks.
+    is_shared: bool,
 }
 
 /// Whoever waits for work that goes on without them.
@@ -79,6 +81,9 @@ impl App {
     {
         let mut may_share = true;
         for _ in 0..TRIES {
+            if waiter.is_gone() {
+                break;
+            }
             let granted = match wanted(&loaded) {
                 Ok(wanted) => self.grant(&wanted, may_share).await.map(|grant| (wanted, grant)),
                 Err(error) => Err(error),
@@ -111,9 +116,17 @@ impl App {
                 Err(Error::Taken {
                     kind: KeyKind::Address | KeyKind::AddressOwner | KeyKind::Derivation,
                     ..
-                }) => may_share = false,
-                Err(Error::KeySourceFixed(scheme)) => {
-                    self.0.keys.forget(asked.domain, scheme);
+                }) => {
+                    if grant.is_shared {
+                        may_share = false;
+                        grant.give_back();
+                    }
+                }
+                Err(
+                    Error::KeySourceFixed(_)
+                    | Error::Taken { kind: KeyKind::ExtendedKey | KeyKind::WatchOnly, .. },
+                ) => {
+                    self.0.keys.forget(asked.domain);
                     grant.give_back();
                 }
                 Err(Error::Contended) => grant.give_back(),
@@ -132,7 +145,7 @@ impl App {
             Some(customer) if may_share => self.known_indexes(customer, &wanted.networks).await?,
             _ => Vec::new(),
         };
-        let mut grant = Grant { addresses: Vec::new(), leases: Vec::new() };
+        let mut grant = Grant { addresses: Vec::new(), leases: Vec::new(), is_shared: false };
         let mut made: Vec<(Scheme, Address, Derivation, SourceUse)> = Vec::new();
         for network in &wanted.networks {
             let scheme = network.info().scheme;
@@ -140,6 +153,7 @@ impl App {
                 let known = known.iter().find(|it| it.0 == scheme).map(|it| it.1);
                 let (address, derivation, source, lease) =
                     self.address_of(wanted.domain, *network, known).await?;
+                grant.is_shared |= known.is_some();
                 grant.leases.extend(lease);
                 made.push((scheme, address, derivation, source));
             }

@@ -3,7 +3,7 @@
 //! Indexes come from blocks that are reserved durably before any number of them is used, places one by one. A number that
 //! was not used goes back. What a crash leaves behind is a gap of what was reserved and not used, and nothing worse.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -95,21 +95,11 @@ impl Indexes {
 async fn run(store: Store, mut waiting: mpsc::UnboundedReceiver<Ask>) {
     // Of each series the smallest last: that is the next to be handed out.
     let mut spare: HashMap<Series, Vec<u32>> = HashMap::new();
-    let mut asks = VecDeque::new();
-    loop {
-        let Some(ask) = asks.pop_front() else {
-            let mut more = Vec::new();
-            if waiting.recv_many(&mut more, 1_024).await == 0 {
-                return;
-            }
-            asks = more.into();
-            continue;
-        };
+    while let Some(ask) = waiting.recv().await {
         match ask {
             Ask::Take(series, answer) => {
                 let spare = spare.entry(series).or_default();
-                let others = asks.iter().filter(|it| matches!(it, Ask::Take(of, _) if *of == series)).count();
-                let taken = take(&store, series, spare, others).await;
+                let taken = take(&store, series, spare).await;
                 if let Err(Ok(index)) = answer.send(taken) {
                     spare.push(index);
                 }
@@ -128,8 +118,7 @@ async fn run(store: Store, mut waiting: mpsc::UnboundedReceiver<Ask>) {
     }
 }
 
-/// The next number; `others` wait for one of the same series.
-async fn take(store: &Store, series: Series, spare: &mut Vec<u32>, others: usize) -> Result<u32> {
+async fn take(store: &Store, series: Series, spare: &mut Vec<u32>) -> Result<u32> {
     let Series { domain, scheme, pool } = series;
     if let Some(index) = spare.pop() {
         return Ok(index);
@@ -137,9 +126,7 @@ async fn take(store: &Store, series: Series, spare: &mut Vec<u32>, others: usize
     if let Some(pool) = pool {
         return store.take_pooled(domain, scheme, pool).await?.ok_or(Error::AddressPoolEmpty(scheme));
     }
-    let missing = u32::try_from(others + 1).map_err(Error::internal)?;
-    let block = missing.div_ceil(BLOCK) * BLOCK;
-    spare.extend(store.reserve_indexes(domain, scheme, block).await?.rev());
+    spare.extend(store.reserve_indexes(domain, scheme, BLOCK).await?.rev());
     spare.pop().ok_or_else(|| Error::internal("an empty block"))
 }
 

@@ -50,14 +50,21 @@ impl App {
         let id = KeySourceId::from_uuid(clock::new_uuid(clock::now_us()));
         let mut loaded = self.source_of(caller, named, scheme).await?;
         let reload = || -> Reload<'_, _> { Box::pin(self.source_of(caller, named, scheme)) };
-        let registered = self
-            .write(caller, request, &mut loaded, reload, |(domain, source), ctx| {
-                caller.may_administer(domain)?;
-                Ok(key_source::register(domain, source.as_ref(), &wanted, id, ctx))
-            })
-            .await?;
-        self.0.keys.forget(named, scheme);
-        Ok(registered.map(|source| Registered { source, fingerprint, first }))
+        let decide = |(domain, source): &(Arc<Domain>, Option<KeySource>), ctx| {
+            caller.may_administer(domain)?;
+            Ok(key_source::register(domain, source.as_ref(), &wanted, id, ctx))
+        };
+        let mut registered = self.write(caller, request.clone(), &mut loaded, reload, decide).await;
+        if let Err(Error::KeySourceFixed(_)) = registered
+            && loaded.1.is_none()
+        {
+            // Perhaps by another who registered just now.
+            loaded = self.source_of(caller, named, scheme).await?;
+            registered = self.write(caller, request, &mut loaded, reload, decide).await;
+        }
+        // Also where it is not known whether it was registered.
+        self.0.keys.forget(named);
+        Ok(registered?.map(|source| Registered { source, fingerprint, first }))
     }
 
     /// Adds addresses to the pool that Solana's addresses of a domain come from; those that are in it already stay.
@@ -80,14 +87,20 @@ impl App {
         let mut loaded = self.pool_of(caller, named, scheme, &addresses).await?;
         let id = KeySourceId::from_uuid(clock::new_uuid(clock::now_us()));
         let reload = || -> Reload<'_, _> { Box::pin(self.pool_of(caller, named, scheme, &addresses)) };
-        let uploaded = self
-            .write(caller, request, &mut loaded, reload, |((domain, pool), new), ctx| {
-                caller.may_administer(domain)?;
-                key_source::upload(domain, pool.as_ref(), new, id, ctx)
-            })
-            .await?;
-        self.0.keys.forget(named, scheme);
-        Ok(uploaded)
+        let decide = |((domain, pool), new): &((Arc<Domain>, Option<KeySource>), NewAddresses), ctx| {
+            caller.may_administer(domain)?;
+            key_source::upload(domain, pool.as_ref(), new, id, ctx)
+        };
+        let mut uploaded = self.write(caller, request.clone(), &mut loaded, reload, decide).await;
+        if let Err(Error::KeySourceFixed(_)) = uploaded
+            && loaded.0.1.is_none()
+        {
+            // Perhaps by another who began the pool just now.
+            loaded = self.pool_of(caller, named, scheme, &addresses).await?;
+            uploaded = self.write(caller, request, &mut loaded, reload, decide).await;
+        }
+        self.0.keys.forget(named);
+        uploaded
     }
 
     /// A domain, and where the addresses of a scheme come from if that was registered.
@@ -115,7 +128,7 @@ impl App {
             let (id, texts) = (pool.id, texts_of(&addresses));
             let (there, next) = self
                 .task(move |store| async move {
-                    Ok((store.pooled(id, &texts).await?, store.next_index(domain, scheme).await?))
+                    Ok((store.pooled(id, &texts).await?, store.next_pooled(domain, scheme).await?))
                 })
                 .await?;
             let there: HashSet<_> = there.into_iter().collect();

@@ -33,10 +33,13 @@ pub(super) struct Keys {
 /// Where the keys of a scheme come from in a domain.
 #[derive(Debug)]
 enum Origin {
-    /// The domain's own seed, which is opened for each.
-    Seed,
-    /// The domain's own seed, through the public key of the scheme's account.
-    Account(Arc<AccountKey>),
+    /// The domain's own seed: through the public key of the scheme's account, or opened for each address where a scheme has
+    /// none.
+    Seed {
+        account: Option<Arc<AccountKey>>,
+        /// Whether the scheme had no address yet.
+        is_first: bool,
+    },
     /// An extended public key that was registered.
     Extended(Arc<AccountKey>, KeySourceId),
     /// A pool of addresses that was uploaded.
@@ -46,19 +49,23 @@ enum Origin {
 impl Origin {
     fn source(&self, domain: DomainId) -> SourceUse {
         match self {
-            Self::Seed | Self::Account(_) => SourceUse { owner: domain.as_uuid(), extended_key: None },
-            Self::Extended(account, id) => {
-                SourceUse { owner: id.as_uuid(), extended_key: Some(account.identity()) }
+            Self::Seed { is_first, .. } => {
+                SourceUse { owner: domain.as_uuid(), extended_key: None, is_first: *is_first }
             }
-            Self::Pool(id) => SourceUse { owner: id.as_uuid(), extended_key: None },
+            Self::Extended(account, id) => {
+                SourceUse { owner: id.as_uuid(), extended_key: Some(account.identity()), is_first: false }
+            }
+            Self::Pool(id) => SourceUse { owner: id.as_uuid(), extended_key: None, is_first: false },
         }
     }
 }
 
 impl Keys {
-    /// Forgets where a scheme's keys come from, as that has just changed.
-    pub(super) fn forget(&self, domain: DomainId, scheme: Scheme) {
-        self.origins.remove(&(domain, scheme));
+    /// Forgets where a domain's keys come from, as that has just changed.
+    pub(super) fn forget(&self, domain: DomainId) {
+        for scheme in Scheme::ALL {
+            self.origins.remove(&(domain, *scheme));
+        }
     }
 
     pub(super) fn start(store: &Store, ring: Option<Arc<KeyRing>>) -> Self {
@@ -109,11 +116,11 @@ impl App {
                 let text = found.ok_or_else(|| Error::internal("a place of a pool is empty"))?;
                 return address::parse(network, &text).map_err(Error::internal);
             }
-            Origin::Account(account) | Origin::Extended(account, _) => {
+            Origin::Seed { account: Some(account), .. } | Origin::Extended(account, _) => {
                 let account = Arc::clone(account);
                 self.compute(move || derive_checked(scheme, Source::Account(&account), index)).await?
             }
-            Origin::Seed => {
+            Origin::Seed { account: None, .. } => {
                 let seed = self.seed(domain).await?.ok_or_else(|| Error::internal("a seed is gone"))?;
                 self.compute(move || derive_checked(scheme, Source::Seed(&seed), index)).await?
             }
@@ -137,31 +144,35 @@ impl App {
             }
             Some(KeySource { id, extended_key: None, .. }) => Ok(Origin::Pool(id)),
             None => {
-                let seed = self.own_seed(domain, scheme).await?;
+                let (seed, is_first) = self.own_seed(domain, scheme).await?;
                 if scheme == Scheme::Solana {
-                    return Ok(Origin::Seed);
+                    return Ok(Origin::Seed { account: None, is_first });
                 }
                 let account = self.compute(move || AccountKey::from_seed(scheme, &seed)).await?;
-                Ok(Origin::Account(Arc::new(account.map_err(Error::internal)?)))
+                let account = Some(Arc::new(account.map_err(Error::internal)?));
+                Ok(Origin::Seed { account, is_first })
             }
         }
     }
 
-    /// The seed that a scheme's addresses come from, made if there is none. A domain that registered where addresses come
+    /// The seed that a scheme's addresses come from, made if there is none, and whether it has none yet. A domain that registered where addresses come
     /// from keeps its secrets elsewhere: it gets no seed, nor addresses of one that it had not used for this scheme.
-    async fn own_seed(&self, domain: DomainId, scheme: Scheme) -> Result<Seed> {
+    async fn own_seed(&self, domain: DomainId, scheme: Scheme) -> Result<(Seed, bool)> {
         let missing = if scheme == Scheme::Solana {
             Error::AddressPoolEmpty(scheme)
         } else {
             Error::NoExtendedKey(scheme)
         };
-        if self.task(move |store| async move { store.is_watch_only(domain, scheme).await }).await? {
+        let (registered, used) =
+            self.task(move |store| async move { store.sources(domain, scheme).await }).await?;
+        if registered && !used {
             return Err(missing);
         }
-        match self.seed(domain).await? {
-            Some(seed) => Ok(seed),
-            None => self.make_seed(domain).await?.ok_or(missing),
-        }
+        let seed = match self.seed(domain).await? {
+            Some(seed) => seed,
+            None => self.make_seed(domain).await?.ok_or(missing)?,
+        };
+        Ok((seed, !used))
     }
 
     /// A domain's seed, opened; wiped when it is dropped.

@@ -306,16 +306,27 @@ impl App {
     ) -> Result<(Wallet, Member)> {
         const MISSING: Error = Error::NotFound(Noun::Address);
         let (organization, environment) = self.organization_for(caller, domain).await?;
-        let key = |(network, address): (Network, ChainAddress)| {
-            wallet::address_key(organization, environment, network, &address.hex())
+        let key = |(network, address): &(Network, ChainAddress)| {
+            wallet::address_key(organization, environment, *network, &address.hex())
         };
-        let keys = readings.into_iter().map(key).collect();
-        let found = self.0.wallets_by_key.get_many(keys).await?;
-        let found: Vec<_> = found.into_iter().collect::<Result<_>>()?;
+        let owner = readings
+            .first()
+            .map(|(_, it)| wallet::address_owner_key(organization, environment, it.family(), &it.hex()));
+        // Both at once: whoever has the wallet has the address.
+        let (wallets, customer) = tokio::join!(
+            self.0.wallets_by_key.get_many(readings.iter().map(key).collect()),
+            self.0.customers_by_key.get(owner.ok_or(MISSING)?),
+        );
+        let found: Vec<_> = wallets?.into_iter().collect::<Result<_>>()?;
         let found = found.into_iter().flatten().filter(|it| it.status != WalletStatus::Removed);
         let found = found.filter(|it| domain.is_none_or(|domain| domain == it.domain_id));
         let wallet = found.min_by_key(|it| (it.create_us, it.id)).ok_or(MISSING)?;
-        match self.member(caller, wallet.customer_id).await {
+        let member = match customer? {
+            Some(customer) if customer.id == wallet.customer_id => self.covered(caller, customer).await,
+            // It changed hands between the two, or the text has several readings.
+            _ => self.member(caller, wallet.customer_id).await,
+        };
+        match member {
             Ok(member) => Ok((wallet, member)),
             Err(Error::NotFound(_)) => Err(MISSING),
             Err(error) => Err(error),

@@ -118,7 +118,11 @@ impl App {
                 Some(it) if self.covers(caller, it.domain_id).await? => Some(it.domain_id.to_string()),
                 _ => None,
             },
-            KeyKind::Derivation | KeyKind::KeySource | KeyKind::UsedSource | KeyKind::PooledAddress => None,
+            KeyKind::Derivation
+            | KeyKind::KeySource
+            | KeyKind::UsedSource
+            | KeyKind::WatchOnly
+            | KeyKind::PooledAddress => None,
         };
         Ok(owner)
     }

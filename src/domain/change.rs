@@ -49,6 +49,8 @@ words! {
         KeySource = "key_source",
         /// A derivation scheme, in a domain: by which extended key its addresses were made.
         UsedSource = "used_source",
+        /// A domain that registered where addresses of it come from.
+        WatchOnly = "watch_only",
         /// An address that was uploaded to be given out, in an organization's environment: in whose pool it is.
         PooledAddress = "pooled_address",
         /// An extended public key, in an organization: whose it is.
@@ -74,6 +76,7 @@ impl KeyKind {
             Self::Address | Self::AddressOwner | Self::PooledAddress => "the address",
             Self::Derivation => "the index",
             Self::KeySource | Self::UsedSource => "the derivation scheme",
+            Self::WatchOnly => "the domain",
             Self::ExtendedKey => "the extended key",
             Self::LedgerWallet => "the customer's wallet in this currency",
             Self::Reference => "the reference",
@@ -122,6 +125,8 @@ pub enum KeyChange {
     ReleaseUnless(UniqueKey, Vec<UniqueKey>),
     /// Nobody has it; lost if anybody does.
     Free(UniqueKey),
+    /// That owner has it; lost otherwise.
+    Owned(UniqueKey, Uuid),
     /// The resource gives it up, and until then only that resource may take it again.
     Hold {
         /// The name.
@@ -142,6 +147,7 @@ impl KeyChange {
             | Self::Release(key)
             | Self::ReleaseUnless(key, _)
             | Self::Free(key)
+            | Self::Owned(key, _)
             | Self::Hold { key, .. } => key,
         }
     }
@@ -156,9 +162,19 @@ impl KeyChange {
     #[must_use]
     pub const fn owner(&self, first: Uuid) -> Option<Uuid> {
         match self {
-            Self::TakeFor(_, owner) | Self::Share(_, owner) => Some(*owner),
+            Self::TakeFor(_, owner) | Self::Share(_, owner) | Self::Owned(_, owner) => Some(*owner),
             Self::Take(_) | Self::Hold { .. } => Some(first),
             Self::Release(_) | Self::ReleaseUnless(..) | Self::Free(_) => None,
+        }
+    }
+
+    /// Of whom it is said, where several Changes of a group may say the same of the name; nil where it is nobody.
+    #[must_use]
+    pub const fn said_of(&self) -> Option<Uuid> {
+        match self {
+            Self::Share(_, owner) | Self::Owned(_, owner) => Some(*owner),
+            Self::Free(_) => Some(Uuid::nil()),
+            _ => None,
         }
     }
 }

@@ -174,21 +174,26 @@ impl<'a> Bench<'a> {
 
     fn by_key(&self, change: &Change, key: &KeyChange) -> Option<Verdict> {
         let own = change.writes.first().and_then(|it| key.owner(it.resource.id()));
-        match (self.claimed.keys.get(key.key()), key) {
-            (None, _) => {}
-            (Some(shared), KeyChange::Share(..)) if shared.is_some() && *shared == own => return None,
-            (Some(_), _) => return Some(Verdict::Again),
+        match self.claimed.keys.get(key.key()) {
+            None => {}
+            Some(said) if said.is_some() && *said == key.said_of() => return None,
+            Some(_) => return Some(Verdict::Again),
         }
+        let wants_it = matches!(key, KeyChange::Owned(..));
         if key.reads().any(|it| self.claimed.keys.contains_key(it)) {
             return Some(Verdict::Again);
         }
         let (KeyChange::Take(key)
         | KeyChange::TakeFor(key, _)
         | KeyChange::Share(key, _)
-        | KeyChange::Free(key)) = key
+        | KeyChange::Free(key)
+        | KeyChange::Owned(key, _)) = key
         else {
             return None;
         };
+        if wants_it && !self.facts.keys.contains_key(key) {
+            return Some(Verdict::Taken { key: key.clone(), owner: None });
+        }
         let state = self.facts.keys.get(key)?;
         if state.owner.is_some() && state.owner == own {
             return None;
@@ -225,10 +230,7 @@ impl<'a> Claimed<'a> {
         self.any = true;
         self.swept |= change.sweep.is_some();
         self.requests.extend(change.ctx.request.iter().map(|it| (it.scope, &it.id)));
-        self.keys.extend(change.keys.iter().map(|it| match it {
-            KeyChange::Share(key, owner) => (key, Some(*owner)),
-            other => (other.key(), None),
-        }));
+        self.keys.extend(change.keys.iter().map(|it| (it.key(), it.said_of())));
         for add in &change.adds {
             let before = self.sums.get(&add.account).or_else(|| facts.sums.get(&add.account));
             let after = before.copied().unwrap_or_default().after(add);

@@ -47,6 +47,18 @@ pub fn key(domain: DomainId, scheme: Scheme) -> UniqueKey {
     UniqueKey::of_customer(KeyKind::KeySource, domain, scheme.as_str())
 }
 
+/// The name by which an extended key is one source's of an organization.
+#[must_use]
+pub fn extended_key(domain: &Domain, identity: Uuid) -> UniqueKey {
+    let (scope, text) = (domain.organization_id.as_uuid(), identity.to_string());
+    UniqueKey { scope, kind: KeyKind::ExtendedKey, text }
+}
+
+/// The name that a domain has once anything is registered for it.
+pub(super) fn watch_only(domain: &Domain) -> UniqueKey {
+    UniqueKey::of_customer(KeyKind::WatchOnly, domain.id, "")
+}
+
 /// An extended public key to be registered.
 #[derive(Clone, Debug)]
 pub struct NewExtendedKey {
@@ -96,18 +108,13 @@ pub fn register(
     ctx: Context,
 ) -> Change {
     let NewExtendedKey { scheme, text, identity } = wanted;
-    let shared = |identity: Uuid| UniqueKey {
-        scope: domain.organization_id.as_uuid(),
-        kind: KeyKind::ExtendedKey,
-        text: identity.to_string(),
-    };
-    let mut keys = Vec::new();
+    let mut keys = vec![KeyChange::Share(watch_only(domain), domain.id.as_uuid())];
     let source = match registered {
         Some(same) if same.identity == Some(*identity) => return Change::new(ctx).leaves(same.clone()),
         Some(other) => {
             let used = UniqueKey::of_customer(KeyKind::UsedSource, domain.id, scheme.as_str());
             keys.push(KeyChange::Free(used));
-            keys.extend(other.identity.map(|it| KeyChange::Release(shared(it))));
+            keys.extend(other.identity.map(|it| KeyChange::Release(extended_key(domain, it))));
             other.clone()
         }
         None => {
@@ -116,7 +123,7 @@ pub fn register(
         }
     };
     // Two domains that share a key would give one address to two customers.
-    keys.push(KeyChange::TakeFor(shared(*identity), source.id.as_uuid()));
+    keys.push(KeyChange::TakeFor(extended_key(domain, *identity), source.id.as_uuid()));
     let source = KeySource {
         extended_key: Some(text.clone()),
         identity: Some(*identity),
@@ -144,7 +151,7 @@ pub fn upload(
     ctx: Context,
 ) -> Result<Change> {
     let NewAddresses { scheme, addresses, given_out } = wanted;
-    let mut keys = Vec::new();
+    let mut keys = vec![KeyChange::Share(watch_only(domain), domain.id.as_uuid())];
     let pool = match pool {
         Some(pool) if pool.extended_key.is_some() => return Err(Error::KeySourceFixed(*scheme)),
         Some(pool) => pool.clone(),

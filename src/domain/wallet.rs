@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AddressId, Change, Context, Currency, CustomerId, CustomerStatus, Domain, DomainId, Environment, Error,
     EventType, Family, KeyChange, KeyKind, KycStatus, Line, Member, Network, OrganizationId, Result, Scheme,
-    TxHash, UniqueKey, WalletId, words,
+    TxHash, UniqueKey, WalletId, key_source, words,
 };
 use uuid::Uuid;
 
@@ -231,6 +231,8 @@ pub struct SourceUse {
     pub owner: Uuid,
     /// The extended key, by what it is told apart by. From its first address on it is never replaced.
     pub extended_key: Option<Uuid>,
+    /// Whether the domain must not have registered anything: its seed was not used for the scheme before.
+    pub is_first: bool,
 }
 
 /// An address to be given to a wallet.
@@ -317,7 +319,11 @@ fn grant(member: &Member, wallet: WalletId, granted: &Granted, now_us: i64) -> (
         keys.push(KeyChange::Share(index, customer.as_uuid()));
         keys.push(KeyChange::Share(own(KeyKind::KeySource, scheme.as_str()), source.owner));
         if let Some(extended_key) = source.extended_key {
+            keys.push(KeyChange::Owned(key_source::extended_key(domain, extended_key), source.owner));
             keys.push(KeyChange::Share(own(KeyKind::UsedSource, scheme.as_str()), extended_key));
+        }
+        if source.is_first {
+            keys.push(KeyChange::Free(key_source::watch_only(domain)));
         }
     }
     let address = Address {
@@ -337,10 +343,21 @@ fn grant(member: &Member, wallet: WalletId, granted: &Granted, now_us: i64) -> (
 
 /// The name by which an address belongs to one customer of an organization.
 pub(super) fn owner_key(domain: &Domain, family: Family, canonical: &str) -> UniqueKey {
+    address_owner_key(domain.organization_id, domain.environment, family, canonical)
+}
+
+/// The name by which an address finds whose it is.
+#[must_use]
+pub fn address_owner_key(
+    organization: OrganizationId,
+    environment: Environment,
+    family: Family,
+    canonical: &str,
+) -> UniqueKey {
     UniqueKey {
-        scope: domain.organization_id.as_uuid(),
+        scope: organization.as_uuid(),
         kind: KeyKind::AddressOwner,
-        text: format!("{}/{family}/{canonical}", domain.environment),
+        text: format!("{environment}/{family}/{canonical}"),
     }
 }
 

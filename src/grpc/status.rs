@@ -159,7 +159,9 @@ const fn taken(kind: KeyKind) -> ErrorReason {
         KeyKind::Reference | KeyKind::Transaction => ErrorReason::TransactionExists,
         KeyKind::ExtendedKey => ErrorReason::ExtendedKeyTaken,
         // An index has one taker, and a source that is taken is an error of its own.
-        KeyKind::Derivation | KeyKind::KeySource | KeyKind::UsedSource => ErrorReason::AddressSourceFixed,
+        KeyKind::Derivation | KeyKind::KeySource | KeyKind::UsedSource | KeyKind::WatchOnly => {
+            ErrorReason::AddressSourceFixed
+        }
     }
 }
 

@@ -238,7 +238,7 @@ impl Batch {
             }
         }
         let stays = match change {
-            KeyChange::Free(_) => true,
+            KeyChange::Free(_) | KeyChange::Owned(..) => return,
             KeyChange::ReleaseUnless(_, others) => others.iter().any(|it| facts.keys.contains_key(it)),
             _ => false,
         };

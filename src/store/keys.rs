@@ -52,24 +52,23 @@ impl Store {
         self.write::<(i32,)>(KEEP, set).await.map(drop)
     }
 
-    /// Whether a domain's addresses of a scheme must not come from a seed: it registered where those of some scheme come
-    /// from, and has none of this one yet.
+    /// Whether a domain registered where addresses of it come from, and whether it has addresses of a scheme.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn is_watch_only(&self, domain: DomainId, scheme: Scheme) -> Result<bool> {
+    pub async fn sources(&self, domain: DomainId, scheme: Scheme) -> Result<(bool, bool)> {
         const READ: &str = "
             WITH q(domain_id, kind, key) AS ({set})
-            SELECT 1 FROM q
-            WHERE EXISTS (SELECT 1 FROM key_sources AS s WHERE s.domain_id = q.domain_id)
-              AND NOT EXISTS (SELECT 1 FROM unique_keys AS k
-                              WHERE k.scope = q.domain_id AND k.kind = q.kind AND k.key = q.key)";
+            SELECT (SELECT count(*) FROM key_sources AS s WHERE s.domain_id = q.domain_id),
+                   (SELECT count(*) FROM unique_keys AS k
+                    WHERE k.scope = q.domain_id AND k.kind = q.kind AND k.key = q.key)
+            FROM q WHERE q.domain_id IS NOT NULL";
         let key = key_source::key(domain, scheme);
         let row = [key.scope.into(), key.kind.as_str().into(), Value::from(key.text)];
-        let found: Vec<(i32,)> =
+        let found: Vec<(i64, i64)> =
             self.read(READ, Set::of(&[Type::Uuid, Type::Text, Type::Text], [row])).await?;
-        Ok(!found.is_empty())
+        Ok(found.first().map_or((false, false), |it| (it.0 > 0, it.1 > 0)))
     }
 
     /// Domains whose seeds are sealed with an older master key than that, at most a hundred, the newest keys first.
@@ -163,22 +162,26 @@ impl Store {
             WHERE EXISTS (SELECT 1 FROM q CROSS JOIN address_pool AS p
                           WHERE p.source_id = q.source_id AND p.position = counters.value)
             RETURNING value";
-        let row = [domain.as_uuid().into(), index_name(scheme).into(), Value::from(source.as_uuid())];
+        let row = [domain.as_uuid().into(), pool_name(scheme).into(), Value::from(source.as_uuid())];
         let next: Vec<(i64,)> =
             self.write(TAKE, Set::of(&[Type::Uuid, Type::Text, Type::Uuid], [row])).await?;
         next.first().map(|it| u32::try_from(it.0 - 1).map_err(Error::internal)).transpose()
     }
 
-    /// The first index of a scheme in a domain that was never reserved.
+    /// The first place of a pool that was never taken.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn next_index(&self, domain: DomainId, scheme: Scheme) -> Result<u32> {
+    pub async fn next_pooled(&self, domain: DomainId, scheme: Scheme) -> Result<u32> {
+        self.counted(domain, pool_name(scheme)).await
+    }
+
+    async fn counted(&self, domain: DomainId, name: String) -> Result<u32> {
         const READ: &str = "
             WITH q(scope, name) AS ({set})
             SELECT c.value FROM q CROSS JOIN counters AS c WHERE c.scope = q.scope AND c.name = q.name";
-        let row = [domain.as_uuid().into(), Value::from(index_name(scheme))];
+        let row = [domain.as_uuid().into(), Value::from(name)];
         let next: Vec<(i64,)> = self.read(READ, Set::of(&[Type::Uuid, Type::Text], [row])).await?;
         u32::try_from(next.first().map_or(0, |it| it.0)).map_err(Error::internal)
     }
@@ -192,7 +195,7 @@ impl Store {
         let mut select = Select::new(
             "t.domain_id,
              (SELECT max(p.position) + 1 FROM address_pool AS p WHERE p.source_id = t.id)
-             - COALESCE((SELECT c.value FROM counters AS c WHERE c.scope = t.domain_id AND c.name = 'index:solana'), 0)",
+             - COALESCE((SELECT c.value FROM counters AS c WHERE c.scope = t.domain_id AND c.name = 'pool:solana'), 0)",
             "key_sources",
         );
         select.and("EXISTS (SELECT 1 FROM address_pool AS p WHERE p.source_id = t.id)");
@@ -229,6 +232,11 @@ impl Store {
         let rows: Vec<(String,)> = self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
         Ok(rows.into_iter().next().map(|it| it.0))
     }
+}
+
+/// What the counter of the places of a scheme's pool is called.
+fn pool_name(scheme: Scheme) -> String {
+    format!("pool:{scheme}")
 }
 
 /// What the counter of a scheme's indexes is called.

@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::select::Select;
-use super::set::{Set, Type};
+use super::set::{Set, Type, Value};
 use crate::domain::{
     Address, CustomerId, DomainId, Error, Network, Page, PageRequest, Position, Resource, Result, Table,
     Transaction, TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
@@ -84,6 +84,20 @@ impl Store {
             ORDER BY w.create_us, w.id LIMIT 100";
         let set = Set::of(&[Type::Uuid], [[customer.as_uuid().into()]]);
         parsed(Table::Wallets, self.read(READ, set).await?)
+    }
+
+    /// Whether a customer ever had a wallet of our own.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn has_managed_wallet(&self, customer: CustomerId) -> Result<bool> {
+        const READ: &str = "
+            WITH q(customer_id, kind) AS ({set})
+            SELECT 1 FROM q CROSS JOIN wallets AS w WHERE w.customer_id = q.customer_id AND w.kind = q.kind LIMIT 1";
+        let row = [customer.as_uuid().into(), Value::from(WalletKind::Managed.as_str())];
+        let found: Vec<(i32,)> = self.read(READ, Set::of(&[Type::Uuid, Type::Text], [row])).await?;
+        Ok(!found.is_empty())
     }
 
     /// Lists the addresses of a wallet, newest first.

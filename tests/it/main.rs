@@ -66,6 +66,7 @@ mod wallets_chain;
 mod wallets_external;
 mod wallets_faults;
 mod wallets_indexes;
+mod wallets_instances;
 mod wallets_parse;
 mod wallets_pools;
 mod wallets_races;

@@ -124,9 +124,10 @@ impl Client {
         }
     }
 
-    /// `LookupAddress` on any network: the id of the customer.
+    /// `LookupAddress` on Ethereum: the id of the customer.
     pub(super) async fn lookup_address(&mut self, address: String) -> anyhow::Result<String> {
-        let message = LookupAddressRequest { address, ..LookupAddressRequest::default() };
+        let network = "ethereum".to_owned();
+        let message = LookupAddressRequest { address, network, ..LookupAddressRequest::default() };
         let answer = self.wallets.lookup_address(self.request(message)).await.map_err(explain)?;
         Ok(answer.into_inner().customer_id)
     }

@@ -44,7 +44,7 @@ pub(super) enum Phase {
     BatchResolve,
     /// `CreateWallet` on Ethereum for random customers.
     CreateWallet,
-    /// `LookupAddress` of random addresses, one of each customer that is asked for.
+    /// `LookupAddress` on Ethereum of random addresses, one of each customer that is asked for.
     LookupAddress,
     /// Latency at half of the peak load, for resolve and for create.
     Latency,

@@ -404,6 +404,43 @@ mod names_that_nobody_may_have {
     }
 }
 
+mod names_that_somebody_must_have {
+    use super::*;
+
+    fn owned(text: &str, by: u128) -> Vec<KeyChange> {
+        vec![KeyChange::Owned(alias(text), customer_id(by).as_uuid())]
+    }
+
+    #[test]
+    fn one_goes_where_that_owner_has_it() {
+        assert_eq!(alone(creates(11, owned("a", 2)), &with_alias("a", Some(2), None)), Verdict::Go);
+    }
+
+    #[test]
+    fn one_that_another_has_or_nobody_is_lost() {
+        let other = Some(customer_id(3).as_uuid());
+        let taken = |owner| Verdict::Taken { key: alias("a"), owner };
+        assert_eq!(alone(creates(11, owned("a", 2)), &with_alias("a", Some(3), None)), taken(other));
+        assert_eq!(alone(creates(11, owned("a", 2)), &facts()), taken(None));
+    }
+
+    #[test]
+    fn many_of_a_group_may_say_so_and_none_beside_one_that_changes_it() {
+        let stored = with_alias("a", Some(2), None);
+        let group = [creates(11, owned("a", 2)), creates(12, owned("a", 2)), updates(2, take("a"))];
+        assert_eq!(judge(&group, &stored), [Verdict::Go, Verdict::Go, Verdict::Again]);
+        let group = [updates(2, vec![KeyChange::Release(alias("a"))]), creates(11, owned("a", 2))];
+        assert_eq!(judge(&group, &stored), [Verdict::Go, Verdict::Again]);
+    }
+
+    #[test]
+    fn many_of_a_group_may_want_one_free() {
+        let free = || vec![KeyChange::Free(alias("a"))];
+        let group = [creates(11, free()), creates(12, free()), creates(13, take("a"))];
+        assert_eq!(judge(&group, &facts()), [Verdict::Go, Verdict::Go, Verdict::Again]);
+    }
+}
+
 mod names_given_up_unless_others_are_held {
     use super::*;
 

@@ -9,6 +9,11 @@ use crate::domain::{Expect, Network};
 const OLD: Uuid = Uuid::from_u128(0x51);
 const NEW: Uuid = Uuid::from_u128(0x52);
 
+/// From now on the domain has registered something.
+fn watch_only() -> KeyChange {
+    KeyChange::Share(key(KeyKind::WatchOnly, ""), domain_id(1).as_uuid())
+}
+
 const fn source_id(number: u128) -> KeySourceId {
     KeySourceId::from_uuid(Uuid::from_u128(0x5000 + number))
 }
@@ -76,7 +81,11 @@ mod registering {
         let own = source_id(9).as_uuid();
         assert_eq!(
             registering(None, "xpub-new", NEW).keys,
-            [KeyChange::TakeFor(key(KeyKind::KeySource, "evm"), own), KeyChange::TakeFor(shared(NEW), own),]
+            [
+                watch_only(),
+                KeyChange::TakeFor(key(KeyKind::KeySource, "evm"), own),
+                KeyChange::TakeFor(shared(NEW), own)
+            ]
         );
     }
 
@@ -109,6 +118,7 @@ mod registering {
         assert_eq!(
             registering(Some(&registered()), "xpub-new", NEW).keys,
             [
+                watch_only(),
                 KeyChange::Free(key(KeyKind::UsedSource, "evm")),
                 KeyChange::Release(shared(OLD)),
                 KeyChange::TakeFor(shared(NEW), source_id(1).as_uuid()),
@@ -124,9 +134,13 @@ mod registering {
     #[test]
     fn the_first_address_by_a_key_takes_the_name_that_another_key_needs_free() {
         let change = registering(Some(&registered()), "xpub-new", NEW);
-        let KeyChange::Free(needed) = &change.keys[0] else { panic!("{:?}", change.keys) };
+        let KeyChange::Free(needed) = &change.keys[1] else { panic!("{:?}", change.keys) };
         let derivation = crate::domain::Derivation { scheme: Scheme::Evm, index: 0, pooled: false };
-        let used = crate::domain::SourceUse { owner: source_id(1).as_uuid(), extended_key: Some(OLD) };
+        let used = crate::domain::SourceUse {
+            owner: source_id(1).as_uuid(),
+            extended_key: Some(OLD),
+            is_first: false,
+        };
         let granted = crate::domain::Granted {
             id: crate::domain::AddressId::from_uuid(NEW),
             network: Network::Ethereum,
@@ -191,7 +205,7 @@ mod uploading {
     #[test]
     fn the_first_addresses_take_the_scheme_which_the_seed_may_have() {
         let own = source_id(9);
-        let scheme = [KeyChange::TakeFor(key(KeyKind::KeySource, "solana"), own.as_uuid())];
+        let scheme = [watch_only(), KeyChange::TakeFor(key(KeyKind::KeySource, "solana"), own.as_uuid())];
         let expected = [&scheme[..], &pooled(1, own), &pooled(2, own)].concat();
         assert_eq!(uploading(None, &[1, 2], 0).unwrap().keys, expected);
     }
@@ -208,7 +222,7 @@ mod uploading {
     #[test]
     fn each_is_nobodys_yet_and_in_no_other_pool() {
         let own = source_id(1);
-        let expected = [pooled(6, own), pooled(7, own)].concat();
+        let expected = [&[watch_only()][..], &pooled(6, own), &pooled(7, own)].concat();
         assert_eq!(uploading(Some(&pool()), &[6, 7], 0).unwrap().keys, expected);
     }
 
@@ -217,7 +231,7 @@ mod uploading {
         let change = uploading(Some(&pool()), &[], 3).unwrap();
         let after: KeySource = answer(&change);
         assert_eq!((after.pool_size, after.added, after.available), (5, 0, 2));
-        assert!(change.keys.is_empty());
+        assert_eq!(change.keys, [watch_only()]);
         assert_eq!(placed(&change), (source_id(1), 5, vec![]));
     }
 

@@ -29,7 +29,7 @@ fn foreign(network: Network, byte: u8) -> Granted {
 /// One of our own, from the domain's seed.
 fn own(network: Network, index: u32) -> Granted {
     let derivation = Derivation { scheme: network.info().scheme, index, pooled: false };
-    let source = SourceUse { owner: SEED, extended_key: None };
+    let source = SourceUse { owner: SEED, extended_key: None, is_first: false };
     Granted { derivation: Some((derivation, source)), ..foreign(network, 1) }
 }
 
@@ -223,14 +223,23 @@ mod creating {
     fn an_address_of_an_extended_key_fixes_that_key_too() {
         let mut granted = own(Tron, 0);
         granted.derivation.as_mut().unwrap().1 =
-            SourceUse { owner: SOURCE, extended_key: Some(EXTENDED_KEY) };
+            SourceUse { owner: SOURCE, extended_key: Some(EXTENDED_KEY), is_first: false };
         let change = creating(&member(), &[granted]).unwrap();
         let of_scheme = [
             KeyChange::Share(key(KeyKind::Derivation, "tron/0"), customer_id(1).as_uuid()),
             KeyChange::Share(key(KeyKind::KeySource, "tron"), SOURCE),
+            KeyChange::Owned(key_source::extended_key(&domain(json!({})), EXTENDED_KEY), SOURCE),
             KeyChange::Share(key(KeyKind::UsedSource, "tron"), EXTENDED_KEY),
         ];
         assert_eq!(change.keys, [&names_of(Tron, 1)[..], &of_scheme].concat());
+    }
+
+    #[test]
+    fn the_first_address_of_a_seed_wants_a_domain_that_registered_nothing() {
+        let mut granted = own(Tron, 0);
+        granted.derivation.as_mut().unwrap().1.is_first = true;
+        let change = creating(&member(), &[granted]).unwrap();
+        assert_eq!(change.keys.last(), Some(&KeyChange::Free(key(KeyKind::WatchOnly, ""))));
     }
 
     #[test]

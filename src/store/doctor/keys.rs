@@ -65,6 +65,11 @@ pub(super) const CHECKS: &[Names] = &[
                              WHERE a.domain_id = s.domain_id AND a.scheme = (s.body::json ->> 'scheme'))",
     },
     Names {
+        what: "each domain that registered a source is known to have, and no other",
+        kind: KeyKind::WatchOnly,
+        said: "SELECT s.domain_id, '', s.domain_id FROM key_sources AS s",
+    },
+    Names {
         what: "each address of a pool is its pool's, and no other is any's",
         kind: KeyKind::PooledAddress,
         said: "SELECT d.organization_id, d.environment || '/' || p.address, s.id

@@ -57,7 +57,8 @@ pub(super) const CHECKS: &[Check] = &[
                      WHERE a.position IS NOT NULL GROUP BY a.domain_id, a.scheme, a.position
                      HAVING count(DISTINCT w.customer_id) > 1) AS shared)
               + (SELECT count(*) FROM addresses AS a LEFT JOIN counters AS n
-                     ON n.scope = a.domain_id AND n.name = 'index:' || a.scheme
+                     ON n.scope = a.domain_id AND n.name = CASE WHEN (a.body::json -> 'derivation' ->> 'pooled') IS NULL THEN 'index:' ELSE 'pool:' END
+                                     || a.scheme
                  WHERE a.position IS NOT NULL AND a.position >= coalesce(n.value, 0))",
     ),
     (
