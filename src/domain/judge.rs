@@ -179,27 +179,21 @@ impl<'a> Bench<'a> {
             Some(said) if said.is_some() && *said == key.said_of() => return None,
             Some(_) => return Some(Verdict::Again),
         }
-        let wants_it = matches!(key, KeyChange::Owned(..));
         if key.reads().any(|it| self.claimed.keys.contains_key(it)) {
             return Some(Verdict::Again);
         }
-        let (KeyChange::Take(key)
-        | KeyChange::TakeFor(key, _)
-        | KeyChange::Share(key, _)
-        | KeyChange::Free(key)
-        | KeyChange::Owned(key, _)) = key
-        else {
+        if matches!(key, KeyChange::Release(_) | KeyChange::ReleaseUnless(..) | KeyChange::Hold { .. }) {
             return None;
-        };
-        if wants_it && !self.facts.keys.contains_key(key) {
-            return Some(Verdict::Taken { key: key.clone(), owner: None });
         }
-        let state = self.facts.keys.get(key)?;
+        let taken = |owner| Verdict::Taken { key: key.key().clone(), owner };
+        let Some(state) = self.facts.keys.get(key.key()) else {
+            return matches!(key, KeyChange::Owned(..)).then(|| taken(None));
+        };
         if state.owner.is_some() && state.owner == own {
             return None;
         }
         match state.held_until_us {
-            None => Some(Verdict::Taken { key: key.clone(), owner: state.owner }),
+            None => Some(taken(state.owner)),
             Some(until_us) if until_us > change.ctx.now_us => Some(Verdict::Held { until_us }),
             Some(_) => None,
         }
