@@ -5,6 +5,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "purser/v1/admin_service.proto",
         "purser/v1/customer_service.proto",
         "purser/v1/error_reason.proto",
+        "purser/v1/event_service.proto",
         "purser/v1/wallet_service.proto",
     ];
     let descriptors = protox::compile(PROTOS, ["proto"])?;

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::App;
 use crate::clock;
-use crate::domain::{ApiKey, ApiKeyId, Caller, Error, Result, Secret};
+use crate::domain::{Actor, ApiKey, ApiKeyId, Caller, Error, Result, Secret, SecretHash};
 use crate::store::Store;
 
 impl App {
@@ -21,9 +21,25 @@ impl App {
             return Err(Error::unavailable("starting"));
         }
         let (id, hash) = Secret::read(shown.ok_or(Error::ApiKeyMissing)?)?;
+        self.admit(id, &hash).await
+    }
+
+    /// Whether a caller who was let in would still be: their key may have ended while their call goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::authenticate`].
+    pub(super) async fn still_admits(&self, caller: &Caller) -> Result<()> {
+        match (&caller.actor, &caller.shown) {
+            (Actor::Key(id), Some(shown)) => self.admit(*id, shown).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    async fn admit(&self, id: ApiKeyId, hash: &SecretHash) -> Result<Caller> {
         let now_us = clock::now_us();
         if let Some(key) = self.0.fresh_keys.get(&id) {
-            match key.admit(&hash, now_us) {
+            match key.admit(hash, now_us) {
                 // Another instance may have rotated it since: a new secret works at once.
                 Err(Error::ApiKeyInvalid) => {}
                 admitted => return admitted,
@@ -32,7 +48,7 @@ impl App {
         let asked = Instant::now();
         let key = self.0.api_keys.get(id).await?.ok_or(Error::ApiKeyInvalid)?;
         let key = self.0.fresh_keys.keep(id, key, asked);
-        let caller = key.admit(&hash, now_us)?;
+        let caller = key.admit(hash, now_us)?;
         self.0.key_use.note(&key, now_us);
         Ok(caller)
     }

@@ -1,10 +1,12 @@
 //! Changes of concurrent calls, becoming durable together: one transaction for all that wait.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::tails::Tails;
 use crate::domain::{Change, Error, LogId, Result, Verdict};
 use crate::store::{Outcome, Store};
 
@@ -31,11 +33,11 @@ const GROUP: usize = 256;
 
 impl Committer {
     /// Starts one: on SQLite a single writer, as there is a single lock.
-    pub(super) fn start(store: &Store) -> Self {
+    pub(super) fn start(store: &Store, tails: &Arc<Tails>) -> Self {
         let writers = if store.is_embedded() { 1 } else { 2 };
         let start = |_| {
             let (queue, waiting) = mpsc::channel(QUEUE);
-            tokio::spawn(run(store.clone(), waiting));
+            tokio::spawn(run(store.clone(), Arc::clone(tails), waiting));
             queue
         };
         Self { writers: (0..writers).map(start).collect() }
@@ -61,7 +63,7 @@ impl Committer {
     }
 }
 
-async fn run(store: Store, mut waiting: mpsc::Receiver<Ask>) {
+async fn run(store: Store, tails: Arc<Tails>, mut waiting: mpsc::Receiver<Ask>) {
     let sizes = metrics::histogram!("purser_committer_group_size");
     let mut asks: Vec<Ask> = Vec::new();
     loop {
@@ -82,12 +84,12 @@ async fn run(store: Store, mut waiting: mpsc::Receiver<Ask>) {
         sizes.record(asks.len() as f64);
         // Those of one log side by side: a group that fails is split where one log ends.
         asks.sort_by_key(|it| it.change.logs().next());
-        asks = commit(&store, asks).await;
+        asks = commit(&store, &tails, asks).await;
     }
 }
 
 /// Commits a group and answers it; gives back those that met another of their group and go again.
-async fn commit(store: &Store, asks: Vec<Ask>) -> Vec<Ask> {
+async fn commit(store: &Store, tails: &Tails, asks: Vec<Ask>) -> Vec<Ask> {
     let (changes, answers): (Vec<_>, Vec<_>) = asks.into_iter().map(|it| (it.change, it.answer)).unzip();
     let changes = Arc::new(changes);
     let group = Arc::clone(&changes);
@@ -99,6 +101,10 @@ async fn commit(store: &Store, asks: Vec<Ask>) -> Vec<Ask> {
         }
         return Vec::new();
     };
+    let done = changes.iter().zip(&outcomes).filter(|(_, it)| matches!(it, Ok(Outcome::Done(_))));
+    for log in done.flat_map(|(change, _)| change.logs()).collect::<BTreeSet<_>>() {
+        tails.committed(log);
+    }
     let changes = Arc::unwrap_or_clone(changes);
     let mut again = Vec::new();
     for ((change, answer), outcome) in changes.into_iter().zip(answers).zip(outcomes) {

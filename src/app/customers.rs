@@ -388,13 +388,7 @@ impl App {
         decided_on: Arc<Domain>,
     ) -> Result<Answer<Member>> {
         let domain = if answer.replayed {
-            let (id, sequence) = (decided_on.id, answer.value.sequence);
-            match self.0.domains_by_id.get(id.as_uuid()).await? {
-                Some(now) if now.sequence <= sequence => Arc::new(now),
-                _ => Arc::new(
-                    self.task(move |store| async move { store.domain_as_of(id, sequence).await }).await?,
-                ),
-            }
+            self.domain_at(decided_on.id, answer.value.sequence).await?
         } else {
             decided_on
         };

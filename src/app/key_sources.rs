@@ -24,6 +24,18 @@ pub struct Registered {
     pub first: ChainAddress,
 }
 
+impl TryFrom<KeySource> for Registered {
+    type Error = Error;
+
+    fn try_from(source: KeySource) -> Result<Self> {
+        let text = source.extended_key.as_deref().unwrap_or_default();
+        let account = AccountKey::parse(source.scheme, text).map_err(Error::internal)?;
+        let first = account.child(0).map_err(Error::internal)?;
+        let first = address::of_public_key(source.scheme, &first).map_err(Error::internal)?;
+        Ok(Self { fingerprint: account.fingerprint(), first, source })
+    }
+}
+
 impl App {
     /// Registers the extended public key that a scheme's addresses come from.
     ///
@@ -42,9 +54,7 @@ impl App {
         let named = self.domain_for(caller, domain).await?.id;
         let account = AccountKey::parse(scheme, text)
             .map_err(|fault| Error::Invalid(vec![FieldFault { field: "extended_key".into(), fault }]))?;
-        let (text, identity, fingerprint) = (account.to_string(), account.identity(), account.fingerprint());
-        let first = account.child(0).map_err(Error::internal)?;
-        let first = address::of_public_key(scheme, &first).map_err(Error::internal)?;
+        let (text, identity) = (account.to_string(), account.identity());
         let request = mark(named.into(), "RegisterExtendedKey", request, &(named, scheme, identity))?;
         let wanted = NewExtendedKey { scheme, text, identity };
         let id = KeySourceId::from_uuid(clock::new_uuid(clock::now_us()));
@@ -54,7 +64,8 @@ impl App {
             caller.may_administer(domain)?;
             Ok(key_source::register(domain, source.as_ref(), &wanted, id, ctx))
         };
-        let mut registered = self.write(caller, request.clone(), &mut loaded, reload, decide).await;
+        let mut registered: Result<Answer<KeySource>> =
+            self.write(caller, request.clone(), &mut loaded, reload, decide).await;
         if let Err(Error::KeySourceFixed(_)) = registered
             && loaded.1.is_none()
         {
@@ -64,7 +75,8 @@ impl App {
         }
         // Also where it is not known whether it was registered.
         self.0.keys.forget(named);
-        Ok(registered?.map(|source| Registered { source, fingerprint, first }))
+        let Answer { value, replayed } = registered?;
+        Ok(Answer { value: value.try_into()?, replayed })
     }
 
     /// Adds addresses to the pool that Solana's addresses of a domain come from; those that are in it already stay.

@@ -9,15 +9,18 @@ mod balances;
 mod committer;
 mod customers;
 mod domains;
+mod events;
 mod fresh;
 mod grants;
 mod indexes;
 mod key_sources;
 mod keys;
 mod loader;
+mod tails;
 mod tenants;
 mod transactions;
 mod wallets;
+mod watch;
 mod write;
 
 use std::sync::Arc;
@@ -28,22 +31,26 @@ use uuid::Uuid;
 pub use api_keys::{Issued, NewApiKey};
 pub use balances::ChainBalance;
 pub use customers::{CustomerList, CustomerTarget};
+pub use events::{Events, Happening, Moment, PastKey};
 pub use key_sources::Registered;
+pub use tails::Follower;
 pub use transactions::TransactionKey;
 pub use wallets::{WalletTarget, parse_address, parse_address_anywhere};
+pub use watch::{Notice, WatchStart, Watching};
 pub use write::Answer;
 
 use crate::chain::keys::KeyRing;
 use crate::chain::node::Nodes;
 use crate::domain::{
-    ApiKey, ApiKeyId, Customer, Domain, DomainId, Error, KeySource, Resource, Result, Table, Transaction,
-    UniqueKey, Wallet,
+    ApiKey, ApiKeyId, Customer, Domain, DomainId, Ends, Error, KeySource, LogId, Resource, Result, Table,
+    Transaction, UniqueKey, Wallet,
 };
 use crate::store::Store;
 use committer::Committer;
 use fresh::Fresh;
 use keys::Keys;
 use loader::Loader;
+use tails::Tails;
 
 /// The directory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -72,6 +79,8 @@ struct Parts {
     transactions_by_id: Loader<Uuid, Transaction>,
     transactions_by_key: Loader<UniqueKey, Transaction>,
     key_sources: Loader<UniqueKey, KeySource>,
+    log_ends: Loader<LogId, Ends>,
+    tails: Arc<Tails>,
     keys: Keys,
     nodes: Nodes,
     fresh_domains: Fresh<DomainId, Domain>,
@@ -86,8 +95,9 @@ impl App {
     #[must_use]
     pub fn start(store: Store, chains: Chains) -> Self {
         let Chains { ring, nodes } = chains;
+        let tails = Arc::<Tails>::default();
         Self(Arc::new(Parts {
-            committer: Committer::start(&store),
+            committer: Committer::start(&store, &tails),
             customers_by_id: by_id("customer_id", &store, Table::Customers),
             customers_by_key: by_key("customer_key", &store, Table::Customers),
             domains_by_id: by_id("domain_id", &store, Table::Domains),
@@ -104,6 +114,14 @@ impl App {
             transactions_by_id: by_id("transaction_id", &store, Table::Transactions),
             transactions_by_key: by_key("transaction_reference", &store, Table::Transactions),
             key_sources: by_key("key_source", &store, Table::KeySources),
+            log_ends: {
+                let reader = store.clone();
+                Loader::start("log_end", move |logs: Vec<LogId>| {
+                    let store = reader.clone();
+                    async move { Ok(store.ends(&logs).await?.into_iter().map(|it| Ok(Some(it))).collect()) }
+                })
+            },
+            tails,
             keys: Keys::start(&store, ring),
             nodes,
             fresh_domains: Fresh::new(),

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiKey, ApiKeyId, Domain, DomainId, Environment, Error, Fault, Faults, OrganizationId, Result, words,
+    ApiKey, ApiKeyId, Domain, DomainId, Environment, Error, Fault, Faults, OrganizationId, Result,
+    SecretHash, words,
 };
 
 words! {
@@ -195,13 +196,21 @@ pub struct Caller {
     pub scopes: Scopes,
     /// When their right ends, in microseconds since 1970; none if it does not.
     pub expire_us: Option<i64>,
+    /// What they showed; nothing at the machine itself.
+    pub shown: Option<SecretHash>,
 }
 
 impl Caller {
     /// Somebody at the machine itself, who may do anything.
     #[must_use]
     pub fn cli(user: String) -> Self {
-        Self { actor: Actor::Cli(user), reach: Reach::Operator, scopes: Scopes::all(), expire_us: None }
+        Self {
+            actor: Actor::Cli(user),
+            reach: Reach::Operator,
+            scopes: Scopes::all(),
+            expire_us: None,
+            shown: None,
+        }
     }
 
     /// Refuses a caller that lacks a scope.

@@ -100,6 +100,7 @@ impl ApiKey {
             reach: self.reach(),
             scopes: self.scopes,
             expire_us: self.expire_us,
+            shown: Some(shown.clone()),
         })
     }
 }

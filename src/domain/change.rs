@@ -248,6 +248,12 @@ impl Resource {
         each!(self, it => it.id.as_uuid())
     }
 
+    /// When it was created, in microseconds since 1970.
+    #[must_use]
+    pub fn create_us(&self) -> i64 {
+        each!(self, it => it.create_us)
+    }
+
     /// The sequence, in its home log, of the last event about it; 0 if it is new.
     #[must_use]
     pub fn sequence(&self) -> i64 {

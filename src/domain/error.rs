@@ -339,6 +339,21 @@ pub enum Error {
     /// The domain is suspended: its keys may read only.
     #[error("the domain is suspended: its keys may read only")]
     DomainSuspended,
+    /// Retention has removed what is asked for.
+    #[error("events before {earliest} are kept no more")]
+    EventsExpired {
+        /// The first event that is kept.
+        earliest: i64,
+    },
+    /// The log does not reach what is asked for.
+    #[error("the log ends at {last}")]
+    SequenceAhead {
+        /// Its last event.
+        last: i64,
+    },
+    /// A watcher does not take what it asked for.
+    #[error("nothing was taken from the stream for too long: resume after the last sequence seen")]
+    SlowWatcher,
     /// The etag is not that of what is stored.
     #[error("the etag does not match: the resource has changed since it was read")]
     EtagMismatch,

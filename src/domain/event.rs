@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{CustomerId, DomainId, EventId, OrganizationId, words};
+use super::{CustomerId, DomainId, Error, EventId, OrganizationId, Resource, Result, Table, words};
 
 words! {
     /// What happened.
@@ -51,6 +51,27 @@ words! {
     }
 }
 
+impl EventType {
+    /// Where what it happens to has its row.
+    #[must_use]
+    pub const fn table(self) -> Table {
+        match self {
+            Self::OrganizationCreated => Table::Organizations,
+            Self::DomainCreated | Self::DomainUpdated | Self::SeedExported => Table::Domains,
+            Self::ApiKeyCreated | Self::ApiKeyRotated | Self::ApiKeyRevoked => Table::ApiKeys,
+            Self::CustomerCreated
+            | Self::CustomerUpdated
+            | Self::CustomerDeleted
+            | Self::CustomerRestored
+            | Self::CustomerKycUpdated => Table::Customers,
+            Self::WalletCreated | Self::WalletUpdated | Self::WalletRemoved => Table::Wallets,
+            Self::AddressCreated => Table::Addresses,
+            Self::TransactionCreated | Self::TransactionUpdated => Table::Transactions,
+            Self::ExtendedKeyRegistered | Self::AddressPoolUploaded => Table::KeySources,
+        }
+    }
+}
+
 /// Names a log: that of a domain, of an organization, or of the operators.
 ///
 /// Whoever changes anything that belongs to a log holds the log's lock, so changes of one log come one after another.
@@ -95,8 +116,8 @@ pub struct EventHeader {
     pub log: LogId,
     /// Its place there, from 1, without gaps.
     pub sequence: i64,
-    /// What happened, as a word of [`EventType`].
-    pub kind: String,
+    /// What happened.
+    pub kind: EventType,
     /// What it happened to.
     pub resource_id: Uuid,
     /// Whom it is about, if it is about a customer.
@@ -111,6 +132,59 @@ pub struct EventHeader {
     pub changed_fields: String,
     /// Why, where the caller said.
     pub reason: String,
+}
+
+/// One change, as the log keeps it.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What happened to what, when, by whom.
+    pub header: EventHeader,
+    /// The resource as it became; none where the customer was erased since.
+    pub payload: Option<Resource>,
+}
+
+/// Which events are asked for; an empty field says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Of these types.
+    pub types: Vec<EventType>,
+    /// About this customer.
+    pub customer: Option<CustomerId>,
+}
+
+impl EventFilter {
+    /// Whether an event is asked for.
+    #[must_use]
+    pub fn wants(&self, event: &EventHeader) -> bool {
+        (self.types.is_empty() || self.types.contains(&event.kind))
+            && self.customer.is_none_or(|it| event.customer_id == Some(it))
+    }
+}
+
+/// The ends of a log: the first event that is kept and the last there is. Where none is kept, the first is the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The first that is kept, or will be.
+    pub first: i64,
+    /// The last; 0 where nothing has happened yet.
+    pub last: i64,
+}
+
+impl Ends {
+    /// Refuses to go on after a place that the log does not have, or behind which something was removed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EventsExpired`], [`Error::SequenceAhead`].
+    pub const fn admit(self, after: i64) -> Result<()> {
+        if after > self.last {
+            Err(Error::SequenceAhead { last: self.last })
+        } else if after + 1 < self.first {
+            Err(Error::EventsExpired { earliest: self.first })
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// A SHA-256.
@@ -131,7 +205,7 @@ impl EventHeader {
         field(self.id.as_uuid().as_bytes());
         field(self.log.0.as_bytes());
         field(&self.sequence.to_be_bytes());
-        field(self.kind.as_bytes());
+        field(self.kind.as_str().as_bytes());
         field(self.resource_id.as_bytes());
         field(self.customer_id.map_or(Uuid::nil(), CustomerId::as_uuid).as_bytes());
         field(self.actor.as_bytes());
@@ -159,7 +233,7 @@ mod tests {
             id: EventId::from_uuid(Uuid::from_u128(1)),
             log: LogId::from_uuid(Uuid::from_u128(2)),
             sequence: 3,
-            kind: "customer.created".to_owned(),
+            kind: EventType::CustomerCreated,
             resource_id: Uuid::from_u128(4),
             customer_id: Some(CustomerId::from_uuid(Uuid::from_u128(4))),
             actor: "cli:root".to_owned(),
@@ -179,7 +253,7 @@ mod tests {
             EventHeader { id: EventId::from_uuid(Uuid::from_u128(9)), ..header() }.digest(&[0; 32], "{}"),
             EventHeader { log: LogId::OPERATOR, ..header() }.digest(&[0; 32], "{}"),
             EventHeader { sequence: 9, ..header() }.digest(&[0; 32], "{}"),
-            EventHeader { kind: "x".to_owned(), ..header() }.digest(&[0; 32], "{}"),
+            EventHeader { kind: EventType::CustomerUpdated, ..header() }.digest(&[0; 32], "{}"),
             EventHeader { resource_id: Uuid::nil(), ..header() }.digest(&[0; 32], "{}"),
             EventHeader { customer_id: None, ..header() }.digest(&[0; 32], "{}"),
             EventHeader { actor: "x".to_owned(), ..header() }.digest(&[0; 32], "{}"),
@@ -192,6 +266,42 @@ mod tests {
                 .digest(&[0; 32], "{}"),
         ];
         assert!(others.iter().all(|it| *it != whole));
+    }
+
+    #[test]
+    fn a_log_is_read_from_any_place_it_has_and_from_no_other() {
+        let ends = Ends { first: 5, last: 9 };
+        assert!([4, 5, 8, 9].into_iter().all(|it| ends.admit(it).is_ok()));
+        assert!(matches!(ends.admit(3), Err(Error::EventsExpired { earliest: 5 })));
+        assert!(matches!(ends.admit(10), Err(Error::SequenceAhead { last: 9 })));
+        // Nothing has happened yet; all that happened was removed.
+        assert!(Ends { first: 1, last: 0 }.admit(0).is_ok());
+        assert!(Ends { first: 10, last: 9 }.admit(9).is_ok());
+        assert!(Ends { first: 10, last: 9 }.admit(8).is_err());
+    }
+
+    #[test]
+    fn a_filter_wants_what_has_any_of_its_types_and_its_customer() {
+        let of = |types: &[EventType], customer| EventFilter { types: types.to_vec(), customer };
+        let (this, other) = (header().customer_id, Some(CustomerId::from_uuid(Uuid::from_u128(9))));
+        assert!(of(&[], None).wants(&header()));
+        assert!(of(&[EventType::WalletCreated, EventType::CustomerCreated], this).wants(&header()));
+        assert!(!of(&[EventType::WalletCreated], this).wants(&header()));
+        assert!(!of(&[], other).wants(&header()));
+    }
+
+    #[test]
+    fn the_type_of_an_event_names_the_table_of_what_it_happened_to() {
+        for kind in EventType::ALL {
+            let noun = kind.as_str().split('.').next().unwrap_or_default();
+            let table = match noun {
+                "extended_key" | "address_pool" => "key_sources".to_owned(),
+                "seed" => "domains".to_owned(),
+                "address" => "addresses".to_owned(),
+                noun => format!("{noun}s"),
+            };
+            assert_eq!(kind.table().as_str(), table, "{kind}");
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use change::{
 };
 pub use customer::{Customer, CustomerKey, CustomerPatch, CustomerStatus, Member, NewCustomer};
 pub use error::{Cause, Error, Fault, Faults, FieldFault, Noun, Result};
-pub use event::{EventHeader, EventType, Hash, LogId, chain};
+pub use event::{Ends, Event, EventFilter, EventHeader, EventType, Hash, LogId, chain};
 pub use id::{
     AddressId, ApiKeyId, CustomerId, DomainId, EventId, KeySourceId, OrganizationId, TransactionId, WalletId,
 };

@@ -5,6 +5,7 @@
 mod admin;
 mod convert;
 mod customers;
+mod events;
 pub mod server;
 mod status;
 mod wallets;
@@ -28,6 +29,7 @@ use tower::Service;
 
 use crate::api::admin_service_server::{AdminService, AdminServiceServer};
 use crate::api::customer_service_server::CustomerServiceServer;
+use crate::api::event_service_server::EventServiceServer;
 use crate::api::wallet_service_server::WalletServiceServer;
 use crate::app::{Answer, App};
 use crate::domain::{Caller, Error, Scope};
@@ -175,6 +177,7 @@ serve_each! {
     "purser.v1.CustomerService" => CustomerServiceServer,
     "purser.v1.AdminService" => AdminServiceServer,
     "purser.v1.WalletService" => WalletServiceServer,
+    "purser.v1.EventService" => EventServiceServer,
 }
 
 /// Who calls, if they may do this. They were found out before the message was read, or are at the machine itself.

@@ -125,6 +125,9 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::ChainNotConfigured(_) => (Code::FailedPrecondition, ErrorReason::ChainNotConfigured),
         Error::ChainUnavailable(..) => (Code::Unavailable, ErrorReason::ChainUnavailable),
         Error::DomainSuspended => (Code::FailedPrecondition, ErrorReason::DomainSuspended),
+        Error::EventsExpired { .. } => (Code::OutOfRange, ErrorReason::EventsExpired),
+        Error::SequenceAhead { .. } => (Code::OutOfRange, ErrorReason::SequenceAhead),
+        Error::SlowWatcher => (Code::ResourceExhausted, ErrorReason::SlowWatcher),
         Error::EtagMismatch => (Code::Aborted, ErrorReason::EtagMismatch),
         Error::Contended => (Code::Aborted, ErrorReason::Contended),
         Error::Overloaded => (Code::ResourceExhausted, ErrorReason::Overloaded),
@@ -209,6 +212,8 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::ChainNotConfigured(network) | Error::ChainUnavailable(network, _) => {
             vec![("network", network.to_string())]
         }
+        Error::EventsExpired { earliest } => vec![("earliest_sequence", earliest.to_string())],
+        Error::SequenceAhead { last } => vec![("last_sequence", last.to_string())],
         Error::AliasQuarantined { until_us } => {
             vec![("quarantine_end_time", timestamp(*until_us).to_string())]
         }
@@ -370,6 +375,14 @@ mod tests {
                 &["limit", "wallet_id"],
             ),
             (Error::DomainSuspended, Code::FailedPrecondition, "DOMAIN_SUSPENDED", &[]),
+            (
+                Error::EventsExpired { earliest: 5 },
+                Code::OutOfRange,
+                "EVENTS_EXPIRED",
+                &["earliest_sequence"],
+            ),
+            (Error::SequenceAhead { last: 9 }, Code::OutOfRange, "SEQUENCE_AHEAD", &["last_sequence"]),
+            (Error::SlowWatcher, Code::ResourceExhausted, "SLOW_WATCHER", &[]),
             (Error::EtagMismatch, Code::Aborted, "ETAG_MISMATCH", &[]),
             (Error::Contended, Code::Aborted, "CONTENDED", &[]),
             (Error::Overloaded, Code::ResourceExhausted, "OVERLOADED", &[]),

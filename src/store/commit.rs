@@ -16,8 +16,8 @@ use super::set::{Part, Set, Type, Value};
 use super::transaction::Tx;
 use super::{Store, balances, facts, is_of_dead_connection, sweep};
 use crate::domain::{
-    Account, Change, Error, Facts, KeyChange, LogId, Resource, Result, Sums, Sweep, Table, UniqueKey,
-    Verdict, judge,
+    Account, Change, Error, Facts, KeyChange, KeyKind, LogId, Resource, Result, Sums, Sweep, Table,
+    UniqueKey, Verdict, judge,
 };
 
 /// What became of a Change.
@@ -123,6 +123,7 @@ struct Batch {
     gone_keys: Set<'static>,
     new_keys: Set<'static>,
     shared_keys: BTreeSet<UniqueKey>,
+    past_aliases: Set<'static>,
     counts: BTreeMap<Uuid, i64>,
     sums: BTreeMap<Account, Sums>,
     pool: Set<'static>,
@@ -142,6 +143,7 @@ impl Default for Batch {
             gone_keys: Set::new(&[Uuid, Text, Text]),
             new_keys: Set::new(&[Uuid, Text, Text, Uuid, Int]),
             shared_keys: BTreeSet::new(),
+            past_aliases: Set::new(&[Uuid, Text, Uuid]),
             counts: BTreeMap::new(),
             sums: BTreeMap::new(),
             pool: Set::new(&[Uuid, Int, Text]),
@@ -245,7 +247,13 @@ impl Batch {
         if !stays && facts.keys.contains_key(change.key()) {
             self.gone_keys.extend([key()]);
         }
-        let Some(owner) = change.owner(owner) else { return };
+        let next = change.owner(owner);
+        // Whoever had it then can be asked for later.
+        let past = facts.keys.get(change.key()).and_then(|it| it.owner);
+        if let Some(past) = past.filter(|it| *kind == KeyKind::Alias && Some(*it) != next) {
+            self.past_aliases.extend([[Value::from(*scope), text.as_str().into(), past.into()]]);
+        }
+        let Some(owner) = next else { return };
         let held_until_us =
             if let KeyChange::Hold { until_us, .. } = change { Some(*until_us) } else { None };
         let [scope, kind, text] = key();
@@ -264,6 +272,9 @@ impl Batch {
         const PUT_KEYS: &str = "
             INSERT INTO unique_keys (scope, kind, key, owner, held_until_us)
             SELECT scope, kind, key, owner, held_until_us FROM {q} WHERE scope IS NOT NULL";
+        const PUT_PAST_ALIASES: &str = "
+            INSERT INTO past_aliases (scope, key, owner) SELECT scope, key, owner FROM {q} WHERE scope IS NOT NULL
+            ON CONFLICT (scope, key, owner) DO NOTHING";
         const PUT_REQUESTS: &str = "
             INSERT INTO requests (scope, id, method, digest, sequence, create_us)
             SELECT scope, id, method, digest, sequence, create_us FROM {q} WHERE scope IS NOT NULL";
@@ -294,6 +305,7 @@ impl Batch {
         let mut parts: Vec<Part<'_>> = self.puts.into_values().flat_map(Puts::parts).collect();
         parts.extend([
             Part::new("scope, kind, key, owner, held_until_us", self.new_keys, PUT_KEYS),
+            Part::new("scope, key, owner", self.past_aliases, PUT_PAST_ALIASES),
             Part::new("scope, id, method, digest, sequence, create_us", self.requests, PUT_REQUESTS),
             Part::new("customer_id, text", self.new_search, NEW_SEARCH),
             Part::new("customer_id, text", self.search, PUT_SEARCH),

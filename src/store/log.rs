@@ -2,15 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Store;
 use super::backend::Db;
 use super::set::{Part, Set, Type, Value};
 use super::transaction::Tx;
 use crate::clock;
-use crate::domain::{
-    Change, Domain, DomainId, Error, EventHeader, EventId, EventType, Hash, LogId, Resource, Result, Table,
-    chain,
-};
+use crate::domain::{Change, Error, EventHeader, EventId, EventType, Hash, LogId, Resource, Result, chain};
 
 /// The end of a log that is locked.
 struct Tip {
@@ -78,7 +74,7 @@ impl Appender {
             id: EventId::from_uuid(clock::new_uuid(tip.last_us)),
             log,
             sequence: tip.last_sequence,
-            kind: event.as_str().to_owned(),
+            kind: event,
             resource_id: resource.id(),
             customer_id: resource.customer_id(),
             actor: change.ctx.actor.to_string(),
@@ -96,7 +92,7 @@ impl Appender {
             log.as_uuid().into(),
             sequence.into(),
             header.id.as_uuid().into(),
-            header.kind.into(),
+            header.kind.as_str().into(),
             header.resource_id.into(),
             header.customer_id.map(crate::domain::CustomerId::as_uuid).into(),
             header.actor.into(),
@@ -135,65 +131,5 @@ impl Appender {
             Part::new(EVENT, self.events, PUT_EVENTS),
             Part::new("id, last_sequence, last_us, chain", tips, PUT_LOGS),
         ]
-    }
-}
-
-impl Store {
-    /// What the event at a place of a log holds: the resource as it was then.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Internal`] where there is no such event, or its payload is gone.
-    pub async fn outcome(&self, log: LogId, sequence: i64) -> Result<Resource> {
-        const READ: &str = "
-            WITH q(log_id, sequence) AS ({set})
-            SELECT e.type, e.payload FROM q CROSS JOIN events AS e
-            WHERE e.log_id = q.log_id AND e.sequence = q.sequence";
-        let place = [Value::from(log.as_uuid()), sequence.into()];
-        let rows: Vec<(String, Option<String>)> =
-            self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
-        let missing = || Error::internal(format!("event {sequence} of log {} holds nothing", log.as_uuid()));
-        let (kind, payload) = rows.into_iter().next().ok_or_else(missing)?;
-        let table = table_of(&kind).ok_or_else(missing)?;
-        Resource::from_json(table, &payload.ok_or_else(missing)?, sequence)
-    }
-
-    /// A domain as it was once its log had come to a sequence.
-    ///
-    /// It goes through the log backwards, to the last event about the domain itself: for the rare case that the domain
-    /// has changed since.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Internal`] where the log has no such domain.
-    pub async fn domain_as_of(&self, id: DomainId, sequence: i64) -> Result<Domain> {
-        const READ: &str = "
-            WITH q(log_id, sequence) AS ({set})
-            SELECT e.sequence, e.payload FROM events AS e
-            WHERE e.log_id = (SELECT log_id FROM q) AND e.sequence <= (SELECT sequence FROM q) AND e.resource_id = e.log_id
-            ORDER BY e.sequence DESC LIMIT 1";
-        let place = [Value::from(id.as_uuid()), sequence.into()];
-        let rows: Vec<(i64, Option<String>)> =
-            self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
-        let (sequence, payload) = rows
-            .into_iter()
-            .find_map(|(sequence, payload)| Some((sequence, payload?)))
-            .ok_or_else(|| Error::internal(format!("domain {id} was not there at {sequence}")))?;
-        Resource::from_json(Table::Domains, &payload, sequence)?.try_into()
-    }
-}
-
-/// Where what an event is about has its row, by the first part of the event's type.
-fn table_of(kind: &str) -> Option<Table> {
-    match kind.split('.').next()? {
-        "organization" => Some(Table::Organizations),
-        "domain" | "seed" => Some(Table::Domains),
-        "api_key" => Some(Table::ApiKeys),
-        "customer" => Some(Table::Customers),
-        "wallet" => Some(Table::Wallets),
-        "address" => Some(Table::Addresses),
-        "transaction" => Some(Table::Transactions),
-        "extended_key" | "address_pool" => Some(Table::KeySources),
-        _ => None,
     }
 }

@@ -8,6 +8,7 @@ mod balances;
 mod commit;
 mod customers;
 mod doctor;
+mod events;
 mod facts;
 mod kept;
 mod keys;

@@ -100,7 +100,16 @@ pub async fn call(channel: &Channel, method: &MethodDescriptor, key: Option<&str
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let answer = async {
         client.ready().await.map_err(|it| Status::unknown(it.to_string()))?;
-        client.unary(request, PathAndQuery::try_from(path).unwrap(), Plain).await
+        let path = PathAndQuery::try_from(path).unwrap();
+        if method.is_server_streaming() {
+            let answer = client.server_streaming(request, path, Plain).await?;
+            let (metadata, mut messages, extensions) = answer.into_parts();
+            // A stream that has nothing to say yet is an answer too.
+            let first = tokio::time::timeout(Duration::from_millis(500), messages.message()).await;
+            let first = first.unwrap_or(Ok(None))?.unwrap_or_default();
+            return Ok(Response::from_parts(metadata, first, extensions));
+        }
+        client.unary(request, path, Plain).await
     };
     let answer = tokio::time::timeout(Duration::from_secs(10), answer).await;
     answer.unwrap_or_else(|_| panic!("{} does not answer", method.full_name())).into()

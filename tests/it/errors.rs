@@ -87,6 +87,9 @@ fn errors() -> Vec<Error> {
         Error::ChainNotConfigured(Network::Ethereum),
         Error::ChainUnavailable(Network::Ethereum, std::sync::Arc::new(std::fmt::Error)),
         Error::DomainSuspended,
+        Error::EventsExpired { earliest: 5 },
+        Error::SequenceAhead { last: 9 },
+        Error::SlowWatcher,
         Error::EtagMismatch,
         Error::Contended,
         Error::Overloaded,
@@ -131,6 +134,9 @@ fn errors() -> Vec<Error> {
             | Error::ChainNotConfigured(_)
             | Error::ChainUnavailable(..)
             | Error::DomainSuspended
+            | Error::EventsExpired { .. }
+            | Error::SequenceAhead { .. }
+            | Error::SlowWatcher
             | Error::EtagMismatch
             | Error::Contended
             | Error::Overloaded

@@ -112,7 +112,7 @@ fn header(row: &Row) -> EventHeader {
         log: LogId::from_uuid(row.0),
         sequence: row.1,
         id: EventId::from_uuid(row.2),
-        kind: row.3.clone(),
+        kind: row.3.parse().unwrap(),
         resource_id: row.4,
         customer_id: row.5.map(CustomerId::from_uuid),
         actor: row.6.clone(),

@@ -4,12 +4,14 @@
 //! requests are refused. Outward cannot fail.
 
 mod customers;
+mod events;
 mod json;
 mod list;
 mod tenants;
 mod wallets;
 
 pub(super) use customers::{Known, batch_error, key, profile, status_of};
+pub(super) use events::event_types;
 pub(super) use list::{each, filter, known, page};
 pub(super) use tenants::{environment, settings};
 pub(super) use wallets::{

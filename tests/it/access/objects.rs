@@ -71,6 +71,7 @@ impl World {
         let mut filled = json
             .replace("{fresh}", &format!("fresh-{}", self.next()))
             .replace("{fresh_address}", &self.fresh_address())
+            .replace("{now}", &prost_types::Timestamp::from(std::time::SystemTime::now()).to_string())
             .replace("{home_wallet}", &self.home_wallet);
         for (place, value) in self.object(kind, whose).await {
             filled = filled.replace(place, &value);

@@ -273,11 +273,32 @@ pub const ROWS: &[Row] = &[
     row("ListTransactions", "of a customer", Customer, r#"{"customer_id": "{customer}"}"#),
     row("ListTransactions", "of a customer with a wallet", LedgerWallet, r#"{"customer_id": "{customer}"}"#),
     row("CheckRecoverability", "", ManagedWallet, r#"{"wallet_id": "{wallet}"}"#),
+    row("ListEvents", "of domain_id", Domain, r#"{"domain_id": "{domain}"}"#),
+    row(
+        "ListEvents",
+        "of a customer in a domain",
+        Customer,
+        r#"{"domain_id": "{domain}", "customer_id": "{customer}"}"#,
+    ),
+    row("ListEvents", "without domain_id", Nothing, "{}"),
+    row("Watch", "of domain_id", Domain, r#"{"domain_id": "{domain}", "after_sequence": 0}"#),
+    row("Watch", "without domain_id", Nothing, r#"{"start": "WATCH_START_SNAPSHOT"}"#),
+    row("GetCustomerAsOf", "by id", Customer, r#"{"id": "{customer}", "time": "{now}"}"#),
+    row(
+        "GetCustomerAsOf",
+        "by payment_address",
+        Customer,
+        r#"{"payment_address": "{alias}", "time": "{now}"}"#,
+    ),
 ];
 
 /// Requests whose answer would tell of an object if anything but its absence were looked at first: its version, its
 /// state, its names, what was done to it before.
 pub const CURIOUS: &[Row] = &[
+    row("ListEvents", "far ahead", Domain, r#"{"domain_id": "{domain}", "after_sequence": 1000000}"#),
+    row("Watch", "far ahead", Domain, r#"{"domain_id": "{domain}", "after_sequence": 1000000}"#),
+    row("GetCustomerAsOf", "far ahead", Customer, r#"{"id": "{customer}", "sequence": 1000000}"#),
+    row("GetCustomerAsOf", "at the beginning", Customer, r#"{"id": "{customer}", "sequence": 1}"#),
     row(
         "UpdateCustomer",
         "with a stale etag",
