@@ -191,7 +191,7 @@ fn value(json: &serde_json::Value) -> Value {
     Value { kind: Some(kind) }
 }
 
-fn metadata(json: &serde_json::Value) -> Customer {
+pub fn metadata(json: &serde_json::Value) -> Customer {
     let fields: BTreeMap<_, _> =
         json.as_object().unwrap().iter().map(|(key, it)| (key.clone(), value(it))).collect();
     Customer { metadata: Some(Struct { fields }), ..Default::default() }

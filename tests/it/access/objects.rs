@@ -71,11 +71,12 @@ impl World {
         let mut filled = json
             .replace("{fresh}", &format!("fresh-{}", self.next()))
             .replace("{fresh_address}", &self.fresh_address())
-            .replace("{now}", &prost_types::Timestamp::from(std::time::SystemTime::now()).to_string())
             .replace("{home_wallet}", &self.home_wallet);
         for (place, value) in self.object(kind, whose).await {
             filled = filled.replace(place, &value);
         }
+        let now = prost_types::Timestamp::from(std::time::SystemTime::now());
+        filled = filled.replace("{now}", &now.to_string());
         assert!(!filled.contains("\"{"), "{filled} has a place that a {kind:?} does not fill");
         filled
     }

@@ -1,0 +1,134 @@
+//! The log is one order, whoever writes it and whoever reads it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use purser::api::WatchStart;
+use purser::api::event::Payload;
+use purser::app::App;
+use purser::store::Store;
+use rand::Rng;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::events_wire::{Reader, Stream, after, start};
+use crate::harness::{TestServer, chains, connect, customers, on_each_database};
+use crate::wire::{Acme, Client, aliased};
+
+on_each_database!(Acme: event_and_change_are_one_and_no_reader_ever_skips_one);
+
+/// How many writers, and how many customers each makes: 32 × 80 creations and as many changes are 5,120 events.
+const WRITERS: usize = 32;
+const EACH: usize = 80;
+
+/// OUT-1. 32 writers at two instances, whose transactions are held up at random, write 5,120 events. Readers at both
+/// instances, who follow from the beginning, from the middle, by watching and by listing, see each just once, in order;
+/// what each event says is the last state of its customer, and there is one for each change that was acknowledged.
+///
+/// Sabotage: number events by what was read of the log before its lock was taken.
+async fn event_and_change_are_one_and_no_reader_ever_skips_one(it: Acme) {
+    let there = another_instance(&it).await;
+    let addresses = [it.server.address, there];
+    let mut readers = Vec::new();
+    for address in addresses {
+        let mut reader = Reader::elsewhere(address, &it.tenant.key).await;
+        let stream = reader.watch(start(WatchStart::Earliest), &[]).await.unwrap();
+        readers.push(tokio::spawn(follow(stream, 0)));
+        readers.push(tokio::spawn(come_and_go(reader)));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let hindrance = tokio::spawn(hinder(it.server.database.url.clone(), Arc::clone(&stop)));
+    let writers: Vec<_> =
+        (0..WRITERS).map(|n| tokio::spawn(write(addresses[n % 2], it.tenant.key.clone(), n))).collect();
+    let mut acknowledged = BTreeMap::new();
+    for writer in writers {
+        acknowledged.extend(writer.await.unwrap());
+    }
+    stop.store(true, Ordering::Relaxed);
+    hindrance.await.unwrap();
+    assert_eq!(acknowledged.len(), 2 * WRITERS * EACH, "each change has a place of its own");
+    let last = *acknowledged.last_key_value().unwrap().0;
+    let listed = Reader::of(&it).await.all_after(0).await;
+    assert!(listed.iter().map(|it| it.sequence).eq(1..=last), "no gap, and nothing twice");
+    for event in listed {
+        let Some(Payload::Customer(customer)) = event.payload else { continue };
+        assert_eq!(acknowledged.remove(&event.sequence), Some((customer.id, customer.name)));
+    }
+    assert!(acknowledged.is_empty(), "without an event: {acknowledged:?}");
+    for reader in readers {
+        let seen = reader.await.unwrap();
+        assert!(seen.into_iter().eq(1..=last));
+    }
+}
+
+async fn another_instance(it: &Acme) -> std::net::SocketAddr {
+    let store = match it.server.app.store().is_embedded() {
+        // One process has the file: another instance shares its store.
+        true => it.server.app.store().clone(),
+        false => Store::open(&it.server.database.url).unwrap(),
+    };
+    let app = App::start(store, chains());
+    app.open();
+    TestServer::listen(&app).await
+}
+
+/// Makes customers and changes them; answers the place, the customer and the name of each change.
+async fn write(address: std::net::SocketAddr, key: String, writer: usize) -> Vec<(i64, (String, String))> {
+    let mut client = Client(customers(connect(address).await, &key));
+    let mut acknowledged = Vec::new();
+    for n in 0..EACH {
+        let made = client.create(aliased(&format!("w{writer}-{n}@acme"))).await.unwrap();
+        let named = purser::api::Customer { name: format!("{writer} {n}"), ..Default::default() };
+        let changed = client.update(&made.id, &["name"], named).await.unwrap();
+        acknowledged.extend([made, changed].map(|it| (it.sequence, (it.id, it.name))));
+    }
+    acknowledged
+}
+
+/// Holds the lock of every log for a while, again and again, as a writer does whose machine is slow.
+async fn hinder(url: String, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        let pause = Duration::from_micros(rand::rng().random_range(0..20_000));
+        if url.starts_with("postgres") {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            let mut tx = connection.begin().await.unwrap();
+            let held = AssertSqlSafe("SELECT id FROM logs ORDER BY id FOR UPDATE");
+            sqlx::query(held).execute(&mut *tx).await.unwrap();
+            tokio::time::sleep(pause).await;
+            tx.commit().await.unwrap();
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// All the places that a watcher is told of, until nothing more comes.
+async fn follow(mut stream: Stream, after: i64) -> Vec<i64> {
+    let mut seen = Vec::new();
+    while let Ok(message) = tokio::time::timeout(Duration::from_secs(5), stream.0.message()).await {
+        if let Some(purser::api::watch_response::Message::Event(event)) = message.unwrap().unwrap().message {
+            assert_eq!(event.sequence, seen.last().copied().unwrap_or(after) + 1);
+            seen.push(event.sequence);
+        }
+    }
+    seen
+}
+
+/// The same of one that is cut off again and again, and goes on where it was.
+async fn come_and_go(mut reader: Reader) -> Vec<i64> {
+    let mut seen: Vec<i64> = Vec::new();
+    loop {
+        let from = seen.last().copied().unwrap_or_default();
+        let mut stream = reader.watch(after(from), &[]).await.unwrap();
+        let count = rand::rng().random_range(1..300);
+        for _ in 0..count {
+            let message = tokio::time::timeout(Duration::from_secs(5), stream.0.message()).await;
+            let Ok(message) = message else { return seen };
+            if let Some(purser::api::watch_response::Message::Event(event)) =
+                message.unwrap().unwrap().message
+            {
+                seen.push(event.sequence);
+            }
+        }
+    }
+}
