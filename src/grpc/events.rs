@@ -108,13 +108,11 @@ impl Stream for WatchStream {
     type Item = Result<api::WatchResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match ready!(self.watching.notices.poll_recv(cx)) {
-            Some(notice) => Poll::Ready(Some(Ok(notice.into()))),
-            None => {
-                let why = ready!(Pin::new(&mut self.watching.end).poll(cx));
-                let error = why.unwrap_or_else(|_| Error::internal("a watcher has ended without a reason"));
-                Poll::Ready(Some(Err(error.into())))
-            }
+        if let Some(notice) = ready!(self.watching.notices.poll_recv(cx)) {
+            return Poll::Ready(Some(Ok(notice.into())));
         }
+        let why = ready!(Pin::new(&mut self.watching.end).poll(cx));
+        let error = why.unwrap_or_else(|_| Error::internal("a watcher has ended without a reason"));
+        Poll::Ready(Some(Err(error.into())))
     }
 }

@@ -6,7 +6,7 @@ use purser::api::{self, Customer, CustomerStatus, KycStatus, ListEventsRequest};
 use serde_json::json;
 use tonic::Code;
 
-use crate::events_wire::Reader;
+use crate::events_wire::{Reader, now};
 use crate::harness::{bad_fields, on_each_database};
 use crate::wallets_wire::Keeper;
 use crate::wire::{Acme, aliased, is, refusal, told, whole};
@@ -209,7 +209,7 @@ async fn whether_a_customer_could_receive_is_by_the_domain_as_it_was(mut it: Acm
 
 async fn no_customer_was_there_before_they_were_made(mut it: Acme) {
     let mut reader = Reader::of(&it).await;
-    let before = prost_types::Timestamp::from(std::time::SystemTime::now());
+    let before = now();
     let ada = it.client.create(aliased("ada@acme")).await.unwrap();
     let missing = reader.as_of(Key::Id(ada.id.clone()), At::Time(before)).await;
     assert_eq!(refusal(missing), is(Code::NotFound, "CUSTOMER_NOT_FOUND"));

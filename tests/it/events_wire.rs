@@ -108,3 +108,9 @@ pub fn after(sequence: i64) -> From {
 pub fn start(start: api::WatchStart) -> From {
     From::Start(start.into())
 }
+
+pub fn now() -> prost_types::Timestamp {
+    let us = purser::clock::now_us();
+    let nanos = i32::try_from(us % 1_000_000 * 1_000).unwrap();
+    prost_types::Timestamp { seconds: us / 1_000_000, nanos }
+}

@@ -20,7 +20,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::harness::{Database, connect, customers, on_each_database, with_alias};
+use crate::events_wire::{Reader, start};
+use crate::harness::{Database, connect, customers, on_each_database, reason, with_alias};
 use crate::process::{Process, http_get, serving};
 
 on_each_database!(
@@ -30,7 +31,7 @@ on_each_database!(
 
 /// LIFE-1. At SIGTERM health says NOT_SERVING at once, calls go on through the drain delay, those under way finish within
 /// the grace, and the process is gone soon after, with code 0, whatever peers do: an idle TCP connection, a silent HTTP/2
-/// one, an open health Watch, a call whose body never comes.
+/// one, an open health Watch, an open Watch of events, a call whose body never comes.
 ///
 /// Sabotage: in `grpc::server::end`, wait for the connections without a timeout, as tonic's own shutdown does.
 async fn told_to_stop_it_says_so_at_once_lets_calls_finish_and_is_gone_within_the_grace(database: Database) {
@@ -43,6 +44,8 @@ async fn told_to_stop_it_says_so_at_once_lets_calls_finish_and_is_gone_within_th
     let mut health = HealthClient::new(connect(process.grpc).await);
     let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     while watch.message().await.unwrap().unwrap().status() != ServingStatus::Serving {}
+    let mut events = Reader::elsewhere(process.grpc, &key).await;
+    let mut events = events.watch(start(api::WatchStart::Latest), &[]).await.unwrap();
     let (_never, stuck) = begin(&process, &key, "stuck@dev").await;
     let (send, finishing) = begin(&process, &key, "finishing@dev").await;
     let mut client = customers(connect(process.grpc).await, &key);
@@ -72,6 +75,10 @@ async fn told_to_stop_it_says_so_at_once_lets_calls_finish_and_is_gone_within_th
     assert!(took < Duration::from_secs(7), "{took:?}");
     assert!(stuck.await.unwrap().is_none());
     assert!(watch.message().await.is_err());
+    // What happened before it was over was told, and then why it is.
+    let told = events.events(2).await.into_iter().map(|it| it.r#type).collect::<Vec<_>>();
+    assert_eq!(told, ["customer.created"; 2]);
+    assert_eq!(reason(&events.end().await), "SHUTTING_DOWN");
 
     let store = Store::open(&database.url).unwrap();
     assert!(store.check().await.unwrap().iter().all(|it| it.1 == 0));

@@ -5,25 +5,31 @@ use std::time::Duration;
 use anyhow::Context;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Status, Streaming};
 
 use super::population::alias;
 use crate::api::batch_resolve_customers_result::Result as BatchResult;
 use crate::api::customer_service_client::CustomerServiceClient;
+use crate::api::event_service_client::EventServiceClient;
 use crate::api::get_customer_request::Key;
 use crate::api::link_wallet_request::Chain;
 use crate::api::wallet_service_client::WalletServiceClient;
+use crate::api::watch_request::From;
 use crate::api::{
     BatchResolveCustomersRequest, CreateCustomerRequest, CreateWalletRequest, Customer, GetCustomerRequest,
-    LinkWalletRequest, ListCustomersRequest, LookupAddressRequest, Resolution, ResolveCustomerRequest,
-    Wallet,
+    LinkWalletRequest, ListCustomersRequest, ListEventsRequest, LookupAddressRequest, Resolution,
+    ResolveCustomerRequest, Wallet, WatchRequest, WatchResponse,
 };
+
+/// What a watch is told.
+pub(super) type Watched = Streaming<WatchResponse>;
 
 /// One HTTP/2 connection. A clone shares it.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     grpc: CustomerServiceClient<Channel>,
     wallets: WalletServiceClient<Channel>,
+    events: EventServiceClient<Channel>,
     authorization: MetadataValue<Ascii>,
 }
 
@@ -34,9 +40,14 @@ impl Client {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
         let connect = || {
             let channel = endpoint.connect_lazy();
-            let (grpc, wallets) =
-                (CustomerServiceClient::new(channel.clone()), WalletServiceClient::new(channel));
-            Self { grpc, wallets, authorization: MetadataValue::clone(&authorization) }
+            let grpc = CustomerServiceClient::new(channel.clone());
+            let wallets = WalletServiceClient::new(channel.clone());
+            Self {
+                grpc,
+                wallets,
+                events: EventServiceClient::new(channel),
+                authorization: MetadataValue::clone(&authorization),
+            }
         };
         Ok((0..count).map(|_| connect()).collect())
     }
@@ -130,6 +141,20 @@ impl Client {
         let message = LookupAddressRequest { address, network, ..LookupAddressRequest::default() };
         let answer = self.wallets.lookup_address(self.request(message)).await.map_err(explain)?;
         Ok(answer.into_inner().customer_id)
+    }
+
+    /// `Watch`.
+    pub(super) async fn watch(&mut self, from: From, types: &[&str]) -> anyhow::Result<Watched> {
+        let types = types.iter().map(|it| (*it).to_owned()).collect();
+        let message = WatchRequest { from: Some(from), types, ..WatchRequest::default() };
+        Ok(self.events.watch(self.request(message)).await.map_err(explain)?.into_inner())
+    }
+
+    /// Where the log ends.
+    pub(super) async fn last_sequence(&mut self) -> anyhow::Result<i64> {
+        let message = ListEventsRequest { page_size: 1, ..ListEventsRequest::default() };
+        let answer = self.events.list_events(self.request(message)).await.map_err(explain)?;
+        Ok(answer.into_inner().last_sequence)
     }
 
     fn request<T>(&self, message: T) -> Request<T> {

@@ -25,6 +25,7 @@ mod report;
 mod server;
 mod session;
 mod tally;
+mod watch;
 
 use std::path::Path;
 

@@ -67,6 +67,8 @@ pub(super) enum Aim {
     Rate(u32),
     /// The 99th percentile of the latency is at most this.
     P99(Duration),
+    /// The median of the latency is at most this.
+    P50(Duration),
 }
 
 impl fmt::Display for Aim {
@@ -74,6 +76,7 @@ impl fmt::Display for Aim {
         match self {
             Self::Ratio(ratio) => write!(f, "ratio ≥ {ratio:.2}"),
             Self::Rate(rate) => write!(f, "≥ {rate}/s"),
+            Self::P50(latency) => write!(f, "p50 ≤ {} ms", latency.as_millis()),
             Self::P99(latency) => write!(f, "p99 ≤ {} ms", latency.as_millis()),
         }
     }

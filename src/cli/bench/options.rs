@@ -48,6 +48,8 @@ pub(super) enum Phase {
     LookupAddress,
     /// Latency at half of the peak load, for resolve and for create.
     Latency,
+    /// One watcher of the whole log, an event after its commit, and create with 1,000 idle watchers.
+    Watch,
 }
 
 impl Options {

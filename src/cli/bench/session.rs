@@ -7,8 +7,8 @@ use super::caller::{Answers, Caller};
 use super::client::Client;
 use super::database::Database;
 use super::latency;
-use super::load::{Slice, Target, peak};
-use super::operation::{BATCH, Operation};
+use super::load::{Slice, Target, Window, peak};
+use super::operation::{Aim, BATCH, Operation};
 use super::options::{Options, Phase};
 use super::population::Population;
 use super::prefill;
@@ -17,6 +17,7 @@ use super::progress::say;
 use super::report::{Report, Row, Served};
 use super::server::Server;
 use super::tally::float;
+use super::watch;
 
 /// Fills `database`, and measures on it whatever is asked for.
 pub(super) async fn measure(
@@ -43,10 +44,13 @@ pub(super) async fn measure(
     let purser = target(server.pid, clients.clone(), Answers::Asked);
     let bare = target(bare.pid, others, Answers::Fixed);
     let peaks = Vec::new();
-    Session { options, database, population, clients, purser, bare, report, peaks }.run().await?;
-
+    let mut session = Session { options, database, population, clients, purser, bare, report, peaks };
+    session.run().await?;
     let memory = process::memory(server.pid);
-    report.served.push(Served { database: database.label.clone(), start, memory });
+    let wanted = options.wants(Phase::Watch);
+    let watchers_kib = if wanted { Box::pin(session.watch(&server.address, &key)).await? } else { None };
+
+    report.served.push(Served { database: database.label.clone(), start, memory, watchers_kib });
     server.stop().await
 }
 
@@ -98,16 +102,41 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Purser between two halves of the bare server: what the machine does meanwhile happens to both.
+    /// One watcher, and create while a thousand watch; what those cost in memory, in KiB.
+    async fn watch(&mut self, address: &str, key: &str) -> anyhow::Result<Option<u64>> {
+        let (time, client, pid) = (self.options.time(), self.clients[0].clone(), self.purser.pid);
+        self.say("watch from the earliest");
+        let window = Window::after_warm_up(time);
+        let slice = window.measure(pid, Box::pin(watch::backlog(client.clone(), window))).await?;
+        let row = self.row("watch from the earliest, events", &slice);
+        self.report.rows.push(row.with_aim(Aim::Rate(20_000)));
+        self.say("from a commit to its event");
+        let window = Window::after_warm_up(time);
+        let slice = window.measure(pid, Box::pin(watch::delay(client, &self.population, window))).await?;
+        let row = self.row("create and its event, one by one", &slice);
+        self.report.rows.push(row.with_aim(Aim::P50(Duration::from_millis(50))));
+        self.say("idle watchers");
+        let (watchers, cost) = watch::idle(address, key, pid).await?;
+        self.compare_as("create with 1,000 watchers", Operation::Create).await?;
+        drop(watchers);
+        Ok(cost)
+    }
+
+    /// One operation under its own name.
     async fn compare(&mut self, operation: Operation) -> anyhow::Result<()> {
-        self.say(operation.name());
+        self.compare_as(operation.name(), operation).await
+    }
+
+    /// Purser between two halves of the bare server: what the machine does meanwhile happens to both.
+    async fn compare_as(&mut self, name: &str, operation: Operation) -> anyhow::Result<()> {
+        self.say(name);
         let (time, in_flight) = (self.options.time(), self.options.in_flight());
         let mut bare = peak(&mut self.bare, operation, in_flight, time / 2).await?;
         let purser = peak(&mut self.purser, operation, in_flight, time).await?;
         bare.merge(peak(&mut self.bare, operation, in_flight, time / 2).await?)?;
 
         self.peaks.push((operation, purser.rate()));
-        let row = self.row(operation.name(), &purser).with_bare(&bare);
+        let row = self.row(name, &purser).with_bare(&bare);
         self.report.rows.push(row.with_aim(operation.aim(self.database.kind)));
         Ok(())
     }

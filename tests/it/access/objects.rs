@@ -75,7 +75,7 @@ impl World {
         for (place, value) in self.object(kind, whose).await {
             filled = filled.replace(place, &value);
         }
-        let now = prost_types::Timestamp::from(std::time::SystemTime::now());
+        let now = crate::events_wire::now();
         filled = filled.replace("{now}", &now.to_string());
         assert!(!filled.contains("\"{"), "{filled} has a place that a {kind:?} does not fill");
         filled

@@ -12,6 +12,7 @@ use super::load::Slice;
 use super::operation::Aim;
 use super::options::Options;
 use super::process::{self, Memory};
+use super::tally::float;
 
 /// The figures, and where they were measured.
 pub(super) struct Report {
@@ -62,6 +63,8 @@ pub(super) struct Served {
     pub start: Duration,
     /// The memory of the process after the load.
     pub memory: Option<Memory>,
+    /// What a thousand idle watchers cost of it, in KiB.
+    pub watchers_kib: Option<u64>,
 }
 
 impl Row {
@@ -166,7 +169,11 @@ impl Served {
                 )
             },
         );
-        format!("{}: first answer {} ms after the start, {memory}", self.database, self.start.as_millis())
+        let watchers = self.watchers_kib.map_or_else(String::new, |kib| {
+            format!("; 1,000 idle watchers cost {:.1} MiB (aim ≤ 50 MiB)", float(kib) / 1024.0)
+        });
+        let start = self.start.as_millis();
+        format!("{}: first answer {start} ms after the start, {memory}{watchers}", self.database)
     }
 }
 
@@ -203,7 +210,8 @@ mod tests {
 
     fn report() -> Report {
         let memory = Some(Memory { resident_kib: 50 << 10, peak_kib: 60 << 10 });
-        let served = Served { database: "SQLite".to_owned(), start: Duration::from_millis(42), memory };
+        let start = Duration::from_millis(42);
+        let served = Served { database: "SQLite".to_owned(), start, memory, watchers_kib: Some(2_048) };
         Report { rows: rows(), served: vec![served], setting: "2 cores".to_owned() }
     }
 
