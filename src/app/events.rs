@@ -98,8 +98,8 @@ impl App {
         Ok(Events { events, through, last: ends.last })
     }
 
-    /// Events between two places, each with the domain as it was, and nothing removed meanwhile.
-    pub(super) async fn happenings(
+    /// Events between two places.
+    async fn happenings(
         &self,
         domain: DomainId,
         (after, through): (i64, i64),
@@ -112,6 +112,24 @@ impl App {
                 store.events(domain.into(), (after, through), &asked, limit).await
             })
             .await?;
+        self.happened(domain, after, events).await
+    }
+
+    /// What has just happened between two places.
+    pub(super) async fn just_happened(
+        &self,
+        domain: DomainId,
+        (after, through): (i64, i64),
+        limit: u32,
+    ) -> Result<Vec<Happening>> {
+        let events = self
+            .task(move |store| async move { store.new_events(domain.into(), (after, through), limit).await })
+            .await?;
+        self.happened(domain, after, events).await
+    }
+
+    /// Events that were read after a place, each with the domain as it was. Nothing was removed before they were read.
+    async fn happened(&self, domain: DomainId, after: i64, events: Vec<Event>) -> Result<Vec<Happening>> {
         self.ends(domain).await?.admit(after)?;
         // Backwards, from version to version of the domain: mostly there is one.
         let mut happenings = Vec::with_capacity(events.len());

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use super::App;
 use super::events::Happening;
-use crate::domain::{DomainId, EventFilter, LogId, Result};
+use crate::domain::{DomainId, LogId, Result};
 
 /// Events in the order of the log, without gaps, as everybody who follows it gets them.
 pub(super) type Page = Arc<Vec<Arc<Happening>>>;
@@ -126,7 +126,7 @@ async fn advance(app: &App, domain: DomainId, tail: &Tail, known: &mut Option<i6
     let from = known.replace(last).unwrap_or(last);
     let mut at = from;
     while at < last && tail.pages.receiver_count() > 0 {
-        let page = app.happenings(domain, (at, last), &EventFilter::default(), Tails::PAGE).await?;
+        let page = app.just_happened(domain, (at, last), Tails::PAGE).await?;
         let Some(end) = page.last().map(|it| it.event.header.sequence) else { break };
         at = end;
         let _ = tail.pages.send(Ok(Arc::new(page.into_iter().map(Arc::new).collect())));

@@ -91,10 +91,13 @@ impl App {
         let (app, caller, heard) = (self.clone(), caller.clone(), Instant::now());
         let mut watcher = Watcher { app, caller, domain, filter, cursor, tell, heard };
         tokio::spawn(async move {
+            let watchers = metrics::gauge!("purser_watchers");
+            watchers.increment(1);
             tokio::select! {
                 Err(error) = watcher.run(start == WatchStart::Snapshot) => drop(ended.send(error)),
                 () = gone.closed() => {}
             }
+            watchers.decrement(1);
         });
         Ok(Watching { notices, end })
     }

@@ -77,6 +77,30 @@ impl Store {
         rows.into_iter().map(parse).collect()
     }
 
+    /// The same of all events, among the look-ups: for what happens now, which waits for no list.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn new_events(
+        &self,
+        log: LogId,
+        (after, through): (i64, i64),
+        limit: u32,
+    ) -> Result<Vec<Event>> {
+        let read = format!(
+            "WITH q(log_id, after, through, most) AS ({{set}})
+             SELECT {COLUMNS} FROM events AS t
+             WHERE t.log_id = (SELECT log_id FROM q) AND t.sequence > (SELECT after FROM q)
+               AND t.sequence <= (SELECT through FROM q)
+             ORDER BY t.sequence LIMIT (SELECT most FROM q)"
+        );
+        let row = [Value::from(log.as_uuid()), after.into(), through.into(), i64::from(limit).into()];
+        let set = Set::of(&[Type::Uuid, Type::Int, Type::Int, Type::Int], [row]);
+        let rows: Vec<Row> = self.read(&read, set).await?;
+        rows.into_iter().map(parse).collect()
+    }
+
     /// The last event at or before a place that is about a customer itself, and the first after it.
     ///
     /// # Errors
