@@ -6,7 +6,7 @@ use super::App;
 use crate::clock;
 use crate::domain::{
     Alias, Caller, Customer, CustomerId, CustomerStatus, Domain, DomainId, Ends, Error, Event, EventFilter,
-    EventType, Member, Noun, Result,
+    EventType, Member, Noun, Resource, Result,
 };
 
 /// An event, and its domain as it was then: by that a customer can receive or not.
@@ -136,8 +136,9 @@ impl App {
         let mut then: Option<Arc<Domain>> = None;
         for event in events.into_iter().rev() {
             let sequence = event.header.sequence;
-            let domain = match then.take() {
-                Some(it) if it.sequence <= sequence => it,
+            let domain = match (then.take(), &event.payload) {
+                (Some(it), _) if it.sequence <= sequence => it,
+                (_, Some(Resource::Domain(it))) => Arc::new(it.clone()),
                 _ => self.domain_at(domain, sequence).await?,
             };
             happenings.push(Happening { event, domain: Arc::clone(then.insert(domain)) });
@@ -168,37 +169,36 @@ impl App {
         moment: Moment,
     ) -> Result<(Member, i64)> {
         const MISSING: Error = Error::NotFound(Noun::Customer);
-        match key {
+        let domain = match key {
             PastKey::Id(id) => {
-                let now = self.0.customers_by_id.get(id.as_uuid()).await?.ok_or(MISSING)?;
-                let now = self.covered(caller, now).await?;
-                let sequence = self.place(now.domain.id, moment).await?;
-                Ok((self.member_at(now.customer, sequence).await?, sequence))
+                let customer = self.0.customers_by_id.get(id.as_uuid()).await?.ok_or(MISSING)?;
+                self.covered(caller, customer).await?.domain
             }
             PastKey::PaymentAddress(alias) => {
-                let domain = self.domain_named(alias.domain()).await?.ok_or(MISSING)?;
-                if !caller.reach.covers(&domain) {
-                    return Err(MISSING);
-                }
-                let sequence = self.place(domain.id, moment).await?;
-                let (id, identifier) = (domain.id, alias.identifier().to_owned());
-                let owners = self
-                    .task(move |store| async move { store.owners_of_alias(id, &identifier).await })
-                    .await?;
-                let owners = owners.iter().map(|it| it.as_uuid()).collect();
-                for now in self.0.customers_by_id.get_many(owners).await? {
-                    let Some(now) = now? else { continue };
-                    match self.member_at(now, sequence).await {
-                        Ok(then) if then.customer.status != CustomerStatus::Deleted => {
-                            return Ok((then, sequence));
-                        }
-                        Ok(_) | Err(Error::NotFound(_)) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-                Err(MISSING)
+                let domain = self.domain_named(alias.domain()).await?;
+                domain.filter(|it| caller.reach.covers(it)).ok_or(MISSING)?
             }
-        }
+        };
+        let sequence = self.place(domain.id, moment).await?;
+        let id = match key {
+            PastKey::Id(id) => *id,
+            PastKey::PaymentAddress(alias) => {
+                let (domain, identifier) = (domain.id, alias.identifier().to_owned());
+                let owner = self.task(move |store| async move {
+                    store.alias_owner_at(domain, &identifier, sequence).await
+                });
+                owner.await?.ok_or(MISSING)?
+            }
+        };
+        let then = self.member_at(id, domain.id, sequence).await?;
+        let had_it = |alias| then.customer.profile.payment_address.as_ref() == Some(alias);
+        let is_who_was_asked_for = match key {
+            PastKey::Id(_) => true,
+            PastKey::PaymentAddress(alias) => {
+                then.customer.status != CustomerStatus::Deleted && had_it(alias)
+            }
+        };
+        if is_who_was_asked_for { Ok((then, sequence)) } else { Err(MISSING) }
     }
 
     /// Where the log of a domain was at a moment.
@@ -206,7 +206,8 @@ impl App {
         let ends = self.ends(domain).await?;
         let sequence = match moment {
             Moment::Sequence(sequence) => sequence,
-            Moment::TimeUs(time_us) if time_us > clock::now_us() => {
+            // Another instance's clock may be ahead of ours.
+            Moment::TimeUs(time_us) if time_us > clock::now_us().max(ends.last_us) => {
                 return Err(Error::invalid("time", "must not be after now"));
             }
             Moment::TimeUs(time_us) => {
@@ -223,32 +224,34 @@ impl App {
         Ok(sequence)
     }
 
-    /// What a customer, who is now as said, was at a place in the log.
-    async fn member_at(&self, now: Customer, sequence: i64) -> Result<Member> {
-        let (id, domain_id) = (now.id, now.domain_id);
-        let then = if now.sequence <= sequence {
-            now
-        } else {
-            let (event, next) = self
-                .task(move |store| async move {
-                    store.customer_events_around(id, domain_id.into(), sequence).await
-                })
-                .await?;
-            match event {
-                // Erased since: what is left of them now is all there is.
-                Some(Event { payload: None, .. }) => now,
-                Some(Event { payload: Some(then), .. }) => then.try_into()?,
-                None if next.is_some_and(|it| it.header.kind == EventType::CustomerCreated) => {
-                    return Err(Error::NotFound(Noun::Customer));
-                }
-                // They were there, and what they were was removed.
-                None => {
-                    let earliest = self.ends(domain_id).await?.first;
-                    return Err(Error::EventsExpired { earliest });
-                }
-            }
-        };
-        let domain = self.domain_at(domain_id, sequence).await?;
+    /// What a customer was at a place in the log.
+    async fn member_at(&self, id: CustomerId, domain: DomainId, sequence: i64) -> Result<Member> {
+        // Read after the place was: where it has not changed since, it is what it was.
+        let now = self.0.customers_by_id.get(id.as_uuid()).await?.ok_or(Error::NotFound(Noun::Customer))?;
+        let then = if now.sequence <= sequence { now } else { self.past(now, sequence).await? };
+        let domain = self.domain_at(domain, sequence).await?;
         Ok(Member { customer: then, domain })
+    }
+
+    /// What a customer who has changed since was at a place in the log.
+    async fn past(&self, now: Customer, sequence: i64) -> Result<Customer> {
+        let (id, log) = (now.id, now.domain_id.into());
+        let event =
+            self.task(move |store| async move { store.customer_event_at(id, log, sequence).await }).await?;
+        match event {
+            Some(Event { payload: Some(then), .. }) => return then.try_into(),
+            // Erased since, perhaps since they were read: what is left of them is all there is.
+            Some(Event { payload: None, .. }) => {
+                let left = self.0.customers_by_id.get(id.as_uuid()).await?;
+                return left.ok_or(Error::NotFound(Noun::Customer));
+            }
+            None => {}
+        }
+        let next = self.task(move |store| async move { store.customer_event_after(id, log, sequence).await });
+        if next.await?.is_some_and(|it| it.header.kind == EventType::CustomerCreated) {
+            return Err(Error::NotFound(Noun::Customer));
+        }
+        // They were there, and what says how was removed.
+        Err(Error::EventsExpired { earliest: self.ends(now.domain_id).await?.first })
     }
 }

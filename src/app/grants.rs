@@ -11,7 +11,7 @@ use crate::chain::address::Address;
 use crate::clock;
 use crate::domain::{
     AddressId, Caller, Change, Context, CustomerId, Derivation, DomainId, Error, Granted, KeyKind, Network,
-    RequestMark, Resource, Result, Scheme, SourceUse, wallet,
+    RequestMark, Resource, Result, Scheme, SourceUse, address,
 };
 
 /// How often it is tried with other addresses, as some turned out to be somebody's or from a source that was replaced.
@@ -171,7 +171,7 @@ impl App {
 
     async fn known_indexes(&self, customer: CustomerId, networks: &[Network]) -> Result<Vec<(Scheme, u32)>> {
         let wallets = self.task(move |store| async move { store.wallets_of(customer).await }).await?;
-        Ok(wallet::known_indexes(&wallets, networks))
+        Ok(address::known_indexes(&wallets, networks))
     }
 }
 

@@ -26,6 +26,7 @@ mod write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use api_keys::{Issued, NewApiKey};
@@ -81,6 +82,8 @@ struct Parts {
     key_sources: Loader<UniqueKey, KeySource>,
     log_ends: Loader<LogId, Ends>,
     tails: Arc<Tails>,
+    watchers: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
     keys: Keys,
     nodes: Nodes,
     fresh_domains: Fresh<DomainId, Domain>,
@@ -122,6 +125,8 @@ impl App {
                 })
             },
             tails,
+            watchers: Arc::new(Semaphore::new(watch::WATCHERS)),
+            readers: Arc::new(Semaphore::new(watch::READERS)),
             keys: Keys::start(&store, ring),
             nodes,
             fresh_domains: Fresh::new(),

@@ -70,7 +70,7 @@ impl App {
             return self.task(move |store| async move { store.first_address(id, network).await }).await;
         };
         let (organization, environment) = (member.domain.organization_id, member.domain.environment);
-        let key = domain::wallet::address_key(organization, environment, *network, &address.hex());
+        let key = domain::address::key_in(organization, environment, *network, &address.hex());
         let owner = self.0.wallets_by_key.get(key).await?;
         Ok(owner.filter(|it| it.id == wallet.id).map(|_| address.as_str().to_owned()))
     }

@@ -307,11 +307,11 @@ impl App {
         const MISSING: Error = Error::NotFound(Noun::Address);
         let (organization, environment) = self.organization_for(caller, domain).await?;
         let key = |(network, address): &(Network, ChainAddress)| {
-            wallet::address_key(organization, environment, *network, &address.hex())
+            crate::domain::address::key_in(organization, environment, *network, &address.hex())
         };
-        let owner = readings
-            .first()
-            .map(|(_, it)| wallet::address_owner_key(organization, environment, it.family(), &it.hex()));
+        let owner = readings.first().map(|(_, it)| {
+            crate::domain::address::owner_key_in(organization, environment, it.family(), &it.hex())
+        });
         // Both at once: whoever has the wallet has the address.
         let (wallets, customer) = tokio::join!(
             self.0.wallets_by_key.get_many(readings.iter().map(key).collect()),
@@ -413,10 +413,10 @@ impl App {
             let addresses = store.addresses_of(id).await?;
             let mut missed = Vec::new();
             for network in Network::ALL {
-                let own: Vec<_> = wallet::derived_on(&addresses, *network).collect();
+                let own: Vec<_> = crate::domain::address::derived_on(&addresses, *network).collect();
                 let Some(end) = own.iter().map(|it| it.0).max() else { continue };
                 let used = store.used_indexes(domain.id, *network, end).await?;
-                let reach = wallet::found_before(&used, gap_limit);
+                let reach = crate::domain::address::found_before(&used, gap_limit);
                 missed.extend(own.into_iter().filter(|it| it.0 >= reach).map(|it| it.1.clone()));
             }
             missed.truncate(MISSED);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::App;
 use super::events::Happening;
@@ -52,23 +52,29 @@ pub struct Watching {
     pub end: oneshot::Receiver<Error>,
 }
 
-/// How long something may wait for a watcher to take it.
+/// How long a page may take a watcher.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a watcher hears that all is well, if nothing else.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often the key is looked at, and at most how long it is of use after its end.
 const KEY_CHECK: Duration = Duration::from_secs(1);
+/// How long a database that cannot say whether a key still works is waited for.
+const TRUST: Duration = Duration::from_secs(10);
 /// How many notices wait for a watcher, beside what its connection holds.
 const ROOM: usize = 16;
-/// How many events or rows are read at once.
-const PAGE: u32 = 500;
+/// How many events or rows are read at once for one watcher.
+const PAGE: u32 = 100;
+/// How many may watch at an instance.
+pub(super) const WATCHERS: usize = 10_000;
+/// How many of them may read for themselves at a time: lists use the same connections.
+pub(super) const READERS: usize = 1;
 
 impl App {
     /// Watches the log of a domain that the key covers. It goes on in a task of its own until its receiver is dropped.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; as [`Ends::admit`](crate::domain::Ends::admit).
+    /// [`Error::NotFound`]; as [`Ends::admit`](crate::domain::Ends::admit); [`Error::Overloaded`] where too many watch.
     pub async fn watch(
         &self,
         caller: &Caller,
@@ -77,6 +83,7 @@ impl App {
         types: Vec<EventType>,
     ) -> Result<Watching> {
         let domain = self.domain_for(caller, domain).await?.id;
+        let place = Arc::clone(&self.0.watchers).try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let ends = self.ends(domain).await?;
         let cursor = match start {
             WatchStart::After(after) => after,
@@ -88,8 +95,9 @@ impl App {
         let (ended, end) = oneshot::channel();
         let filter = EventFilter { types, customer: None };
         let gone = tell.clone();
-        let (app, caller, heard) = (self.clone(), caller.clone(), Instant::now());
-        let mut watcher = Watcher { app, caller, domain, filter, cursor, tell, heard };
+        let (app, caller, now) = (self.clone(), caller.clone(), Instant::now());
+        let mut watcher =
+            Watcher { app, caller, domain, filter, cursor, tell, heard: now, admitted: now, until: now };
         tokio::spawn(async move {
             let watchers = metrics::gauge!("purser_watchers");
             watchers.increment(1);
@@ -98,6 +106,7 @@ impl App {
                 () = gone.closed() => {}
             }
             watchers.decrement(1);
+            drop(place);
         });
         Ok(Watching { notices, end })
     }
@@ -113,6 +122,10 @@ struct Watcher {
     tell: mpsc::Sender<Notice>,
     /// When it was last told anything.
     heard: Instant,
+    /// When its key was last seen to work.
+    admitted: Instant,
+    /// Until when it has to take the page that it is told.
+    until: Instant,
 }
 
 impl Watcher {
@@ -129,29 +142,36 @@ impl Watcher {
         }
     }
 
-    /// Tells the rows as they are. Those that change meanwhile are left to their events.
+    /// Tells the rows as they are. Those that change meanwhile are left to their events, all of which are told then.
     async fn snapshot(&mut self) -> Result<()> {
-        let domain = self.app.own_domain(self.domain).await?;
-        let types = self.filter.types.clone();
-        let any_of =
-            |tables: &[Table]| types.is_empty() || types.iter().any(|it| tables.contains(&it.table()));
-        if any_of(&[Table::Customers]) {
-            self.rows(Table::Customers, &domain).await?;
+        let domain = self.app.domain_at(self.domain, self.cursor).await?;
+        let asked = std::mem::take(&mut self.filter.types);
+        let of = |tables: &[Table]| asked.is_empty() || asked.iter().any(|it| tables.contains(&it.table()));
+        let mut types = asked.clone();
+        for (table, tables) in [
+            (Table::Customers, &[Table::Customers][..]),
+            (Table::Wallets, &[Table::Wallets, Table::Addresses]),
+        ] {
+            if of(tables) {
+                self.rows(table, &domain).await?;
+                types.extend(EventType::ALL.iter().filter(|it| tables.contains(&it.table())));
+            }
         }
-        if any_of(&[Table::Wallets, Table::Addresses]) {
-            self.rows(Table::Wallets, &domain).await?;
-        }
+        self.filter.types = if asked.is_empty() { asked } else { types };
+        self.begin_page().await?;
         self.tell(Notice::SnapshotEnd(self.cursor)).await
     }
 
     async fn rows(&mut self, table: Table, domain: &Arc<Domain>) -> Result<()> {
         let (id, cursor, mut after) = (self.domain, self.cursor, None);
         loop {
+            let turn = self.turn().await?;
             let rows = self.app.task(move |store| async move { store.rows_of(table, id, after, PAGE).await });
             let rows = rows.await?;
+            drop(turn);
             let Some(last) = rows.last() else { return Ok(()) };
             after = Some((last.create_us(), last.id()));
-            self.may_go_on().await?;
+            self.begin_page().await?;
             for row in rows.into_iter().filter(|it| it.sequence() <= cursor) {
                 let notice = match row {
                     Resource::Customer(customer) => {
@@ -168,16 +188,24 @@ impl Watcher {
     /// Tells what has happened, read for this watcher alone.
     async fn catch_up(&mut self) -> Result<()> {
         loop {
+            let turn = self.turn().await?;
             let page = self.app.events_after(self.domain, self.cursor, &self.filter, PAGE).await?;
-            self.may_go_on().await?;
+            drop(turn);
+            self.begin_page().await?;
             for event in page.events {
                 self.tell(Notice::Happened(Arc::new(event))).await?;
             }
             self.cursor = page.through;
+            self.may_beat().await?;
             if self.cursor >= page.last {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits to read.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.app.0.readers).acquire_owned().await.map_err(Error::internal)
     }
 
     /// Tells what happens, as it is read for everybody. Comes back where that has passed this watcher by.
@@ -194,7 +222,7 @@ impl Watcher {
                 biased;
                 page = pages.recv() => match page {
                     Ok(page) => {
-                        self.may_go_on().await?;
+                        self.begin_page().await?;
                         if !self.page(&page?).await? {
                             return Ok(());
                         }
@@ -204,10 +232,8 @@ impl Watcher {
                 // Pages are sent before it moves: what lies before it and waits in none was read before this watcher came.
                 () = moved(&mut end, cursor) => return Ok(()),
                 _ = tick.tick() => {
-                    self.may_go_on().await?;
-                    if self.heard.elapsed() >= HEARTBEAT {
-                        self.tell(Notice::Heartbeat(self.cursor)).await?;
-                    }
+                    self.begin_page().await?;
+                    self.may_beat().await?;
                 }
             }
         }
@@ -231,16 +257,31 @@ impl Watcher {
         Ok(true)
     }
 
+    /// Looks at the key, and begins to measure how long what follows is in being taken.
+    async fn begin_page(&mut self) -> Result<()> {
+        match self.app.still_admits(&self.caller).await {
+            Ok(()) => self.admitted = Instant::now(),
+            Err(Error::DatabaseUnavailable(_) | Error::Overloaded) if self.admitted.elapsed() < TRUST => {}
+            Err(error) => return Err(error),
+        }
+        self.until = Instant::now() + PATIENCE;
+        Ok(())
+    }
+
     async fn tell(&mut self, notice: Notice) -> Result<()> {
-        let told = timeout(PATIENCE, self.tell.send(notice)).await;
+        let told = timeout_at(self.until, self.tell.send(notice)).await;
         self.heard = Instant::now();
         // Whoever has gone is noticed elsewhere.
         told.map(drop).map_err(|_| Error::SlowWatcher)
     }
 
-    /// Whether the key still lets its holder in.
-    async fn may_go_on(&self) -> Result<()> {
-        self.app.still_admits(&self.caller).await
+    /// Says how far it has come, where nothing else was said for a while.
+    async fn may_beat(&mut self) -> Result<()> {
+        if self.heard.elapsed() < HEARTBEAT {
+            Ok(())
+        } else {
+            self.tell(Notice::Heartbeat(self.cursor)).await
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::App;
 use crate::clock;
 use crate::domain::{
     Caller, Change, Context, CustomerId, DomainId, Error, KeyKind, LogId, RequestId, RequestMark, Resource,
-    Result, Table, TransactionId, UniqueKey, Verdict, WalletId, wallet,
+    Result, Table, TransactionId, UniqueKey, Verdict, WalletId, address,
 };
 use crate::store::Outcome;
 
@@ -107,7 +107,7 @@ impl App {
                 owner.map(|it| TransactionId::from_uuid(it).to_string())
             }
             KeyKind::Address | KeyKind::AddressOwner => {
-                let wallets = self.0.wallets_by_key.get_many(wallet::address_keys(key)).await?;
+                let wallets = self.0.wallets_by_key.get_many(address::keys_of(key)).await?;
                 let wallets = wallets.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten();
                 match wallets.min_by_key(|it| (it.create_us, it.id)) {
                     Some(it) if self.covers(caller, it.domain_id).await? => Some(it.id.to_string()),

@@ -168,6 +168,8 @@ pub struct Ends {
     pub first: i64,
     /// The last; 0 where nothing has happened yet.
     pub last: i64,
+    /// When that was, in microseconds since 1970.
+    pub last_us: i64,
 }
 
 impl Ends {
@@ -270,14 +272,14 @@ mod tests {
 
     #[test]
     fn a_log_is_read_from_any_place_it_has_and_from_no_other() {
-        let ends = Ends { first: 5, last: 9 };
+        let ends = Ends { first: 5, last: 9, last_us: 0 };
         assert!([4, 5, 8, 9].into_iter().all(|it| ends.admit(it).is_ok()));
         assert!(matches!(ends.admit(3), Err(Error::EventsExpired { earliest: 5 })));
         assert!(matches!(ends.admit(10), Err(Error::SequenceAhead { last: 9 })));
         // Nothing has happened yet; all that happened was removed.
-        assert!(Ends { first: 1, last: 0 }.admit(0).is_ok());
-        assert!(Ends { first: 10, last: 9 }.admit(9).is_ok());
-        assert!(Ends { first: 10, last: 9 }.admit(8).is_err());
+        assert!(Ends { first: 1, last: 0, last_us: 0 }.admit(0).is_ok());
+        assert!(Ends { first: 10, last: 9, last_us: 0 }.admit(9).is_ok());
+        assert!(Ends { first: 10, last: 9, last_us: 0 }.admit(8).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ChainAddress, Change, Context, Domain, DomainId, Error, EventType, KeyChange, KeyKind, KeySourceId,
-    Result, Scheme, UniqueKey, wallet,
+    Result, Scheme, UniqueKey, address,
 };
 use uuid::Uuid;
 
@@ -161,7 +161,7 @@ pub fn upload(
         }
     };
     for it in addresses {
-        let owner = wallet::owner_key(domain, it.family, &it.hex());
+        let owner = address::owner_key(domain, it.family, &it.hex());
         let text = format!("{}/{}", domain.environment, it.text);
         let pooled = UniqueKey { kind: KeyKind::PooledAddress, text, ..owner.clone() };
         keys.extend([KeyChange::Free(owner), KeyChange::TakeFor(pooled, pool.id.as_uuid())]);

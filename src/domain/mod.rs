@@ -3,6 +3,7 @@
 //! No I/O, no clock, no randomness; nothing here knows of gRPC or SQL.
 
 mod access;
+pub mod address;
 mod amount;
 pub mod api_key;
 mod change;
@@ -29,6 +30,7 @@ pub mod wallet;
 mod words;
 
 pub use access::{Actor, Caller, Reach, Scope, Scopes, os_user};
+pub use address::{Address, ChainAddress, Derivation, Granted, SourceUse};
 pub use amount::{Amount, Decimal};
 pub use api_key::{ApiKey, Secret, SecretHash};
 pub use change::{
@@ -61,8 +63,5 @@ pub use transaction::{
     Account, Add, Movement, NewTransaction, OnChain, Sums, Transaction, TransactionStatus, TransactionType,
     TxHash,
 };
-pub use wallet::{
-    Address, Authorization, AuthorizationType, ChainAddress, Derivation, Granted, NewAuthorization,
-    SourceUse, Wallet, WalletKind, WalletStatus,
-};
+pub use wallet::{Authorization, AuthorizationType, NewAuthorization, Wallet, WalletKind, WalletStatus};
 pub(crate) use words::words;

@@ -143,7 +143,7 @@ impl Default for Batch {
             gone_keys: Set::new(&[Uuid, Text, Text]),
             new_keys: Set::new(&[Uuid, Text, Text, Uuid, Int]),
             shared_keys: BTreeSet::new(),
-            past_aliases: Set::new(&[Uuid, Text, Uuid]),
+            past_aliases: Set::new(&[Uuid, Text, Int, Uuid]),
             counts: BTreeMap::new(),
             sums: BTreeMap::new(),
             pool: Set::new(&[Uuid, Int, Text]),
@@ -173,7 +173,8 @@ impl Batch {
                 first = Some(places[0].1);
             }
         }
-        change.keys.iter().for_each(|it| self.key(it, answer.resource.id(), facts));
+        let at = first.unwrap_or(outcome);
+        change.keys.iter().for_each(|it| self.key(it, answer.resource.id(), at, facts));
         for (domain, delta) in &change.counts {
             *self.counts.entry(domain.as_uuid()).or_default() += delta;
         }
@@ -230,7 +231,7 @@ impl Batch {
     }
 
     /// A name that is there leaves first, and comes back as it is from now on.
-    fn key(&mut self, change: &KeyChange, owner: Uuid, facts: &Facts) {
+    fn key(&mut self, change: &KeyChange, owner: Uuid, at: i64, facts: &Facts) {
         let UniqueKey { scope, kind, text } = change.key();
         let key = || [Value::from(*scope), kind.as_str().into(), text.as_str().into()];
         if let KeyChange::Share(shared, owner) = change {
@@ -251,7 +252,8 @@ impl Batch {
         // Whoever had it then can be asked for later.
         let past = facts.keys.get(change.key()).and_then(|it| it.owner);
         if let Some(past) = past.filter(|it| *kind == KeyKind::Alias && Some(*it) != next) {
-            self.past_aliases.extend([[Value::from(*scope), text.as_str().into(), past.into()]]);
+            let row = [Value::from(*scope), text.as_str().into(), at.into(), past.into()];
+            self.past_aliases.extend([row]);
         }
         let Some(owner) = next else { return };
         let held_until_us =
@@ -273,8 +275,8 @@ impl Batch {
             INSERT INTO unique_keys (scope, kind, key, owner, held_until_us)
             SELECT scope, kind, key, owner, held_until_us FROM {q} WHERE scope IS NOT NULL";
         const PUT_PAST_ALIASES: &str = "
-            INSERT INTO past_aliases (scope, key, owner) SELECT scope, key, owner FROM {q} WHERE scope IS NOT NULL
-            ON CONFLICT (scope, key, owner) DO NOTHING";
+            INSERT INTO past_aliases (scope, key, until_sequence, owner)
+            SELECT scope, key, until_sequence, owner FROM {q} WHERE scope IS NOT NULL";
         const PUT_REQUESTS: &str = "
             INSERT INTO requests (scope, id, method, digest, sequence, create_us)
             SELECT scope, id, method, digest, sequence, create_us FROM {q} WHERE scope IS NOT NULL";
@@ -305,7 +307,7 @@ impl Batch {
         let mut parts: Vec<Part<'_>> = self.puts.into_values().flat_map(Puts::parts).collect();
         parts.extend([
             Part::new("scope, kind, key, owner, held_until_us", self.new_keys, PUT_KEYS),
-            Part::new("scope, key, owner", self.past_aliases, PUT_PAST_ALIASES),
+            Part::new("scope, key, until_sequence, owner", self.past_aliases, PUT_PAST_ALIASES),
             Part::new("scope, id, method, digest, sequence, create_us", self.requests, PUT_REQUESTS),
             Part::new("customer_id, text", self.new_search, NEW_SEARCH),
             Part::new("customer_id, text", self.search, PUT_SEARCH),

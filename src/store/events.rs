@@ -6,8 +6,8 @@ use super::Store;
 use super::select::Select;
 use super::set::{Set, Type, Value};
 use crate::domain::{
-    CustomerId, Domain, DomainId, Ends, Error, Event, EventFilter, EventHeader, EventId, LogId, Resource,
-    Result, Table,
+    CustomerId, Domain, DomainId, Ends, Error, Event, EventFilter, EventHeader, EventId, EventType, LogId,
+    Resource, Result, Table,
 };
 
 const COLUMNS: &str =
@@ -31,7 +31,8 @@ fn parse(row: Row) -> Result<Event> {
         reason,
         payload,
     ) = row;
-    let kind: crate::domain::EventType = kind.parse().map_err(Error::internal)?;
+    // During an upgrade another instance may know more.
+    let kind: EventType = kind.parse().map_err(|_| Error::unavailable("an event is of a newer version"))?;
     let payload = payload.map(|it| Resource::from_json(kind.table(), &it, sequence)).transpose()?;
     let header = EventHeader {
         id: EventId::from_uuid(id),
@@ -101,48 +102,77 @@ impl Store {
         rows.into_iter().map(parse).collect()
     }
 
-    /// The last event at or before a place that is about a customer itself, and the first after it.
+    /// The last event at or before a place that is about a customer itself.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn customer_events_around(
+    pub async fn customer_event_at(
         &self,
         id: CustomerId,
         log: LogId,
         sequence: i64,
-    ) -> Result<(Option<Event>, Option<Event>)> {
-        let around = |compare: &str, order: &str| {
-            let mut select = Select::new(COLUMNS, "events");
-            select.equals("customer_id", id.as_uuid());
-            select.equals("log_id", log.as_uuid());
-            select.equals("resource_id", id.as_uuid());
-            let sequence = select.bind(sequence);
-            select.and(&format!("t.sequence {compare} {sequence}"));
-            select.ordered(&format!("t.sequence {order}"));
-            select.limited("1");
-            select
-        };
-        let before: Vec<Row> = self.scan(around("<=", "DESC")).await?;
-        let after: Vec<Row> = self.scan(around(">", "ASC")).await?;
-        let one = |rows: Vec<Row>| rows.into_iter().next().map(parse).transpose();
-        Ok((one(before)?, one(after)?))
+    ) -> Result<Option<Event>> {
+        self.customer_event(id, log, sequence, ("<=", "DESC")).await
     }
 
-    /// Everybody who has or had a payment address's identifier in a domain, or may take it again; in no order.
+    /// The first event after a place that is about a customer itself.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn owners_of_alias(&self, domain: DomainId, identifier: &str) -> Result<Vec<CustomerId>> {
+    pub async fn customer_event_after(
+        &self,
+        id: CustomerId,
+        log: LogId,
+        sequence: i64,
+    ) -> Result<Option<Event>> {
+        self.customer_event(id, log, sequence, (">", "ASC")).await
+    }
+
+    async fn customer_event(
+        &self,
+        id: CustomerId,
+        log: LogId,
+        sequence: i64,
+        (compare, order): (&str, &str),
+    ) -> Result<Option<Event>> {
+        let mut select = Select::new(COLUMNS, "events");
+        select.equals("customer_id", id.as_uuid());
+        select.equals("log_id", log.as_uuid());
+        select.equals("resource_id", id.as_uuid());
+        let sequence = select.bind(sequence);
+        select.and(&format!("t.sequence {compare} {sequence}"));
+        select.ordered(&format!("t.sequence {order}"));
+        select.limited("1");
+        let rows: Vec<Row> = self.scan(select).await?;
+        rows.into_iter().next().map(parse).transpose()
+    }
+
+    /// Who alone can have had a payment address's identifier in a domain at a place in its log.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn alias_owner_at(
+        &self,
+        domain: DomainId,
+        identifier: &str,
+        sequence: i64,
+    ) -> Result<Option<CustomerId>> {
         const READ: &str = "
-            WITH q(scope, key) AS ({set})
-            SELECT k.owner FROM q CROSS JOIN unique_keys AS k
-            WHERE k.scope = q.scope AND k.kind = 'alias' AND k.key = q.key AND k.owner IS NOT NULL
-            UNION SELECT p.owner FROM q CROSS JOIN past_aliases AS p WHERE p.scope = q.scope AND p.key = q.key";
-        let row = [domain.as_uuid().into(), Value::from(identifier)];
-        let rows: Vec<(Uuid,)> = self.read(READ, Set::of(&[Type::Uuid, Type::Text], [row])).await?;
-        Ok(rows.into_iter().map(|it| CustomerId::from_uuid(it.0)).collect())
+            WITH q(scope, key, sequence) AS ({set})
+            SELECT COALESCE(
+                (SELECT p.owner FROM past_aliases AS p
+                 WHERE p.scope = q.scope AND p.key = q.key AND p.until_sequence > q.sequence
+                 ORDER BY p.until_sequence LIMIT 1),
+                (SELECT k.owner FROM unique_keys AS k
+                 WHERE k.scope = q.scope AND k.kind = 'alias' AND k.key = q.key))
+            FROM q WHERE q.scope IS NOT NULL";
+        let row = [domain.as_uuid().into(), Value::from(identifier), sequence.into()];
+        let rows: Vec<(Option<Uuid>,)> =
+            self.read(READ, Set::of(&[Type::Uuid, Type::Text, Type::Int], [row])).await?;
+        Ok(rows.into_iter().find_map(|it| it.0).map(CustomerId::from_uuid))
     }
 
     /// The ends of logs, in the order asked. A log in which nothing has happened begins with 1.
@@ -153,12 +183,12 @@ impl Store {
     pub async fn ends(&self, logs: &[LogId]) -> Result<Vec<Ends>> {
         const READ: &str = "
             WITH q(id, n) AS ({set})
-            SELECT q.n, l.first_sequence, l.last_sequence FROM q CROSS JOIN logs AS l WHERE l.id = q.id";
+            SELECT q.n, l.first_sequence, l.last_sequence, l.last_us FROM q CROSS JOIN logs AS l WHERE l.id = q.id";
         let set = Set::of(&[Type::Uuid], logs.iter().map(|it| [it.as_uuid().into()])).numbered();
-        let mut ends = vec![Ends { first: 1, last: 0 }; logs.len()];
-        for (n, first, last) in self.read::<(i64, i64, i64)>(READ, set).await? {
+        let mut ends = vec![Ends { first: 1, last: 0, last_us: 0 }; logs.len()];
+        for (n, first, last, last_us) in self.read::<(i64, i64, i64, i64)>(READ, set).await? {
             if let Some(place) = usize::try_from(n - 1).ok().and_then(|n| ends.get_mut(n)) {
-                *place = Ends { first, last };
+                *place = Ends { first, last, last_us };
             }
         }
         Ok(ends)
@@ -211,7 +241,7 @@ impl Store {
             self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
         let missing = || Error::internal(format!("event {sequence} of log {} holds nothing", log.as_uuid()));
         let (kind, payload) = rows.into_iter().next().ok_or_else(missing)?;
-        let kind: crate::domain::EventType = kind.parse().map_err(Error::internal)?;
+        let kind: EventType = kind.parse().map_err(Error::internal)?;
         Resource::from_json(kind.table(), &payload.ok_or_else(missing)?, sequence)
     }
 
@@ -225,7 +255,7 @@ impl Store {
             WITH q(log_id, sequence) AS ({set})
             SELECT e.sequence, e.payload FROM events AS e
             WHERE e.log_id = (SELECT log_id FROM q) AND e.sequence <= (SELECT sequence FROM q)
-              AND e.resource_id = e.log_id
+              AND (e.resource_id = e.log_id) IS TRUE
             ORDER BY e.sequence DESC LIMIT 1";
         let place = [Value::from(id.as_uuid()), sequence.into()];
         let rows: Vec<(i64, Option<String>)> =

@@ -29,6 +29,7 @@ const EACH: usize = 80;
 /// Sabotage: number events by what was read of the log before its lock was taken.
 async fn event_and_change_are_one_and_no_reader_ever_skips_one(it: Acme) {
     let there = another_instance(&it).await;
+    slow_down(&it.server.database.url).await;
     let addresses = [it.server.address, there];
     let mut readers = Vec::new();
     for address in addresses {
@@ -84,6 +85,18 @@ async fn write(address: std::net::SocketAddr, key: String, writer: usize) -> Vec
         acknowledged.extend([made, changed].map(|it| (it.sequence, (it.id, it.name))));
     }
     acknowledged
+}
+
+/// Makes transactions wait between what they write and their end, each for another while.
+async fn slow_down(url: &str) {
+    if url.starts_with("postgres") {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        let slow = "
+            CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN PERFORM pg_sleep(random() * 0.02); RETURN NULL; END';
+            CREATE TRIGGER slow AFTER INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION slow()";
+        sqlx::raw_sql(slow).execute(&mut connection).await.unwrap();
+    }
 }
 
 /// Holds the lock of every log for a while, again and again, as a writer does whose machine is slow.

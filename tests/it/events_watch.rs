@@ -20,6 +20,7 @@ on_each_database!(Acme:
     a_watch_from_the_latest_tells_only_what_is_to_come,
     a_watch_of_some_types_tells_those_and_goes_on_past_the_others,
     who_applies_a_snapshot_and_what_follows_holds_the_exact_state,
+    a_snapshot_of_some_types_is_followed_by_all_that_changes_it,
     a_watch_goes_on_where_another_ended,
     a_watch_ends_with_its_key,
     a_watcher_who_takes_nothing_is_ended_and_goes_on_without_loss,
@@ -135,6 +136,25 @@ async fn who_applies_a_snapshot_and_what_follows_holds_the_exact_state(it: Acme)
     assert_eq!(copy, truth);
     assert_eq!(copy.customers.len(), 700 + 4 * 25);
     assert_eq!(copy.wallets.len(), 4 * 25);
+}
+
+async fn a_snapshot_of_some_types_is_followed_by_all_that_changes_it(mut it: Acme) {
+    let mut reader = Reader::of(&it).await;
+    let mut keeper = Keeper::of(it.server.channel().await, &it.tenant.key);
+    let ada = it.client.create(aliased("ada@acme")).await.unwrap();
+    let wallet = keeper.ledger(&ada.id, "EUR").await.unwrap();
+    it.suspend(&it.tenant.domain).await;
+    let snapshot = start(WatchStart::Snapshot);
+    let mut stream = reader.watch(snapshot, &["customer.created", "domain.updated"]).await.unwrap();
+    let Message::Customer(seen) = stream.next().await.unwrap() else { panic!() };
+    assert_eq!((seen.id, seen.can_receive), (ada.id.clone(), false));
+    let Message::SnapshotEnd(end) = stream.next().await.unwrap() else { panic!("no wallet was asked for") };
+    assert_eq!(end.sequence, wallet.sequence + 1);
+    it.reinstate(&it.tenant.domain).await;
+    keeper.freeze(&wallet.id).await.unwrap();
+    it.client.delete(&ada.id).await.unwrap();
+    let types: Vec<_> = stream.events(2).await.into_iter().map(|it| it.r#type).collect();
+    assert_eq!(types, ["domain.updated", "customer.deleted"]);
 }
 
 /// Makes customers, changes what is there, and gives wallets.

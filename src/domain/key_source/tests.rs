@@ -148,8 +148,13 @@ mod registering {
             derivation: Some((derivation, used)),
         };
         let member = crate::domain::fixtures::member();
-        let made =
-            wallet::create(&member, &[granted], crate::domain::fixtures::wallet_id(1), context()).unwrap();
+        let made = crate::domain::wallet::create(
+            &member,
+            &[granted],
+            crate::domain::fixtures::wallet_id(1),
+            context(),
+        )
+        .unwrap();
         assert!(made.keys.contains(&KeyChange::Share(needed.clone(), OLD)), "{:?}", made.keys);
     }
 }

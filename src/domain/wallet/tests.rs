@@ -2,12 +2,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use uuid::Uuid;
+
 use super::*;
+use crate::domain::address::{derived_on, found_before, keys_of, known_indexes};
 use crate::domain::fixtures::{
     BEFORE_US, NOW_US, address, answer, context, customer, customer_id, domain, domain_id, event, faulty,
     key, line, member, on_chain, organization_id, the_member, wallet, wallet_id,
 };
-use crate::domain::{Expect, Resource};
+use crate::domain::{AddressId, Derivation, Expect, Family, Resource, Scheme, SourceUse, key_source};
 
 use Network::{Base, Bitcoin, BitcoinTestnet, Ethereum, Sepolia, Solana, SolanaDevnet, Tron};
 use WalletKind::{External, Ledger, Managed};
@@ -828,9 +831,9 @@ fn the_owner_of_an_address_is_found_by_its_names_on_every_network_of_the_family(
         let family = network.info().family;
         let all = Network::ALL.iter().filter(|it| it.info().family == family);
         let all: Vec<_> = all.map(|it| found_by(*it, 2)).collect();
-        assert_eq!(address_keys(owned_as(*network, 2)), all, "{network}");
+        assert_eq!(keys_of(owned_as(*network, 2)), all, "{network}");
         // Any other name finds what it names.
-        assert_eq!(address_keys(found_by(*network, 2)), [found_by(*network, 2)]);
+        assert_eq!(keys_of(found_by(*network, 2)), [found_by(*network, 2)]);
     }
 }
 
