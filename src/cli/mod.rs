@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod keys;
 pub mod migrate;
 pub mod serve;
+mod upkeep;
 
 use clap::{Parser, Subcommand};
 

@@ -5,6 +5,7 @@
 mod access;
 mod amount;
 pub mod api_key;
+mod audit;
 mod change;
 pub mod customer;
 mod error;
@@ -31,6 +32,7 @@ mod words;
 pub use access::{Actor, Caller, Reach, Scope, Scopes, os_user};
 pub use amount::{Amount, Decimal};
 pub use api_key::{ApiKey, Secret, SecretHash};
+pub use audit::{Chain, Finding, Flaw, Link, Order};
 pub use change::{
     Change, Context, Expect, KeyChange, KeyKind, RequestMark, Resource, Sweep, Table, UniqueKey, Write,
 };
