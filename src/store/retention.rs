@@ -12,7 +12,7 @@ use crate::domain::{Error, LogId, Result};
 const BATCH: usize = 1_000;
 
 impl Store {
-    /// Removes the events that happened before a time, and answers how many.
+    /// Removes the events that happened before a time, and answers by how many the logs are shorter.
     ///
     /// They leave in order, so that what is left of a log has no gap; where it begins, and the chain before that, are in
     /// the log's row from the same transaction on. A domain's own events stay: they say what it was at any time. Several
