@@ -51,6 +51,7 @@ mod outage;
 mod peers;
 mod process;
 mod raw;
+mod retention;
 mod rows;
 mod schema;
 mod server;

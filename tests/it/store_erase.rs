@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use purser::domain::{
-    Customer, Domain, KeyState, NewTransaction, Transaction, TransactionStatus, TransactionType, UniqueKey,
-    Verdict, Wallet, WalletId, customer, transaction, wallet,
+    Customer, Domain, Error, KeyState, NewTransaction, Transaction, TransactionStatus, TransactionType,
+    UniqueKey, Verdict, Wallet, WalletId, customer, transaction, wallet,
 };
 use purser::domain::{Member, Movement, TransactionId};
 use purser::store::CustomerFilter;
@@ -55,6 +55,9 @@ async fn what_was_decided_before_is_stale(it: TestStore) {
     fate(&it.store, customer::restore(&bob, &acme, now()).unwrap()).await.unwrap();
     assert_eq!(fate(&it.store, erase).await, Err(Verdict::Stale));
     assert_eq!(stored(&it.store, bob.id).await.unwrap().profile, bob.profile);
+    // Whoever asks again for what was answered before learns what became of it.
+    let gone = it.store.outcome(acme.id.into(), ada.sequence).await;
+    assert!(matches!(gone, Err(Error::CustomerDeleted(id)) if id == ada.id));
     assert_sound(&it.store).await;
 }
 
