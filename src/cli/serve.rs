@@ -81,26 +81,26 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
     tracing::info!(grpc = %addresses.0, http = %addresses.1, "serving");
 
-    let mut tasks = JoinSet::new();
-    tasks.spawn(watch_database(store.clone(), tell.clone()));
-    tasks.spawn(upkeep::forget(store.clone()));
+    let mut upkeep = JoinSet::new();
+    upkeep.spawn(watch_database(store.clone(), tell.clone()));
+    upkeep.spawn(upkeep::forget(store.clone()));
     if let Some(keep) = config.event_retention {
-        tasks.spawn(upkeep::expire(store.clone(), keep));
+        upkeep.spawn(upkeep::expire(store.clone(), keep));
     }
     if store.is_embedded() {
-        tasks.spawn(upkeep::scrub(store.clone()));
+        upkeep.spawn(upkeep::scrub(store.clone()));
     }
-    tasks.spawn(watch_pools(store.clone()));
+    upkeep.spawn(watch_pools(store.clone()));
     // None of these ends by itself. One that does has met a fault: better to be started anew than to live on half dead.
     tokio::select! {
         () = asked_to_stop => {}
         ended = &mut serving => bail!("the gRPC server has ended: {ended:?}"),
         ended = &mut http_serving => bail!("the HTTP server has ended: {ended:?}"),
-        ended = tasks.join_next() => bail!("a task has ended: {ended:?}"),
+        ended = upkeep.join_next() => bail!("a task has ended: {ended:?}"),
     }
     tracing::info!("stopping");
     // Once it has ended it cannot tell that all is well after all.
-    tasks.shutdown().await;
+    upkeep.shutdown().await;
     tell.send_replace(Readiness::Draining);
     tokio::time::sleep(if config.dev { Duration::ZERO } else { config.drain_delay }).await;
     stop.send_replace(true);
