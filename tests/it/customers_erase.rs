@@ -130,6 +130,8 @@ async fn a_repeated_request_is_answered_as_the_first_time(mut it: Purse) {
     assert_eq!(erase_as(client, &ada.id, "erase-1").await.unwrap(), (first, true));
     let reused = is(Code::InvalidArgument, "REQUEST_ID_REUSED");
     assert_eq!(refusal(erase_as(client, &bob.id, "erase-1").await), reused);
+    let restore = api::RestoreCustomerRequest { id: bob.id.clone(), request_id: "erase-1".to_owned() };
+    assert_eq!(refusal(client.0.restore_customer(restore).await), reused);
     assert_eq!(refusal(erase_as(client, &ada.id, "erase-2").await), failed("CUSTOMER_DELETED"));
 }
 

@@ -214,7 +214,12 @@ fn files(database: &Database) -> Vec<u8> {
 fn assert_silent(kept: &[u8], place: &str) {
     let kept = kept.to_ascii_lowercase();
     let kept = String::from_utf8_lossy(&kept);
-    let found: Vec<_> = CANARIES.iter().filter(|it| kept.contains(**it)).collect();
+    // With what is around it: that says where it was forgotten.
+    let around = |at: usize| {
+        let before: Vec<_> = kept[..at].chars().rev().take(40).collect();
+        before.into_iter().rev().chain(kept[at..].chars().take(60)).collect::<String>()
+    };
+    let found: Vec<_> = CANARIES.iter().filter_map(|it| Some((it, around(kept.find(*it)?)))).collect();
     assert!(found.is_empty(), "{place} has {found:?}");
 }
 

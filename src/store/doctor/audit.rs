@@ -90,6 +90,10 @@ impl Store {
     ///
     /// Those of the database.
     pub async fn audit_log(&self) -> Result<Vec<Finding>> {
+        const EMPTIED: &str = "
+            SELECT e.log_id, e.sequence, e.id FROM events AS e LEFT JOIN customers AS c ON c.id = e.customer_id
+            WHERE e.payload IS NULL
+              AND (c.id IS NULL OR c.status <> 'DELETED' OR c.body NOT LIKE '%\"erase_us\":%')";
         let mut found = self
             .audit_logs(async |snapshot, log| {
                 let mut order = Order::from(log.first);
@@ -110,10 +114,6 @@ impl Store {
             let sql = format!("SELECT l.id, t.sequence, t.id {}", states::differing(table));
             found.extend(told(&mut snapshot, &sql, flaw).await?);
         }
-        const EMPTIED: &str = "
-            SELECT e.log_id, e.sequence, e.id FROM events AS e LEFT JOIN customers AS c ON c.id = e.customer_id
-            WHERE e.payload IS NULL
-              AND (c.id IS NULL OR c.status <> 'DELETED' OR c.body NOT LIKE '%\"erase_us\":%')";
         found.extend(told(&mut snapshot, EMPTIED, |_| Flaw::Emptied).await?);
         found.truncate(ENOUGH);
         Ok(found)
