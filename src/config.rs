@@ -85,6 +85,9 @@ pub struct Serve {
     /// How long to go on serving, as `NOT_SERVING`, once told to stop, so that a mesh can turn away. None with --dev.
     #[arg(long, env = "PURSER_DRAIN_DELAY", default_value = "5s", value_parser = humantime::parse_duration)]
     pub drain_delay: Duration,
+    /// How long events are kept, such as `90d`; at least 7 days. Without it, for ever. A domain's own events always are.
+    #[arg(long, env = "PURSER_EVENT_RETENTION", value_parser = event_retention, value_name = "DURATION")]
+    pub event_retention: Option<Duration>,
     /// Where the master keys are that seeds are sealed with.
     #[command(flatten)]
     pub master_key: MasterKey,
@@ -113,6 +116,17 @@ impl Serve {
         let endpoints = self.chains.iter().map(|it| it.0.parse::<Endpoint>());
         Nodes::new(endpoints.collect::<Result<Vec<_>, _>>()?, clock)
     }
+}
+
+/// How long events may be kept: no shorter than anything that still needs them.
+fn event_retention(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_hours(7 * 24);
+    let keep = humantime::parse_duration(text).map_err(|it| it.to_string())?;
+    if keep < LEAST {
+        return Err("must be at least 7d: webhooks are retried for 4 days, and requests remembered for one"
+            .to_owned());
+    }
+    Ok(keep)
 }
 
 /// A network and a URL of a node, as they were given. The command line would repeat what it cannot parse, so it parses
@@ -238,6 +252,14 @@ impl From<Limits> for server::Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_are_kept_for_a_week_at_least() {
+        assert_eq!(event_retention("7d"), Ok(Duration::from_hours(168)));
+        assert_eq!(event_retention("1y").map(|it| it > Duration::from_hours(24 * 364)), Ok(true));
+        assert!(event_retention("6d 23h 59m 59s").unwrap_err().contains("at least 7d"));
+        assert!(event_retention("").is_err() && event_retention("7").is_err());
+    }
 
     #[test]
     fn a_password_does_not_show() {

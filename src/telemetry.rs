@@ -69,5 +69,10 @@ fn describe() {
         "purser_address_pool_available",
         "Addresses that a watch-only domain has left to give out, by domain; new wallets fail at 0."
     );
+    describe_counter!("purser_events_expired_total", "Events that retention removed.");
+    describe_gauge!(
+        "purser_erasures_unscrubbed",
+        "Erasures whose traces may still be in the files of the embedded database."
+    );
     describe_gauge!("purser_pool_connections", "Connections to the database, by pool and state.");
 }

@@ -214,6 +214,24 @@ impl App {
         .await
     }
 
+    /// Erases a deleted customer for good.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::get_customer`] and [`customer::erase`].
+    pub async fn erase_customer(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Member>> {
+        let target = CustomerTarget::id(id);
+        self.change_customer(caller, &target, "EraseCustomer", &id, request, |member, ctx| {
+            customer::erase(&member.customer, &member.domain, ctx)
+        })
+        .await
+    }
+
     /// Sets how far the checks on a customer have come.
     ///
     /// # Errors

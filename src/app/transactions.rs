@@ -1,7 +1,6 @@
 //! What is done with transactions and balances.
 
 use super::App;
-use super::wallets::Owned;
 use super::write::{Answer, Reload, mark};
 use crate::clock;
 use crate::domain::{
@@ -90,19 +89,20 @@ impl App {
     ) -> Result<Answer<Transaction>> {
         let mut loaded = self.with_wallet(caller, id).await?;
         let request =
-            mark(loaded.1.1.id.into(), "UpdateTransactionStatus", request, &(id, to, block_height))?;
+            mark(loaded.2.domain.id.into(), "UpdateTransactionStatus", request, &(id, to, block_height))?;
         let reload = || -> Reload<'_, _> { Box::pin(self.with_wallet(caller, id)) };
-        self.write(caller, request, &mut loaded, reload, |(transaction, (wallet, domain)), ctx| {
-            caller.may_change(domain)?;
-            Ok(transaction::update_status(transaction, wallet, to, block_height, ctx)?.expects(&**domain))
+        self.write(caller, request, &mut loaded, reload, |(transaction, wallet, member), ctx| {
+            caller.may_change(&member.domain)?;
+            transaction::update_status(transaction, wallet, member, to, block_height, ctx)
         })
         .await
     }
 
-    async fn with_wallet(&self, caller: &Caller, id: TransactionId) -> Result<(Transaction, Owned)> {
+    /// The transaction is read before its customer: one that was erased meanwhile shows as erased.
+    async fn with_wallet(&self, caller: &Caller, id: TransactionId) -> Result<(Transaction, Wallet, Member)> {
         let transaction = self.get_transaction(caller, &TransactionKey::Id(id), None).await?;
-        let owned = self.owned_wallet(caller, transaction.wallet_id).await?;
-        Ok((transaction, owned))
+        let (wallet, member) = self.wallet_and_member(caller, transaction.wallet_id).await?;
+        Ok((transaction, wallet, member))
     }
 
     /// Finds a transaction within what the key covers.

@@ -159,9 +159,9 @@ impl App {
     {
         match (verdict, request) {
             (Verdict::Replay { sequence }, Some(request)) => {
-                let scope = request.scope;
+                let request = request.clone();
                 let outcome =
-                    self.task(move |store| async move { store.outcome(scope, sequence).await }).await?;
+                    self.task(move |store| async move { store.answer(&request, sequence).await }).await?;
                 Ok(Answer { value: outcome.try_into()?, replayed: true })
             }
             (Verdict::Reused, _) => Err(Error::RequestIdReused),

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod keys;
 pub mod migrate;
 pub mod serve;
+mod upkeep;
 
 use clap::{Parser, Subcommand};
 
@@ -29,7 +30,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     Migrate(migrate::Args),
     Admin(admin::Args),
     Keys(keys::Args),
@@ -56,7 +57,7 @@ impl Cli {
         match self.command {
             Command::Serve(args) => {
                 keep_memory_private()?;
-                serve::run(args).await
+                serve::run(*args).await
             }
             Command::Migrate(args) => migrate::run(args).await,
             Command::Admin(args) => admin::run(args).await,

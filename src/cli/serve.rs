@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use super::{database, dev};
+use super::{database, dev, upkeep};
 use crate::app::{App, Chains};
 use crate::config;
 use crate::health::{self, Readiness};
@@ -83,7 +83,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let mut upkeep = JoinSet::new();
     upkeep.spawn(watch_database(store.clone(), tell.clone()));
-    upkeep.spawn(forget_requests(store.clone()));
+    upkeep.spawn(upkeep::forget(store.clone()));
+    if let Some(keep) = config.event_retention {
+        upkeep.spawn(upkeep::expire(store.clone(), keep));
+    }
+    if store.is_embedded() {
+        upkeep.spawn(upkeep::scrub(store.clone()));
+    }
     upkeep.spawn(watch_pools(store.clone()));
     // None of these ends by itself. One that does has met a fault: better to be started anew than to live on half dead.
     tokio::select! {
@@ -153,17 +159,6 @@ async fn watch_database(store: Store, tell: watch::Sender<Readiness>) {
 fn missing(cause: &str) -> Readiness {
     tracing::debug!(cause, "the database is missing");
     Readiness::Missing("database".to_owned())
-}
-
-async fn forget_requests(store: Store) {
-    let mut tick = tokio::time::interval(Duration::from_mins(10));
-    loop {
-        tick.tick().await;
-        let before = clock::now_us() - crate::domain::Remembered::FOR_US;
-        if let Err(error) = store.forget_requests(before).await {
-            tracing::warn!(%error, "old requests were not forgotten");
-        }
-    }
 }
 
 /// Tells how many addresses watch-only domains have left to give out, so that somebody uploads more in time.

@@ -134,6 +134,8 @@ pub enum KeyChange {
         /// Until when, in microseconds since 1970.
         until_us: i64,
     },
+    /// It stays on hold as long as it was for the resource, and is for nobody.
+    Orphan(UniqueKey),
 }
 
 impl KeyChange {
@@ -148,6 +150,7 @@ impl KeyChange {
             | Self::ReleaseUnless(key, _)
             | Self::Free(key)
             | Self::Owned(key, _)
+            | Self::Orphan(key)
             | Self::Hold { key, .. } => key,
         }
     }
@@ -164,7 +167,7 @@ impl KeyChange {
         match self {
             Self::TakeFor(_, owner) | Self::Share(_, owner) | Self::Owned(_, owner) => Some(*owner),
             Self::Take(_) | Self::Hold { .. } => Some(first),
-            Self::Release(_) | Self::ReleaseUnless(..) | Self::Free(_) => None,
+            Self::Release(_) | Self::ReleaseUnless(..) | Self::Free(_) | Self::Orphan(_) => None,
         }
     }
 
@@ -186,6 +189,8 @@ pub enum Sweep {
     TakeEmails(DomainId),
     /// No email is a key any more.
     ReleaseEmails(DomainId),
+    /// Nothing personal of a customer stays in what happened: in events, requests and transactions.
+    Erase(CustomerId),
 }
 
 /// Anything that has a row, an id, and events.

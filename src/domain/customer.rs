@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::profile::Field;
 use super::{
     Alias, Change, Context, CustomerId, Domain, DomainId, Email, Error, EventType, ExternalId, Fault, Faults,
-    KeyChange, KeyKind, KycStatus, Line, Profile, Result, UniqueKey, words,
+    KeyChange, KeyKind, KycStatus, Line, Profile, Result, Sweep, UniqueKey, words,
 };
 
 words! {
@@ -48,6 +48,9 @@ pub struct Customer {
     /// When they were deleted, if they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delete_us: Option<i64>,
+    /// When they were erased, if they are: what is left is who they were to us, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erase_us: Option<i64>,
 }
 
 impl Customer {
@@ -121,6 +124,7 @@ pub fn create(new: NewCustomer, domain: &Domain, id: CustomerId, ctx: Context) -
         create_us: ctx.now_us,
         update_us: ctx.now_us,
         delete_us: None,
+        erase_us: None,
     };
     let keys = keys_of(&customer, domain).map(KeyChange::Take).collect();
     Ok(Change::new(ctx).expects(domain).keys(keys).counts(domain.id, 1).writes(
@@ -193,11 +197,10 @@ pub fn soft_delete(customer: &Customer, domain: &Domain, ctx: Context) -> Result
 ///
 /// # Errors
 ///
-/// [`Error::CustomerNotDeleted`]. That the alias, email or external id was given away shows when it is committed.
+/// [`Error::CustomerNotDeleted`]; [`Error::CustomerDeleted`] once they are erased. That the alias, email or external id was
+/// given away shows when it is committed.
 pub fn restore(customer: &Customer, domain: &Domain, ctx: Context) -> Result<Change> {
-    if customer.status != CustomerStatus::Deleted {
-        return Err(Error::CustomerNotDeleted(customer.id));
-    }
+    require_deleted(customer)?;
     let mut next = customer.clone();
     next.status = customer.status_before.unwrap_or(CustomerStatus::Enabled);
     next.status_before = None;
@@ -206,6 +209,29 @@ pub fn restore(customer: &Customer, domain: &Domain, ctx: Context) -> Result<Cha
     let keys = keys_of(&next, domain).map(KeyChange::Take).collect();
     let change = Change::new(ctx).expects(domain).keys(keys).counts(domain.id, 1);
     Ok(change.writes(next, EventType::CustomerRestored, &["status", "delete_time"]))
+}
+
+/// Erases a deleted customer for good. Who they were to us stays, and when: the id, the type, the statuses and the times.
+/// Their alias stays on hold as long as it was, for nobody.
+///
+/// # Errors
+///
+/// [`Error::CustomerNotDeleted`]; [`Error::CustomerDeleted`] if they are erased already.
+pub fn erase(customer: &Customer, domain: &Domain, ctx: Context) -> Result<Change> {
+    require_deleted(customer)?;
+    let next = Customer {
+        profile: Profile { kind: customer.profile.kind, ..Profile::default() },
+        status_before: None,
+        update_us: ctx.now_us,
+        erase_us: Some(ctx.now_us),
+        ..customer.clone()
+    };
+    let changed: Vec<_> = customer.profile.changes(&next.profile).collect();
+    let alias = keys_of(customer, domain).filter(|it| it.kind == KeyKind::Alias);
+    let keys = alias.map(KeyChange::Orphan).collect();
+    let sweep = Sweep::Erase(customer.id);
+    let change = Change::new(ctx).expects(domain).keys(keys).sweeps(sweep);
+    Ok(change.writes(next, EventType::CustomerErased, &changed))
 }
 
 /// Sets how far the checks have come. The reason is kept with the event.
@@ -223,6 +249,17 @@ pub fn set_kyc_status(customer: &Customer, to: KycStatus, reason: Line, ctx: Con
 
 fn refuse_deleted(customer: &Customer) -> Result<()> {
     if customer.status == CustomerStatus::Deleted {
+        return Err(Error::CustomerDeleted(customer.id));
+    }
+    Ok(())
+}
+
+/// Deleted, and not erased: what can still be restored.
+fn require_deleted(customer: &Customer) -> Result<()> {
+    if customer.status != CustomerStatus::Deleted {
+        return Err(Error::CustomerNotDeleted(customer.id));
+    }
+    if customer.erase_us.is_some() {
         return Err(Error::CustomerDeleted(customer.id));
     }
     Ok(())

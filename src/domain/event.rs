@@ -28,6 +28,8 @@ words! {
         CustomerDeleted = "customer.deleted",
         /// A customer was brought back.
         CustomerRestored = "customer.restored",
+        /// A customer was erased.
+        CustomerErased = "customer.erased",
         /// A customer's KYC status changed.
         CustomerKycUpdated = "customer.kyc_updated",
         /// A wallet was made or linked.
@@ -63,6 +65,7 @@ impl EventType {
             | Self::CustomerUpdated
             | Self::CustomerDeleted
             | Self::CustomerRestored
+            | Self::CustomerErased
             | Self::CustomerKycUpdated => Table::Customers,
             Self::WalletCreated | Self::WalletUpdated | Self::WalletRemoved => Table::Wallets,
             Self::AddressCreated => Table::Addresses,

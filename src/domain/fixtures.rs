@@ -73,6 +73,7 @@ pub(super) fn customer(fields: Value) -> Customer {
         create_us: BEFORE_US,
         update_us: BEFORE_US,
         delete_us: None,
+        erase_us: None,
     }
 }
 

@@ -182,7 +182,8 @@ impl<'a> Bench<'a> {
         if key.reads().any(|it| self.claimed.keys.contains_key(it)) {
             return Some(Verdict::Again);
         }
-        if matches!(key, KeyChange::Release(_) | KeyChange::ReleaseUnless(..) | KeyChange::Hold { .. }) {
+        let gives_up = matches!(key, KeyChange::Release(_) | KeyChange::ReleaseUnless(..));
+        if gives_up || matches!(key, KeyChange::Hold { .. } | KeyChange::Orphan(_)) {
             return None;
         }
         let taken = |owner| Verdict::Taken { key: key.key().clone(), owner };

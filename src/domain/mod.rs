@@ -6,6 +6,7 @@ mod access;
 pub mod address;
 mod amount;
 pub mod api_key;
+mod audit;
 mod change;
 pub mod customer;
 mod error;
@@ -33,6 +34,7 @@ pub use access::{Actor, Caller, Reach, Scope, Scopes, os_user};
 pub use address::{Address, ChainAddress, Derivation, Granted, SourceUse};
 pub use amount::{Amount, Decimal};
 pub use api_key::{ApiKey, Secret, SecretHash};
+pub use audit::{Chain, Finding, Flaw, Link, Order};
 pub use change::{
     Change, Context, Expect, KeyChange, KeyKind, RequestMark, Resource, Sweep, Table, UniqueKey, Write,
 };

@@ -412,7 +412,7 @@ fn add(transaction: &Transaction, wallet: &Wallet, undo: bool) -> Add {
 }
 
 /// Says what became of a transaction: PENDING goes to CONFIRMED or FAILED; CONFIRMED goes to FAILED on a reorganisation,
-/// which moves the balance back.
+/// which moves the balance back. What was said in one of a customer's goes when they are erased, and does not come back.
 ///
 /// # Errors
 ///
@@ -420,6 +420,7 @@ fn add(transaction: &Transaction, wallet: &Wallet, undo: bool) -> Add {
 pub fn update_status(
     transaction: &Transaction,
     wallet: &Wallet,
+    member: &Member,
     to: TransactionStatus,
     block_height: u64,
     ctx: Context,
@@ -429,8 +430,12 @@ pub fn update_status(
         return Err(Error::invalid("block_height", "must be 0 for a ledger wallet"));
     }
     let block_height = if block_height == 0 { transaction.block_height } else { block_height };
-    let next = Transaction { status: to, block_height, update_us: ctx.now_us, ..transaction.clone() };
-    let mut change = Change::new(ctx);
+    let mut next = Transaction { status: to, block_height, update_us: ctx.now_us, ..transaction.clone() };
+    if member.customer.erase_us.is_some() {
+        // It left with them, and may have been read before.
+        next.description = Text::default();
+    }
+    let mut change = Change::new(ctx).expects(&member.customer).expects(&*member.domain);
     match (transaction.status, to) {
         (Pending, Confirmed) => change = change.adds(add(transaction, wallet, false)),
         (Pending, Failed) => {}

@@ -127,8 +127,14 @@ impl CustomerService for Purser {
         &self,
         request: Request<api::EraseCustomerRequest>,
     ) -> Reply<api::EraseCustomerResponse> {
-        authorize(&request, Scope::CustomersErase)?;
-        Err(Error::Unimplemented("EraseCustomer").into())
+        let caller = authorize(&request, Scope::CustomersErase)?;
+        let (metadata, _, message) = request.into_parts();
+        let api::EraseCustomerRequest { id, request_id } = message;
+        let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
+        let id = faults.absorb(convert::id("id", &id).map(Some))?;
+        let erased = self.app.erase_customer(&caller, faults.finish(id)?, request_id).await?;
+        Ok(answered(customer_of(erased, |customer| api::EraseCustomerResponse { customer })))
     }
 
     async fn resolve_customer(

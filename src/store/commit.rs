@@ -6,18 +6,20 @@
 //! they refuse takes the whole transaction back, and the group is judged again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::backend::STATEMENT_TIMEOUT;
+use super::erasure::ERASURE_TIMEOUT;
 use super::log::Appender;
 use super::row::Puts;
 use super::set::{Part, Set, Type, Value};
 use super::transaction::Tx;
 use super::{Store, balances, facts, is_of_dead_connection, sweep};
 use crate::domain::{
-    Account, Change, Error, Facts, KeyChange, KeyKind, LogId, Resource, Result, Sums, Sweep, Table,
-    UniqueKey, Verdict, judge,
+    Account, Change, CustomerId, Error, Facts, KeyChange, KeyKind, KeyState, LogId, Resource, Result, Sums,
+    Sweep, Table, UniqueKey, Verdict, judge,
 };
 
 /// What became of a Change.
@@ -70,7 +72,7 @@ impl Store {
         loop {
             let mut written = false;
             // Not for ever: where nothing is answered, be it the end or what came before, the outcome is not known.
-            match self.in_time(STATEMENT_TIMEOUT, self.commit_once(group, &mut written)).await {
+            match self.in_time(time_for(group), self.commit_once(group, &mut written)).await {
                 // What passes, and has left nothing: another instance was first.
                 Err(Error::Contended) if tried < TRIES && !spans_logs(group) => tried += 1,
                 // The connection had died while it lay idle. Not once anything was written: the end of that may be lost
@@ -105,6 +107,12 @@ impl Store {
     }
 }
 
+/// How long a group may take. Somebody may have done in years what cannot be erased in seconds.
+fn time_for(group: &[Change]) -> Duration {
+    let erases = group.iter().any(|it| matches!(it.sweep, Some(Sweep::Erase(..))));
+    if erases { ERASURE_TIMEOUT } else { STATEMENT_TIMEOUT }
+}
+
 /// Whether the group is of more than one tenant.
 fn spans_logs(group: &[Change]) -> bool {
     group.len() > 1 && logs_of(group).len() > 1
@@ -120,6 +128,7 @@ struct Batch {
     puts: BTreeMap<Table, Puts>,
     gone_requests: Set<'static>,
     requests: Set<'static>,
+    answers: Set<'static>,
     gone_keys: Set<'static>,
     new_keys: Set<'static>,
     shared_keys: BTreeSet<UniqueKey>,
@@ -140,6 +149,7 @@ impl Default for Batch {
             puts: BTreeMap::new(),
             gone_requests: Set::new(&[Uuid, Text]),
             requests: Set::new(&[Uuid, Text, Text, Bytes, Int, Int]),
+            answers: Set::new(&[Uuid, Text, Text, Int, Text, Uuid]),
             gone_keys: Set::new(&[Uuid, Text, Text]),
             new_keys: Set::new(&[Uuid, Text, Text, Uuid, Int]),
             shared_keys: BTreeSet::new(),
@@ -204,7 +214,24 @@ impl Batch {
                 change.ctx.now_us.into(),
             ]
         }));
+        if first.is_none() {
+            self.answer(change, &answer.resource)?;
+        }
         Ok(first.unwrap_or(outcome))
+    }
+
+    /// Keeps what a request is answered with that changed nothing: no event holds it.
+    fn answer(&mut self, change: &Change, answer: &Resource) -> Result<()> {
+        let Some(request) = &change.ctx.request else { return Ok(()) };
+        self.answers.extend([[
+            request.scope.as_uuid().into(),
+            request.id.as_str().into(),
+            answer.table().as_str().into(),
+            answer.sequence().into(),
+            answer.to_json()?.into(),
+            answer.customer_id().map(CustomerId::as_uuid).into(),
+        ]]);
+        Ok(())
     }
 
     fn put(&mut self, resource: &Resource, sequence: i64, body: String) -> Result<()> {
@@ -240,6 +267,9 @@ impl Batch {
                 return;
             }
         }
+        if let KeyChange::Orphan(held) = change {
+            return self.orphan(held, owner, facts);
+        }
         let stays = match change {
             KeyChange::Free(_) | KeyChange::Owned(..) => return,
             KeyChange::ReleaseUnless(_, others) => others.iter().any(|it| facts.keys.contains_key(it)),
@@ -262,6 +292,18 @@ impl Batch {
         self.new_keys.extend([[scope, kind, text, owner.into(), held_until_us.into()]]);
     }
 
+    /// A name on hold for its owner is on hold for nobody; anybody else's stays as it is.
+    fn orphan(&mut self, key: &UniqueKey, owner: Uuid, facts: &Facts) {
+        let Some(KeyState { owner: Some(of), held_until_us: Some(until_us) }) = facts.keys.get(key) else {
+            return;
+        };
+        if *of == owner {
+            let name = || [Value::from(key.scope), key.kind.as_str().into(), key.text.as_str().into()];
+            self.gone_keys.extend([name()]);
+            self.new_keys.extend([name().into_iter().chain([Value::Null, (*until_us).into()])]);
+        }
+    }
+
     /// Writes it all, and the events with it, and commits.
     async fn commit(self, mut tx: Tx, log: Appender) -> Result<()> {
         const FREE_KEYS: &str = "
@@ -280,6 +322,9 @@ impl Batch {
         const PUT_REQUESTS: &str = "
             INSERT INTO requests (scope, id, method, digest, sequence, create_us)
             SELECT scope, id, method, digest, sequence, create_us FROM {q} WHERE scope IS NOT NULL";
+        const PUT_ANSWERS: &str = "
+            INSERT INTO answers (scope, id, resource, sequence, body, customer_id)
+            SELECT scope, id, resource, sequence, body, customer_id FROM {q} WHERE scope IS NOT NULL";
         const PUT_COUNTS: &str = "
             INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM {q} WHERE scope IS NOT NULL
             ON CONFLICT (scope, name) DO UPDATE SET value = counters.value + excluded.value";
@@ -309,6 +354,7 @@ impl Batch {
             Part::new("scope, kind, key, owner, held_until_us", self.new_keys, PUT_KEYS),
             Part::new("scope, key, until_sequence, owner", self.past_aliases, PUT_PAST_ALIASES),
             Part::new("scope, id, method, digest, sequence, create_us", self.requests, PUT_REQUESTS),
+            Part::new("scope, id, resource, sequence, body, customer_id", self.answers, PUT_ANSWERS),
             Part::new("customer_id, text", self.new_search, NEW_SEARCH),
             Part::new("customer_id, text", self.search, PUT_SEARCH),
             Part::new("scope, name, value", counts, PUT_COUNTS),

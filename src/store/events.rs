@@ -230,19 +230,21 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] where there is no such event, or its payload is gone.
+    /// [`Error::Internal`] where there is no such event; [`Error::CustomerDeleted`] where erasure has emptied it.
     pub async fn outcome(&self, log: LogId, sequence: i64) -> Result<Resource> {
         const READ: &str = "
             WITH q(log_id, sequence) AS ({set})
-            SELECT e.type, e.payload FROM q CROSS JOIN events AS e
+            SELECT e.type, e.payload, e.customer_id FROM q CROSS JOIN events AS e
             WHERE e.log_id = q.log_id AND e.sequence = q.sequence";
         let place = [Value::from(log.as_uuid()), sequence.into()];
-        let rows: Vec<(String, Option<String>)> =
+        let rows: Vec<(String, Option<String>, Option<Uuid>)> =
             self.read(READ, Set::of(&[Type::Uuid, Type::Int], [place])).await?;
         let missing = || Error::internal(format!("event {sequence} of log {} holds nothing", log.as_uuid()));
-        let (kind, payload) = rows.into_iter().next().ok_or_else(missing)?;
+        let (kind, payload, customer) = rows.into_iter().next().ok_or_else(missing)?;
+        let emptied =
+            || customer.map_or_else(missing, |it| Error::CustomerDeleted(CustomerId::from_uuid(it)));
         let kind: EventType = kind.parse().map_err(Error::internal)?;
-        Resource::from_json(kind.table(), &payload.ok_or_else(missing)?, sequence)
+        Resource::from_json(kind.table(), &payload.ok_or_else(emptied)?, sequence)
     }
 
     /// A domain as it was once its log had come to a sequence.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::set::{Set, Type, Value};
-use crate::domain::{Error, LogId, Remembered, RequestId, RequestMark, Result};
+use crate::domain::{Error, LogId, Remembered, RequestId, RequestMark, Resource, Result};
 
 const READ: &str = "
     WITH q(scope, id) AS ({set})
@@ -39,13 +39,33 @@ impl Store {
         Ok(rows.into_iter().next().map(parse).transpose()?.map(|it| it.1))
     }
 
+    /// What a request was answered with that took effect before, at that place of its scope's log.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; [`Error::CustomerDeleted`] where it was about somebody who was erased just now.
+    pub async fn answer(&self, request: &RequestMark, sequence: i64) -> Result<Resource> {
+        // One that changed nothing has an answer of its own: the event that it ended at may be gone.
+        const READ: &str = "
+            WITH q(scope, id) AS ({set})
+            SELECT a.resource, a.sequence, a.body FROM q CROSS JOIN answers AS a
+            WHERE a.scope = q.scope AND a.id = q.id";
+        let rows: Vec<(String, i64, String)> = self.read(READ, set(std::iter::once(request))).await?;
+        match rows.into_iter().next() {
+            Some((table, sequence, body)) => {
+                Resource::from_json(table.parse().map_err(Error::internal)?, &body, sequence)
+            }
+            None => self.outcome(request.scope, sequence).await,
+        }
+    }
+
     /// Forgets requests that took effect before a time.
     ///
     /// # Errors
     ///
     /// Those of the database.
     pub async fn forget_requests(&self, before_us: i64) -> Result<()> {
-        // A thousand at a time, so that no writer waits long behind it.
+        // A thousand at a time, so that no writer waits long behind it. Answers go with their requests.
         const FORGET: &str = "
             WITH q(before_us) AS ({set})
             DELETE FROM requests WHERE (scope, id) IN (

@@ -1,5 +1,6 @@
 //! Changes to many rows of a domain at once.
 
+use super::erasure;
 use super::set::{Set, Type};
 use super::transaction::Tx;
 use crate::domain::{DomainId, Result, Sweep};
@@ -27,6 +28,7 @@ pub(super) async fn run(tx: &mut Tx, sweep: Sweep) -> Result<()> {
     match sweep {
         Sweep::TakeEmails(domain) => tx.conn().run(TAKE, one(domain)).await,
         Sweep::ReleaseEmails(domain) => tx.conn().run(RELEASE, one(domain)).await,
+        Sweep::Erase(customer) => erasure::erase(tx, customer).await,
     }
 }
 

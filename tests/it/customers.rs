@@ -20,7 +20,6 @@ on_each_database!(Acme:
     emails_that_need_not_be_unique_name_nobody,
     what_the_domain_requires_must_be_there_and_stay,
     an_alias_is_at_the_customer_s_own_domain,
-    erasing_is_not_available_yet,
 );
 
 async fn a_customer_that_was_made_is_found_by_each_key(mut it: Acme) {
@@ -227,13 +226,4 @@ async fn an_alias_is_at_the_customer_s_own_domain(mut it: Acme) {
             assert_eq!(bad_fields(&refused), ["customer.payment_address"]);
         }
     }
-}
-
-async fn erasing_is_not_available_yet(mut it: Acme) {
-    let ada = it.client.create(whole("ada", "acme")).await.unwrap();
-    it.client.delete(&ada.id).await.unwrap();
-    let request = api::EraseCustomerRequest { id: ada.id.clone(), ..Default::default() };
-    let refused = it.client.0.erase_customer(request).await;
-    assert_eq!(refusal(refused), is(Code::Unimplemented, "UNIMPLEMENTED"));
-    it.client.restore(&ada.id).await.unwrap();
 }

@@ -401,6 +401,72 @@ mod restoring {
     }
 }
 
+mod erasing {
+    use super::*;
+
+    fn erased() -> Customer {
+        answer(&erase(&deleted(), &domain(json!({})), context()).unwrap())
+    }
+
+    #[test]
+    fn what_is_left_is_who_they_were_to_us_and_when() {
+        let firm = json!({"type": "BUSINESS", "business": {"legal_name": "L"}, "phone": "+49301234567",
+                          "billing_address": {"city": "Berlin"}, "metadata": {"k": "v"}, "nick_name": "N"});
+        let of = |fields: Value| Customer { profile: profile(fields), ..deleted() };
+        for before in [deleted(), of(firm)] {
+            let change = erase(&before, &domain(json!({})), context()).unwrap();
+            let profile = Profile { kind: before.profile.kind, ..Profile::default() };
+            let expected = Customer {
+                profile,
+                status_before: None,
+                update_us: NOW_US,
+                erase_us: Some(NOW_US),
+                ..before.clone()
+            };
+            assert_eq!(answer::<Customer>(&change), expected);
+            let (event, changed) = event(&change).unwrap();
+            assert_eq!(event, EventType::CustomerErased);
+            assert_eq!(changed, before.profile.changes(&expected.profile).collect::<Vec<_>>());
+            let json = serde_json::to_value(&expected).unwrap();
+            assert_eq!(json["profile"], json!({"type": before.profile.kind.as_str()}));
+        }
+    }
+
+    #[test]
+    fn their_alias_stays_on_hold_for_nobody_and_what_happened_is_swept() {
+        let change = erase(&deleted(), &domain(json!({})), context()).unwrap();
+        let [alias, ..] = names_of_ada();
+        assert_eq!(change.keys, [KeyChange::Orphan(alias)]);
+        assert_eq!(change.sweep, Some(Sweep::Erase(customer_id(1))));
+        assert!(change.counts.is_empty());
+        assert!(change.decided_on().any(|it| it == the_domain()));
+        assert!(change.decided_on().any(|it| it == (&deleted()).into()));
+    }
+
+    #[test]
+    fn only_who_is_deleted_can_be_erased() {
+        for status in [CustomerStatus::Enabled, CustomerStatus::Disabled] {
+            let result = erase(&Customer { status, ..customer(ada()) }, &domain(json!({})), context());
+            assert!(matches!(result, Err(Error::CustomerNotDeleted(id)) if id == customer_id(1)));
+        }
+    }
+
+    #[test]
+    fn who_is_erased_does_not_change_again() {
+        let domain = domain(json!({}));
+        let refused = [
+            erase(&erased(), &domain, context()),
+            restore(&erased(), &domain, context()),
+            soft_delete(&erased(), &domain, context()),
+            update(&erased(), &patch(&["first_name"], json!({})), &domain, context()),
+            set_kyc_status(&erased(), KycStatus::Pending, Line::default(), context()),
+        ];
+        for result in refused {
+            assert!(matches!(result, Err(Error::CustomerDeleted(id)) if id == customer_id(1)), "{result:?}");
+        }
+    }
+}
+
 mod kyc {
     use super::*;
 

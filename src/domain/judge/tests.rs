@@ -283,6 +283,18 @@ mod keys {
     }
 
     #[test]
+    fn a_name_is_left_to_nobody_whoever_has_it_by_now() {
+        let orphan = || vec![KeyChange::Orphan(alias("a"))];
+        for held_until_us in [None, Some(NOW_US), Some(NOW_US + 1)] {
+            for owner in [2, 3] {
+                let facts = with_alias("a", Some(owner), held_until_us);
+                assert_eq!(alone(updates(2, orphan()), &facts), Verdict::Go);
+            }
+        }
+        assert_eq!(alone(updates(2, orphan()), &facts()), Verdict::Go);
+    }
+
+    #[test]
     fn a_hold_is_over_at_its_end() {
         for owner in [Some(2), None] {
             assert_eq!(alone(creates(11, take("a")), &with_alias("a", owner, Some(NOW_US))), Verdict::Go);

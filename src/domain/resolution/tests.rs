@@ -10,6 +10,7 @@ fn known() -> Customer {
     Customer {
         status_before: Some(crate::domain::CustomerStatus::Enabled),
         delete_us: Some(9),
+        erase_us: None,
         ..customer(json!({
             "type": "BUSINESS", "name": "Ada King Lovelace", "first_name": "Ada Augusta", "middle_name": "king",
             "last_name": "Lovelace", "nick_name": "Émile",

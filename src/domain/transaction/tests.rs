@@ -1,11 +1,11 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::Expect;
 use crate::domain::fixtures::{
     BEFORE_US, NOW_US, answer, context, customer_id, domain_id, event, faulty, key, member, on_chain,
     the_member, wallet, wallet_id,
 };
+use crate::domain::{Customer, Expect};
 
 use Network::{Base, Bitcoin, Ethereum};
 use TransactionStatus::{Confirmed, Failed, Pending};
@@ -404,7 +404,7 @@ mod updating {
     use super::*;
 
     fn updating(from: &Transaction, kind: WalletKind, to: TransactionStatus) -> Result<Change> {
-        update_status(from, &wallet(kind), to, 0, context())
+        update_status(from, &wallet(kind), &member(), to, 0, context())
     }
 
     #[test]
@@ -444,7 +444,21 @@ mod updating {
                 id: transaction_id().as_uuid(),
                 sequence: 8,
             };
-            assert_eq!(change.decided_on().collect::<Vec<_>>(), [row]);
+            let [customer, domain] = the_member();
+            assert_eq!(change.decided_on().collect::<Vec<_>>(), [customer, domain, row]);
+        }
+    }
+
+    #[test]
+    fn what_was_said_in_it_does_not_come_back_once_the_customer_is_erased() {
+        let erased = Customer { erase_us: Some(NOW_US), ..member().customer };
+        let description: Text<500> = "rent".to_owned().try_into().unwrap();
+        for (member, left) in
+            [(member(), description.clone()), (Member { customer: erased, ..member() }, Text::default())]
+        {
+            let before = Transaction { description: description.clone(), ..kept(Ledger, Credit, Pending) };
+            let change = update_status(&before, &wallet(Ledger), &member, Confirmed, 0, context()).unwrap();
+            assert_eq!(answer::<Transaction>(&change).description, left);
         }
     }
 
@@ -472,7 +486,10 @@ mod updating {
             let wallet = Wallet { status: *status, ..wallet(Managed) };
             for kind in TransactionType::ALL {
                 let before = kept(Managed, *kind, Pending);
-                assert!(update_status(&before, &wallet, Confirmed, 0, context()).is_ok(), "{status} {kind}");
+                assert!(
+                    update_status(&before, &wallet, &member(), Confirmed, 0, context()).is_ok(),
+                    "{status} {kind}"
+                );
             }
         }
     }
@@ -487,7 +504,8 @@ mod updating {
             (17, 18, 18, &["status", "block_height"]),
         ] {
             let transaction = Transaction { block_height: before, ..kept(Managed, Deposit, Pending) };
-            let change = update_status(&transaction, &wallet(Managed), Confirmed, said, context()).unwrap();
+            let change =
+                update_status(&transaction, &wallet(Managed), &member(), Confirmed, said, context()).unwrap();
             assert_eq!(answer::<Transaction>(&change).block_height, after, "{before} {said}");
             assert_eq!(event(&change).unwrap().1, changed, "{before} {said}");
         }
@@ -497,7 +515,7 @@ mod updating {
     fn a_transaction_in_the_books_is_in_no_block() {
         for status in TransactionStatus::ALL {
             let before = kept(Ledger, Credit, Pending);
-            let result = update_status(&before, &wallet(Ledger), *status, 1, context());
+            let result = update_status(&before, &wallet(Ledger), &member(), *status, 1, context());
             assert_eq!(faulty(result), ["block_height"], "{status}");
         }
     }

@@ -4,32 +4,6 @@ use super::Check;
 
 pub(super) const CHECKS: &[Check] = &[
     (
-        "each customer is what their last event says",
-        "SELECT count(*) FROM customers AS c
-         LEFT JOIN events AS e ON e.log_id = c.domain_id AND e.sequence = c.sequence AND e.resource_id = c.id
-         WHERE e.id IS NULL OR (e.payload IS NOT NULL AND e.payload <> c.body)",
-    ),
-    (
-        "each domain is what its last event says",
-        "SELECT count(*) FROM domains AS d
-         LEFT JOIN events AS e ON e.log_id = d.id AND e.sequence = d.sequence AND e.resource_id = d.id
-         WHERE e.id IS NULL OR e.payload <> d.body",
-    ),
-    (
-        "each organization is what its last event says",
-        "SELECT count(*) FROM organizations AS o
-         LEFT JOIN events AS e ON e.log_id = o.id AND e.sequence = o.sequence AND e.resource_id = o.id
-         WHERE e.id IS NULL OR e.payload <> o.body",
-    ),
-    (
-        // A key that reaches no organization is the operators', whose log has the smallest id.
-        "each API key is what its last event says",
-        "SELECT count(*) FROM api_keys AS k
-         LEFT JOIN events AS e ON e.sequence = k.sequence AND e.resource_id = k.id
-             AND e.log_id = coalesce(k.domain_id, k.organization_id, (SELECT id FROM logs ORDER BY id LIMIT 1))
-         WHERE e.id IS NULL OR e.payload <> k.body",
-    ),
-    (
         "each customer belongs to a domain",
         "SELECT count(*) FROM customers AS c LEFT JOIN domains AS d ON d.id = c.domain_id WHERE d.id IS NULL",
     ),

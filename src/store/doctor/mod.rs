@@ -2,16 +2,18 @@
 //!
 //! All are asked in one snapshot, so that what a server writes meanwhile is seen whole or not at all.
 
+mod audit;
 mod balances;
 mod customers;
 mod keys;
 mod logs;
 mod rows;
 mod snapshot;
+mod states;
 mod wallets;
 
 use super::Store;
-use crate::domain::Result;
+use crate::domain::{Result, Table};
 use snapshot::Snapshot;
 
 /// What must be true, and the query that counts where it is not.
@@ -33,6 +35,10 @@ impl Store {
         snapshot.read_whole_tables().await?;
         for (what, sql) in logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS) {
             found.push((*what, snapshot.count(what, sql).await?));
+        }
+        for table in Table::ALL.iter().copied() {
+            let sql = format!("SELECT count(*) {}", states::differing(table));
+            found.push((states::what(table), snapshot.count(states::what(table), &sql).await?));
         }
         for names in keys::CHECKS {
             found.push((names.what, snapshot.count(names.what, &names.sql()).await?));

@@ -4,33 +4,6 @@ use super::Check;
 
 pub(super) const CHECKS: &[Check] = &[
     (
-        "each wallet is what its last event says",
-        "SELECT count(*) FROM wallets AS w
-         LEFT JOIN events AS e ON e.log_id = w.domain_id AND e.sequence = w.sequence AND e.resource_id = w.id
-         WHERE e.id IS NULL OR e.payload <> w.body",
-    ),
-    (
-        // Its own, or that of the wallet it was made with, which holds it as it is.
-        "each address is what the event that made it says",
-        "SELECT count(*) FROM addresses AS a
-         LEFT JOIN events AS e ON e.log_id = a.domain_id AND e.sequence = a.sequence
-         WHERE e.id IS NULL OR NOT (
-             (e.resource_id = a.id AND e.payload = a.body)
-             OR (e.resource_id = a.wallet_id AND replace(e.payload, a.body, '') <> e.payload))",
-    ),
-    (
-        "each transaction is what its last event says",
-        "SELECT count(*) FROM transactions AS t
-         LEFT JOIN events AS e ON e.log_id = t.domain_id AND e.sequence = t.sequence AND e.resource_id = t.id
-         WHERE e.id IS NULL OR e.payload <> t.body",
-    ),
-    (
-        "each source of addresses is what its last event says",
-        "SELECT count(*) FROM key_sources AS s
-         LEFT JOIN events AS e ON e.log_id = s.domain_id AND e.sequence = s.sequence AND e.resource_id = s.id
-         WHERE e.id IS NULL OR e.payload <> s.body",
-    ),
-    (
         "each wallet, address, transaction and source of addresses that was made has a row",
         "SELECT count(*) FROM events AS e
          LEFT JOIN wallets AS w ON w.id = e.resource_id

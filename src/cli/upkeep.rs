@@ -1,0 +1,81 @@
+//! What a server does beside serving, so that the database stays as it should be. None of these ends by itself.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::MissedTickBehavior;
+
+use crate::clock;
+use crate::domain::Remembered;
+use crate::store::Store;
+
+/// How often the files of the embedded database may be written anew: not before so many times as long has passed as it
+/// took, so that writers wait for a twentieth of the time at most.
+const REST: u32 = 20;
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut tick = tokio::time::interval(period);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
+}
+
+/// Forgets requests that are too old to count, and names whose hold for nobody is over.
+pub(super) async fn forget(store: Store) {
+    let mut tick = every(Duration::from_mins(10));
+    loop {
+        tick.tick().await;
+        let now_us = clock::now_us();
+        if let Err(error) = store.forget_requests(now_us - Remembered::FOR_US).await {
+            tracing::warn!(%error, "old requests were not forgotten");
+        }
+        if let Err(error) = store.forget_names(now_us).await {
+            tracing::warn!(%error, "names held for nobody were not forgotten");
+        }
+    }
+}
+
+/// Removes events that are older than they are to be kept.
+pub(super) async fn expire(store: Store, keep: Duration) {
+    let keep_us = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
+    let mut tick = every(Duration::from_mins(1));
+    loop {
+        tick.tick().await;
+        match store.expire_events(clock::now_us().saturating_sub(keep_us)).await {
+            Ok(0) => {}
+            Ok(gone) => {
+                metrics::counter!("purser_events_expired_total").increment(gone);
+                tracing::info!(gone, "old events were removed");
+            }
+            Err(error) => tracing::warn!(%error, "old events were not removed"),
+        }
+    }
+}
+
+/// Takes the traces of erasures out of the embedded database's files: those of an earlier run first.
+pub(super) async fn scrub(store: Store) {
+    const AFTER_A_FAULT: Duration = Duration::from_secs(30);
+    let mut tick = every(Duration::from_secs(1));
+    let mut next = Instant::now();
+    let left = metrics::gauge!("purser_erasures_unscrubbed");
+    loop {
+        tick.tick().await;
+        match store.unscrubbed().await {
+            Ok(count) => left.set(u32::try_from(count).unwrap_or(u32::MAX)),
+            Err(error) => tracing::debug!(%error, "the traces of erasures were not counted"),
+        }
+        if Instant::now() < next {
+            continue;
+        }
+        let rest = match store.scrub().await {
+            Ok(Duration::ZERO) => continue,
+            Ok(took) => {
+                tracing::info!(?took, "the traces of erasures were taken out of the database's files");
+                took * REST
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the traces of erasures are still in the database's files");
+                AFTER_A_FAULT
+            }
+        };
+        next = Instant::now() + rest;
+    }
+}

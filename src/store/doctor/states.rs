@@ -1,0 +1,51 @@
+//! Of rows and what was last said of them: a row's state is the payload of its last event, in its home log.
+
+use crate::domain::Table;
+
+/// What must be true of the rows of a table.
+pub(super) const fn what(table: Table) -> &'static str {
+    match table {
+        Table::Organizations => "each organization is what its last event says",
+        Table::Domains => "each domain is what its last event says",
+        Table::ApiKeys => "each API key is what its last event says",
+        Table::Customers => "each customer is what their last event says",
+        Table::Wallets => "each wallet is what its last event says",
+        Table::Addresses => "each address is what the event that made it says",
+        Table::Transactions => "each transaction is what its last event says",
+        Table::KeySources => "each source of addresses is what its last event says",
+    }
+}
+
+/// The log of a row `t`.
+const fn home(table: Table) -> &'static str {
+    match table {
+        Table::Organizations | Table::Domains => "t.id",
+        // A key that reaches no organization is the operators', whose log has the smallest id.
+        Table::ApiKeys => {
+            "coalesce(t.domain_id, t.organization_id, (SELECT id FROM logs ORDER BY id LIMIT 1))"
+        }
+        Table::Customers | Table::Wallets | Table::Addresses | Table::Transactions | Table::KeySources => {
+            "t.domain_id"
+        }
+    }
+}
+
+/// The rows `t` of a table that are not what their last event `e` says, as `FROM … WHERE …`.
+///
+/// An event that retention removed says nothing any more, and neither does one that erasure emptied.
+pub(super) fn differing(table: Table) -> String {
+    let home = home(table);
+    let said = match table {
+        // Its own, or that of the wallet it was made with, which holds it as it is.
+        Table::Addresses => {
+            "(e.resource_id = t.id AND e.payload = t.body)
+             OR (e.resource_id = t.wallet_id AND replace(e.payload, t.body, '') <> e.payload)"
+        }
+        _ => "e.resource_id = t.id AND e.payload = t.body",
+    };
+    format!(
+        "FROM {table} AS t LEFT JOIN logs AS l ON l.id = {home}
+         LEFT JOIN events AS e ON e.log_id = {home} AND e.sequence = t.sequence
+         WHERE l.id IS NULL OR (e.id IS NULL AND t.sequence >= l.first_sequence) OR NOT ({said})"
+    )
+}

@@ -1,0 +1,172 @@
+//! Erasure: what leaves beside a customer's own row, and on SQLite the traces of it in the files.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, SqliteConnection};
+use uuid::Uuid;
+
+use super::Store;
+use super::backend::Backend;
+use super::set::{Set, Type, Value};
+use super::transaction::Tx;
+use crate::domain::{CustomerId, Result};
+
+/// How long it may take to erase somebody.
+pub(super) const ERASURE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Takes everything personal of a customer out of what happened. The locks of their domain's log are held.
+///
+/// Their row, with its search text, is put by the Change itself, and so is the event that says that they were erased: what
+/// is done here is done before, and touches neither.
+pub(super) async fn erase(tx: &mut Tx, customer: CustomerId) -> Result<()> {
+    // By the event and not by the id alone: an id that is a day old may be another request's by now.
+    const FORGET_REQUESTS: &str = "
+        WITH q(customer_id) AS ({set})
+        DELETE FROM requests WHERE (scope, id, sequence) IN (
+            SELECT e.log_id, e.request_id, e.sequence FROM q CROSS JOIN events AS e
+            WHERE e.customer_id = q.customer_id AND e.request_id <> '')";
+    const FORGET_ANSWERED: &str = "
+        WITH q(customer_id) AS ({set})
+        DELETE FROM requests WHERE (scope, id) IN (
+            SELECT a.scope, a.id FROM q CROSS JOIN answers AS a WHERE a.customer_id = q.customer_id)";
+    // The digest and the chain stay: the log can still be checked.
+    const EMPTY_EVENTS: &str = "
+        WITH q(customer_id) AS ({set})
+        UPDATE events SET payload = NULL, salt = NULL, request_id = '', reason = ''
+        WHERE customer_id IN (SELECT customer_id FROM q)";
+    const FORGET_ALIASES: &str = "
+        WITH q(customer_id) AS ({set})
+        DELETE FROM past_aliases WHERE owner IN (SELECT customer_id FROM q)";
+    let embedded = match tx.conn() {
+        Backend::Sqlite(_) => true,
+        Backend::Postgres(it) => {
+            let limit = format!("SET LOCAL statement_timeout = {}", ERASURE_TIMEOUT.as_millis());
+            sqlx::raw_sql(AssertSqlSafe(limit)).execute(it).await?;
+            false
+        }
+    };
+    let describe = if embedded { CLEAR_DESCRIPTIONS_SQLITE } else { CLEAR_DESCRIPTIONS_POSTGRES };
+    let one = || Set::of(&[Type::Uuid], [[Value::from(customer.as_uuid())]]);
+    for sql in [FORGET_REQUESTS, FORGET_ANSWERED, EMPTY_EVENTS, FORGET_ALIASES, describe] {
+        tx.conn().run(sql, one()).await?;
+    }
+    if embedded { tx.conn().run(MARK, marks(1)).await } else { Ok(()) }
+}
+
+/// The books stay as they are but for what callers wrote into them in their own words. The bodies keep the order of their
+/// fields, as they would be written without.
+const CLEAR_DESCRIPTIONS_SQLITE: &str = "
+    WITH q(customer_id) AS ({set})
+    UPDATE transactions SET body = json_remove(body, '$.description')
+    WHERE customer_id IN (SELECT customer_id FROM q) AND body LIKE '%,\"description\":\"%'";
+// Within a text a quotation mark has a backslash before it, so nothing but the field itself looks like it.
+const CLEAR_DESCRIPTIONS_POSTGRES: &str = r#"
+    WITH q(customer_id) AS ({set})
+    UPDATE transactions SET body = regexp_replace(body, ',"description":"([^"\\]|\\.)*"', '')
+    WHERE customer_id IN (SELECT customer_id FROM q) AND body LIKE '%,"description":"%'"#;
+
+/// Counts erasures whose traces may still be in the files. In the same transaction, so that none is forgotten.
+const MARK: &str = "
+    WITH q(scope, name, value) AS ({set})
+    INSERT INTO counters (scope, name, value) SELECT scope, name, value FROM q WHERE scope IS NOT NULL
+    ON CONFLICT (scope, name) DO UPDATE SET value = counters.value + excluded.value";
+
+fn marks(count: i64) -> Set<'static> {
+    let row = [Uuid::nil().into(), "unscrubbed".into(), Value::from(count)];
+    Set::of(&[Type::Uuid, Type::Text, Type::Int], [row])
+}
+
+impl Store {
+    /// How many erasures may have left traces in the files of the embedded database. Postgres looks after its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn unscrubbed(&self) -> Result<i64> {
+        const READ: &str = "
+            WITH q(scope, name, value) AS ({set})
+            SELECT c.value FROM q CROSS JOIN counters AS c WHERE c.scope = q.scope AND c.name = q.name";
+        let rows: Vec<(i64,)> = self.read(READ, marks(0)).await?;
+        Ok(rows.first().map_or(0, |it| it.0))
+    }
+
+    /// Takes the traces of erasures out of the embedded database's files, and answers how long writers had to wait.
+    ///
+    /// What is deleted is overwritten where it was, but a page that was split once has copies of rows beyond its end, and
+    /// the write-ahead log has pages as they were. So the whole file is written anew, and the log is cut to nothing. That
+    /// can wait for readers of what was before, which it lets writers pass meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; the traces are then still to be taken out.
+    pub async fn scrub(&self) -> Result<Duration> {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let seen = self.unscrubbed().await?;
+        if seen == 0 || !self.is_embedded() {
+            return Ok(Duration::ZERO);
+        }
+        let start = Instant::now();
+        let mut is_clean = self.rewrite(true).await?;
+        let took = start.elapsed();
+        while !is_clean {
+            tokio::time::sleep(PAUSE).await;
+            is_clean = self.rewrite(false).await?;
+        }
+        // What was erased since is still to be done.
+        self.write::<(i64,)>(MARK, marks(-seen)).await?;
+        Ok(took)
+    }
+
+    /// Writes the file anew if that is asked for, and cuts the log; answers whether nobody held on to it.
+    async fn rewrite(&self, whole: bool) -> Result<bool> {
+        let mut connection = self.db.write.borrow().await?;
+        let is_clean = match connection.conn() {
+            Backend::Postgres(_) => true,
+            Backend::Sqlite(it) => {
+                if whole {
+                    sqlx::raw_sql("VACUUM").execute(&mut *it).await?;
+                }
+                cut_log(it).await?
+            }
+        };
+        connection.give_back();
+        Ok(is_clean)
+    }
+
+    /// Forgets names whose hold is over and that are for nobody, and so of whom they were.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn forget_names(&self, now_us: i64) -> Result<()> {
+        const ANY: &str = "
+            WITH q(now_us) AS ({set})
+            SELECT 1 FROM q CROSS JOIN unique_keys AS k WHERE k.owner IS NULL AND k.held_until_us <= q.now_us LIMIT 1";
+        const FORGET: &str = "
+            WITH q(now_us) AS ({set})
+            DELETE FROM unique_keys WHERE owner IS NULL AND held_until_us <= (SELECT max(now_us) FROM q)
+              AND (scope, kind, key) IN (
+                SELECT scope, kind, key FROM unique_keys
+                WHERE owner IS NULL AND held_until_us <= (SELECT max(now_us) FROM q) LIMIT 1000)
+            RETURNING 1";
+        let now = || Set::of(&[Type::Int], [[now_us.into()]]);
+        while !self.read::<(i32,)>(ANY, now()).await?.is_empty() {
+            // First, so that a crash between the two leaves no trace that nobody looks for.
+            if self.is_embedded() {
+                self.write::<(i64,)>(MARK, marks(1)).await?;
+            }
+            self.write::<(i32,)>(FORGET, now()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Brings everything of the write-ahead log into the file and cuts it to nothing, unless somebody reads what was before.
+async fn cut_log(connection: &mut SqliteConnection) -> Result<bool> {
+    // Writers wait behind this one: no longer than they would notice.
+    sqlx::raw_sql("PRAGMA busy_timeout = 200").execute(&mut *connection).await?;
+    let (busy, ..): (i64, i64, i64) =
+        sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await?;
+    sqlx::raw_sql("PRAGMA busy_timeout = 5000").execute(&mut *connection).await?;
+    Ok(busy == 0)
+}

@@ -1,0 +1,309 @@
+//! Erasing somebody, as the store does it: what is decided meanwhile must lose, what is somebody else's must stay, and
+//! what the files would still hold must go.
+
+use std::time::Duration;
+
+use purser::domain::{
+    Customer, Domain, Error, KeyState, NewTransaction, Transaction, TransactionStatus, TransactionType,
+    UniqueKey, Verdict, Wallet, WalletId, customer, transaction, wallet,
+};
+use purser::domain::{Member, Movement, TransactionId};
+use purser::store::CustomerFilter;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::changes::{
+    DAY_US, NOW_US, alias, any_id, asked, at, creating, done, fate, fates, now, owners, stored, tenant, whole,
+};
+use crate::concurrency::assert_sound;
+use crate::harness::{TestStore, on_each_database};
+use crate::raw::Raw;
+use crate::rows::dump;
+
+on_each_database!(TestStore:
+    what_was_decided_before_is_stale,
+    in_a_group_an_erasure_goes_alone,
+    whoever_changes_somebody_at_the_same_time_leaves_nothing_behind,
+    what_was_said_in_a_transaction_does_not_come_back,
+    a_name_on_hold_is_nobody_s_and_another_s_stays_theirs,
+    a_name_held_for_nobody_is_forgotten_at_its_end,
+    whoever_had_the_alias_before_is_forgotten_and_nobody_else,
+    a_request_of_somebody_else_with_an_id_of_theirs_stays,
+    what_the_files_would_still_hold_goes_while_everybody_reads_and_writes,
+    a_reader_of_what_was_before_is_waited_for_and_writers_are_not_held_up,
+);
+
+async fn deleted(it: &TestStore, domain: &Domain, word: &str) -> Customer {
+    let made: Customer = done(&it.store, creating(domain, whole(word, domain), now())).await;
+    done(&it.store, customer::soft_delete(&made, domain, now()).unwrap()).await
+}
+
+async fn erased(it: &TestStore, domain: &Domain, customer: &Customer) -> Customer {
+    done(&it.store, customer::erase(customer, domain, now()).unwrap()).await
+}
+
+async fn what_was_decided_before_is_stale(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let ada = deleted(&it, &acme, "ada").await;
+    let erase = customer::erase(&ada, &acme, now()).unwrap();
+    let restore = customer::restore(&ada, &acme, now()).unwrap();
+    fate(&it.store, erase.clone()).await.unwrap();
+    assert_eq!(fate(&it.store, restore).await, Err(Verdict::Stale));
+    assert_eq!(fate(&it.store, erase).await, Err(Verdict::Stale));
+    let bob = deleted(&it, &acme, "bob").await;
+    let erase = customer::erase(&bob, &acme, now()).unwrap();
+    fate(&it.store, customer::restore(&bob, &acme, now()).unwrap()).await.unwrap();
+    assert_eq!(fate(&it.store, erase).await, Err(Verdict::Stale));
+    assert_eq!(stored(&it.store, bob.id).await.unwrap().profile, bob.profile);
+    // Whoever asks again for what was answered before learns what became of it.
+    let gone = it.store.outcome(acme.id.into(), ada.sequence).await;
+    assert!(matches!(gone, Err(Error::CustomerDeleted(id)) if id == ada.id));
+    assert_sound(&it.store).await;
+}
+
+async fn in_a_group_an_erasure_goes_alone(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let ada = deleted(&it, &acme, "ada").await;
+    let erase = || customer::erase(&ada, &acme, now()).unwrap();
+    let create = |word| creating(&acme, whole(word, &acme), now());
+    let told = fates(&it.store, &[erase(), create("bob")]).await;
+    assert!(told[0].is_ok() && told[1] == Err(Verdict::Again), "{told:?}");
+    let cyd = deleted(&it, &acme, "cyd").await;
+    let erase = customer::erase(&cyd, &acme, now()).unwrap();
+    let told = fates(&it.store, &[create("bob"), erase]).await;
+    assert!(told[0].is_ok() && told[1] == Err(Verdict::Again), "{told:?}");
+    assert_sound(&it.store).await;
+}
+
+/// Sabotage: let `Bench::by_rows` find nothing stale.
+async fn whoever_changes_somebody_at_the_same_time_leaves_nothing_behind(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    for round in 0..40 {
+        let ada = deleted(&it, &acme, &format!("ada{round}")).await;
+        let erase = customer::erase(&ada, &acme, now()).unwrap();
+        let restore = customer::restore(&ada, &acme, now()).unwrap();
+        let commit = |change| {
+            let store = it.store.clone();
+            tokio::spawn(async move { fate(&store, change).await })
+        };
+        let (erase, restore) = (commit(erase), commit(restore));
+        let (erase, restore) = (erase.await.unwrap(), restore.await.unwrap());
+        assert!(erase.is_ok() != restore.is_ok(), "{erase:?} {restore:?}");
+        let left = stored(&it.store, ada.id).await.unwrap();
+        assert_eq!(left.erase_us.is_some(), erase.is_ok());
+        let names = dump(&it.database, "customers").await.contains(&format!("ada{round}@mail.example"));
+        assert_eq!(names, restore.is_ok());
+        if restore.is_ok() {
+            fate(&it.store, customer::soft_delete(&left, &acme, now()).unwrap()).await.unwrap();
+        }
+    }
+    assert_sound(&it.store).await;
+}
+
+/// Sabotage: let `transaction::update_status` expect no customer.
+async fn what_was_said_in_a_transaction_does_not_come_back(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let ada: Customer = done(&it.store, creating(&acme, whole("ada", &acme), now())).await;
+    let member = |customer: &Customer| Member { customer: customer.clone(), domain: acme.clone().into() };
+    let euro = "EUR".to_owned().try_into().unwrap();
+    let wallet_id = WalletId::from_uuid(any_id());
+    let wallet: Wallet =
+        done(&it.store, wallet::create_ledger(&member(&ada), euro, wallet_id, now()).unwrap()).await;
+    let new = NewTransaction {
+        wallet_id,
+        reference: None,
+        kind: TransactionType::Credit,
+        status: TransactionStatus::Pending,
+        movement: Movement::InBooks { currency: None, amount: "1".to_owned().try_into().unwrap() },
+        description: "for the flowers".to_owned().try_into().unwrap(),
+    };
+    let id = TransactionId::from_uuid(any_id());
+    let paid: Transaction =
+        done(&it.store, transaction::record(&new, &wallet, &member(&ada), None, id, now()).unwrap()).await;
+    let ada: Customer = done(&it.store, customer::soft_delete(&ada, &acme, now()).unwrap()).await;
+    let confirm = |paid: &Transaction, customer: &Customer| {
+        let to = TransactionStatus::Confirmed;
+        transaction::update_status(paid, &wallet, &member(customer), to, 0, now()).unwrap()
+    };
+    let before = confirm(&paid, &ada);
+    let ada = erased(&it, &acme, &ada).await;
+    assert_eq!(fate(&it.store, before).await, Err(Verdict::Stale));
+    // Even where the transaction was read before, and the customer after.
+    let paid: Transaction = done(&it.store, confirm(&paid, &ada)).await;
+    assert_eq!(paid.description.as_str(), "");
+    for table in ["transactions", "events"] {
+        assert!(!dump(&it.database, table).await.contains("flowers"), "{table}");
+    }
+    assert_sound(&it.store).await;
+}
+
+async fn key_state(raw: &mut Raw, key: &UniqueKey) -> Option<KeyState> {
+    let sql =
+        format!("SELECT owner, held_until_us FROM unique_keys WHERE kind = 'alias' AND key = '{}'", key.text);
+    let rows: Vec<(Option<Uuid>, Option<i64>)> = raw.rows(&sql).await;
+    rows.into_iter().next().map(|(owner, held_until_us)| KeyState { owner, held_until_us })
+}
+
+async fn a_name_on_hold_is_nobody_s_and_another_s_stays_theirs(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let mut raw = Raw::open(&it.database).await;
+    let ada = deleted(&it, &acme, "ada").await;
+    erased(&it, &acme, &ada).await;
+    let until_us = NOW_US + 30 * DAY_US;
+    let nobody = KeyState { owner: None, held_until_us: Some(until_us) };
+    assert_eq!(key_state(&mut raw, &alias(&acme, "ada")).await, Some(nobody));
+    let take = |ctx| creating(&acme, json!({"payment_address": "ada@acme"}), ctx);
+    assert_eq!(fate(&it.store, take(at(until_us - 1))).await, Err(Verdict::Held { until_us }));
+    let next: Customer = done(&it.store, take(at(until_us))).await;
+    assert_eq!(owners(&it.store, &[alias(&acme, "ada")]).await, [Some(next)]);
+    // Whoever took it after the quarantine keeps it.
+    let bob = deleted(&it, &acme, "bob").await;
+    let other: Customer =
+        done(&it.store, creating(&acme, json!({"payment_address": "bob@acme"}), at(until_us))).await;
+    erased(&it, &acme, &bob).await;
+    assert_eq!(owners(&it.store, &[alias(&acme, "bob")]).await, [Some(other)]);
+    assert_sound(&it.store).await;
+}
+
+async fn a_name_held_for_nobody_is_forgotten_at_its_end(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let mut raw = Raw::open(&it.database).await;
+    let ada = deleted(&it, &acme, "ada").await;
+    erased(&it, &acme, &ada).await;
+    deleted(&it, &acme, "bob").await;
+    it.store.scrub().await.unwrap();
+    let until_us = NOW_US + 30 * DAY_US;
+    it.store.forget_names(until_us - 1).await.unwrap();
+    assert!(key_state(&mut raw, &alias(&acme, "ada")).await.is_some());
+    assert_eq!(it.store.unscrubbed().await.unwrap(), 0);
+    it.store.forget_names(until_us).await.unwrap();
+    assert_eq!(key_state(&mut raw, &alias(&acme, "ada")).await, None);
+    // One that is held for somebody stays theirs: they may be restored.
+    assert!(key_state(&mut raw, &alias(&acme, "bob")).await.is_some());
+    assert_eq!(it.store.unscrubbed().await.unwrap() > 0, it.store.is_embedded());
+}
+
+async fn whoever_had_the_alias_before_is_forgotten_and_nobody_else(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let until_us = NOW_US + 31 * DAY_US;
+    let mut past = Vec::new();
+    for word in ["ada", "bob"] {
+        let first = deleted(&it, &acme, word).await;
+        let take = json!({"payment_address": format!("{word}@acme")});
+        done::<Customer>(&it.store, creating(&acme, take, at(until_us))).await;
+        assert!(it.store.alias_owner_at(acme.id, word, first.sequence).await.unwrap() == Some(first.id));
+        past.push(first);
+    }
+    erased(&it, &acme, &past[0]).await;
+    assert_ne!(it.store.alias_owner_at(acme.id, "ada", past[0].sequence).await.unwrap(), Some(past[0].id));
+    assert!(it.store.alias_owner_at(acme.id, "bob", past[1].sequence).await.unwrap() == Some(past[1].id));
+    assert_sound(&it.store).await;
+}
+
+async fn a_request_of_somebody_else_with_an_id_of_theirs_stays(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let ada: Customer = done(&it.store, creating(&acme, json!({}), asked(&acme, "r", "ada"))).await;
+    // A day later the id is free, and means something else.
+    let later = |id: &str, what: &str| {
+        let ctx = asked(&acme, id, what);
+        purser::domain::Context { now_us: NOW_US + 2 * DAY_US, ..ctx }
+    };
+    let bob: Customer = done(&it.store, creating(&acme, json!({}), later("r", "bob"))).await;
+    let ada: Customer = done(&it.store, customer::soft_delete(&ada, &acme, later("gone", "")).unwrap()).await;
+    fate(&it.store, customer::erase(&ada, &acme, later("erase", "")).unwrap()).await.unwrap();
+    let again = |id: &str, what: &str| fate_of_asking(&it, &acme, later(id, what));
+    assert_eq!(again("r", "bob").await, Err(Verdict::Replay { sequence: bob.sequence }));
+    assert!(matches!(again("erase", "").await, Err(Verdict::Replay { .. })));
+    assert!(again("gone", "").await.is_ok(), "forgotten, and so free");
+}
+
+async fn fate_of_asking(
+    it: &TestStore,
+    domain: &Domain,
+    ctx: purser::domain::Context,
+) -> crate::changes::Fate {
+    fate(&it.store, creating(domain, json!({}), ctx)).await
+}
+
+/// Readers, lists and writers go on while the file is written anew: they wait, and none fails.
+async fn what_the_files_would_still_hold_goes_while_everybody_reads_and_writes(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let fields = |n: u32| json!({"name": format!("N{n} {}", "x".repeat(200)), "nick_name": "somebody"});
+    for chunk in 0..20 {
+        let group: Vec<_> = (0..100).map(|n| creating(&acme, fields(chunk * 100 + n), now())).collect();
+        assert!(fates(&it.store, &group).await.iter().all(Result::is_ok));
+    }
+    let ada = deleted(&it, &acme, "ada").await;
+    erased(&it, &acme, &ada).await;
+    assert_eq!(it.store.unscrubbed().await.unwrap(), i64::from(it.store.is_embedded()));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut busy = tokio::task::JoinSet::new();
+    for n in 0..4_u32 {
+        let (store, acme, stopped) = (it.store.clone(), acme.clone(), stopped.clone());
+        busy.spawn(async move {
+            let mut calls = 0;
+            while !*stopped.borrow() {
+                match n {
+                    0 => drop(done::<Customer>(&store, creating(&acme, json!({}), now())).await),
+                    1 => {
+                        let filter = CustomerFilter {
+                            domains: vec![acme.id],
+                            search: Some("somebody".to_owned()),
+                            ..CustomerFilter::default()
+                        };
+                        assert_eq!(store.count_customers(&filter).await.unwrap().size, 2_000);
+                    }
+                    2 => drop(stored(&store, purser::domain::CustomerId::from_uuid(any_id())).await),
+                    _ => store.ping().await.unwrap(),
+                }
+                calls += 1;
+            }
+            calls
+        });
+    }
+    for n in 0..5 {
+        let bob = deleted(&it, &acme, &format!("bob{n}")).await;
+        erased(&it, &acme, &bob).await;
+        let took = it.store.scrub().await.unwrap();
+        assert_eq!(took > Duration::ZERO, it.store.is_embedded());
+        assert_eq!(it.store.unscrubbed().await.unwrap(), 0);
+    }
+    stop.send_replace(true);
+    while let Some(calls) = busy.join_next().await {
+        assert!(calls.unwrap() > 5);
+    }
+    if let Some(file) = it.store.file() {
+        let mut kept = std::fs::read(&file).unwrap();
+        kept.extend(std::fs::read(file.with_extension("db-wal")).unwrap());
+        assert!(!String::from_utf8_lossy(&kept).contains("@mail.example"));
+    }
+    assert_sound(&it.store).await;
+}
+
+/// Whoever still reads what was before keeps it in the log's file. That is waited for, and nobody else waits with it.
+async fn a_reader_of_what_was_before_is_waited_for_and_writers_are_not_held_up(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let ada = deleted(&it, &acme, "ada").await;
+    if !it.store.is_embedded() {
+        // It looks after what was before by itself.
+        return;
+    }
+    let mut reader = Raw::open(&it.database).await;
+    reader.run("BEGIN").await;
+    reader.number("SELECT count(*) FROM customers").await;
+    erased(&it, &acme, &ada).await;
+    let store = it.store.clone();
+    let scrub = tokio::spawn(async move { store.scrub().await });
+    let until = std::time::Instant::now() + Duration::from_millis(2_500);
+    let mut longest = Duration::ZERO;
+    while std::time::Instant::now() < until {
+        let asked = std::time::Instant::now();
+        done::<Customer>(&it.store, creating(&acme, json!({}), now())).await;
+        longest = longest.max(asked.elapsed());
+    }
+    assert!(!scrub.is_finished() && it.store.unscrubbed().await.unwrap() == 1);
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    reader.run("ROLLBACK").await;
+    tokio::time::timeout(Duration::from_secs(10), scrub).await.unwrap().unwrap().unwrap();
+    assert_eq!(it.store.unscrubbed().await.unwrap(), 0);
+}
