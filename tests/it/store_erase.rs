@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use purser::domain::{
-    Customer, Domain, Error, KeyState, NewTransaction, Transaction, TransactionStatus, TransactionType,
-    UniqueKey, Verdict, Wallet, WalletId, customer, transaction, wallet,
+    Customer, Domain, Error, KeyState, NewTransaction, Resource, Transaction, TransactionStatus,
+    TransactionType, UniqueKey, Verdict, Wallet, WalletId, customer, transaction, wallet,
 };
 use purser::domain::{Member, Movement, TransactionId};
 use purser::store::CustomerFilter;
@@ -13,7 +13,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::changes::{
-    DAY_US, NOW_US, alias, any_id, asked, at, creating, done, fate, fates, now, owners, stored, tenant, whole,
+    DAY_US, NOW_US, alias, any_id, asked, at, creating, done, fate, fates, now, owners, stored, tenant,
+    updating, whole,
 };
 use crate::concurrency::assert_sound;
 use crate::harness::{TestStore, on_each_database};
@@ -30,6 +31,7 @@ on_each_database!(TestStore:
     whoever_had_the_alias_before_is_forgotten_and_nobody_else,
     a_request_of_somebody_else_with_an_id_of_theirs_stays,
     what_the_files_would_still_hold_goes_while_everybody_reads_and_writes,
+    what_pages_that_were_split_still_hold_goes,
     a_reader_of_what_was_before_is_waited_for_and_writers_are_not_held_up,
 );
 
@@ -278,6 +280,51 @@ async fn what_the_files_would_still_hold_goes_while_everybody_reads_and_writes(i
         assert!(!String::from_utf8_lossy(&kept).contains("@mail.example"));
     }
     assert_sound(&it.store).await;
+}
+
+/// A page that is split keeps, beyond its end, what went to the next. Deleting that later overwrites it there alone.
+///
+/// Sabotage: let `Store::rewrite` only cut the log.
+async fn what_pages_that_were_split_still_hold_goes(it: TestStore) {
+    let Some(file) = it.store.file() else { return };
+    let acme = tenant(&it.store, "acme").await;
+    let mut people: Vec<Customer> = Vec::new();
+    for round in 0..30 {
+        let group: Vec<_> = (0..100)
+            .map(|n| {
+                // Names in no order, so that pages are split everywhere.
+                let (id, whose) = (any_id().simple(), if n % 10 == 0 { "zqperson" } else { "somebody" });
+                let name = format!("{whose} {}", "x".repeat(n % 70));
+                let fields = json!({"name": name, "email": format!("{id}@{whose}.example"),
+                                    "external_id": format!("{id}-{whose}")});
+                creating(&acme, fields, now())
+            })
+            .collect();
+        assert!(fates(&it.store, &group).await.iter().all(Result::is_ok), "{round}");
+        for person in group.iter().step_by(10) {
+            let Resource::Customer(person) = &person.writes[0].resource else { continue };
+            people.push(stored(&it.store, person.id).await.unwrap());
+        }
+    }
+    // Rows that grow and shrink in the middle of their pages.
+    for round in 1..=6_usize {
+        for (n, person) in people.iter_mut().enumerate() {
+            let nick_name = format!("zqperson {}", "z".repeat((n * 31 + round * 57) % 240));
+            *person = done(&it.store, updating(person, &acme, json!({"nick_name": nick_name}), now())).await;
+        }
+    }
+    for person in people {
+        let person: Customer = done(&it.store, customer::soft_delete(&person, &acme, now()).unwrap()).await;
+        erased(&it, &acme, &person).await;
+    }
+    it.store.scrub().await.unwrap();
+    for file in [file.clone(), file.with_extension("db-wal")] {
+        let kept = std::fs::read(&file).unwrap();
+        let kept = String::from_utf8_lossy(&kept);
+        let around = |at: usize| kept[at..].chars().take(60).collect::<String>();
+        let traces: Vec<_> = kept.match_indices("zqperson").map(|it| around(it.0)).collect();
+        assert_eq!(traces, Vec::<String>::new(), "{}", file.display());
+    }
 }
 
 /// Whoever still reads what was before keeps it in the log's file. That is waited for, and nobody else waits with it.
