@@ -7,11 +7,13 @@ mod backend;
 mod balances;
 mod commit;
 mod customers;
+mod deliveries;
 mod doctor;
 mod events;
 mod facts;
 mod kept;
 mod keys;
+mod leases;
 mod log;
 mod lookup;
 mod open;
@@ -23,15 +25,18 @@ mod sweep;
 mod tenants;
 mod transaction;
 mod wallets;
+mod webhooks;
 
 use std::time::Duration;
 
 pub use commit::Outcome;
 pub use customers::{CustomerFilter, TextColumn, Total};
 pub use keys::SealedSeed;
+pub use leases::Enabled;
 pub use lookup::Found;
 pub use open::{PoolUse, Schema};
 pub use wallets::{TransactionFilter, WalletFilter};
+pub use webhooks::KeptSecret;
 
 use backend::{Db, STATEMENT_TIMEOUT};
 use set::{Fetched, Set};
