@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::chain::node::{Endpoint, Nodes};
-use crate::domain::Fault;
+use crate::domain::{Fault, HostName};
 use crate::grpc::server;
 use crate::store::Store;
 
@@ -98,6 +98,14 @@ pub struct Serve {
         value_name = "NETWORK=URL"
     )]
     chains: Vec<ChainUrl>,
+    /// A host that webhooks may go to without being public, and without TLS: its name or address. May be repeated.
+    #[arg(
+        long = "webhook-allow-host",
+        env = "PURSER_WEBHOOK_ALLOW_HOST",
+        value_delimiter = ',',
+        value_name = "HOST"
+    )]
+    pub webhook_allow_hosts: Vec<HostName>,
     /// What a peer may take.
     #[command(flatten)]
     pub limits: Limits,

@@ -69,5 +69,10 @@ fn describe() {
         "purser_address_pool_available",
         "Addresses that a watch-only domain has left to give out, by domain; new wallets fail at 0."
     );
+    describe_counter!(
+        "purser_webhook_attempts_total",
+        "Attempts to deliver an event, by outcome: DELIVERED, or why it failed."
+    );
+    describe_gauge!("purser_webhook_deliveries_pending", "Deliveries that are still to be attempted.");
     describe_gauge!("purser_pool_connections", "Connections to the database, by pool and state.");
 }

@@ -74,6 +74,9 @@ impl EventType {
             Self::AddressCreated => Table::Addresses,
             Self::TransactionCreated | Self::TransactionUpdated => Table::Transactions,
             Self::ExtendedKeyRegistered | Self::AddressPoolUploaded => Table::KeySources,
+            Self::WebhookEndpointCreated | Self::WebhookEndpointUpdated | Self::WebhookEndpointDeleted => {
+                Table::WebhookEndpoints
+            }
         }
     }
 }
