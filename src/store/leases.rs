@@ -80,6 +80,21 @@ impl Store {
         Ok(rows.into_iter().map(|it| (WebhookEndpointId::from_uuid(it.0), it.1)).collect())
     }
 
+    /// Ends every lease of an embedded database: whoever opens it is alone on it, and those who had them are dead.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn release_webhooks_of_the_dead(&self) -> Result<()> {
+        const RELEASE: &str = "
+            WITH q(n) AS ({set}) UPDATE webhook_cursors SET lease_until_us = 0 WHERE EXISTS (SELECT 1 FROM q) RETURNING 1";
+        if !self.is_embedded() {
+            return Ok(());
+        }
+        let set = Set::of(&[Type::Int], [[1_i64.into()]]);
+        self.write::<(i32,)>(RELEASE, set).await.map(drop)
+    }
+
     /// Gives leases back.
     ///
     /// # Errors

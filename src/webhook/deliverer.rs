@@ -54,6 +54,8 @@ struct Deliverer {
     holder: Uuid,
     couriers: HashMap<WebhookEndpointId, Courier>,
     renewed: Instant,
+    /// Whether the leases of a process that is gone were ended, where that can be known.
+    has_inherited: bool,
     counted: Option<Instant>,
     swept: Option<Instant>,
 }
@@ -67,7 +69,7 @@ struct Courier {
 impl Deliverer {
     fn new(webhooks: Webhooks) -> Self {
         let holder = clock::new_uuid(clock::now_us());
-        Self { webhooks, holder, couriers: HashMap::new(), renewed: Instant::now(), counted: None, swept: None }
+        Self { webhooks, holder, couriers: HashMap::new(), renewed: Instant::now(), has_inherited: false, counted: None, swept: None }
     }
 
     /// Looks at what there is to do, and sees that it is done.
@@ -77,6 +79,10 @@ impl Deliverer {
             self.renew().await?;
         }
         let store = self.webhooks.0.app.store();
+        if !self.has_inherited {
+            store.release_webhooks_of_the_dead().await?;
+            self.has_inherited = true;
+        }
         let enabled = store.enabled_webhook_endpoints().await?;
         self.instruct(&enabled);
         self.claim(&enabled).await?;

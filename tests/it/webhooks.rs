@@ -1,8 +1,12 @@
 //! Webhooks, from the endpoint to the receiver.
 
+mod deliver;
+mod endpoints;
+mod guard;
+mod instances;
 mod receiver;
+mod signatures;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use purser::api;
@@ -19,7 +23,7 @@ use tonic::transport::Channel;
 use crate::harness::{
     Bearer, Customers, On, Tenant, TestServer, connect, customers, on_each_database,
 };
-use receiver::{Receiver, Reply};
+use receiver::{Got, Receiver};
 
 on_each_database!(Post:
     an_event_arrives_signed_and_the_delivery_says_so,

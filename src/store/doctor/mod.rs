@@ -9,6 +9,7 @@ mod logs;
 mod rows;
 mod snapshot;
 mod wallets;
+mod webhooks;
 
 use super::Store;
 use crate::domain::Result;
@@ -31,7 +32,7 @@ impl Store {
             ("each address that a wallet names has its row", rows::unnamed(&mut snapshot).await?),
         ];
         snapshot.read_whole_tables().await?;
-        for (what, sql) in logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS) {
+        for (what, sql) in logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS).chain(webhooks::CHECKS) {
             found.push((*what, snapshot.count(what, sql).await?));
         }
         for names in keys::CHECKS {
