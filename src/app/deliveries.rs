@@ -6,8 +6,8 @@ use super::write::Reload;
 use super::{App, Events, Happening};
 use crate::clock;
 use crate::domain::{
-    Caller, Delivery, DeliveryId, DeliveryStatus, DomainId, Due, Error, EventFilter, EventId, EventType, Noun,
-    Page, PageRequest, Result, WebhookEndpoint, WebhookEndpointId, WebhookSecret, webhook,
+    Caller, Delivery, DeliveryId, DeliveryStatus, DomainId, Due, Error, EventFilter, EventId, EventType,
+    Noun, Page, PageRequest, Result, WebhookEndpoint, WebhookEndpointId, WebhookSecret, webhook,
 };
 use crate::store::KeptSecret;
 
@@ -52,7 +52,12 @@ impl App {
     ///
     /// [`Error::NotFound`] for the endpoint or the event; [`Error::WebhookEndpointDisabled`]; [`Error::Invalid`] where the
     /// endpoint's format has no form for the event.
-    pub async fn redeliver(&self, caller: &Caller, id: WebhookEndpointId, event: EventKey) -> Result<Delivery> {
+    pub async fn redeliver(
+        &self,
+        caller: &Caller,
+        id: WebhookEndpointId,
+        event: EventKey,
+    ) -> Result<Delivery> {
         let (endpoint, domain) = self.webhook_and_domain(caller, id).await?;
         still_there(&endpoint)?;
         caller.may_change(&domain)?;
@@ -141,12 +146,13 @@ impl App {
         &self,
         id: WebhookEndpointId,
     ) -> Result<Option<(WebhookEndpoint, Vec<Signing>)>> {
-        let Some(endpoint) = self.webhook(id).await?.filter(|it| it.delete_us.is_none()) else { return Ok(None) };
+        let Some(endpoint) = self.webhook(id).await?.filter(|it| it.delete_us.is_none()) else {
+            return Ok(None);
+        };
         let kept = self.task(move |store| async move { store.webhook_secrets(id).await }).await?;
         let ring = self.ring()?;
-        let signing = |it: &KeptSecret| {
-            open(&ring, it).map(|secret| Signing { secret, expire_us: it.expire_us })
-        };
+        let signing =
+            |it: &KeptSecret| open(&ring, it).map(|secret| Signing { secret, expire_us: it.expire_us });
         let secrets = kept.iter().map(signing).collect::<Result<Vec<_>>>()?;
         Ok(Some((endpoint, secrets)))
     }

@@ -32,8 +32,7 @@ pub(super) fn seal(
     number: u32,
     secret: &WebhookSecret,
 ) -> Result<SealedSecret> {
-    let sealed =
-        ring.seal(place(&row(endpoint, number)), secret.as_bytes()).map_err(Error::internal)?;
+    let sealed = ring.seal(place(&row(endpoint, number)), secret.as_bytes()).map_err(Error::internal)?;
     Ok(SealedSecret { key_version: sealed.version.into(), sealed: sealed.bytes })
 }
 

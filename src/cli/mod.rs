@@ -29,7 +29,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     Migrate(migrate::Args),
     Admin(admin::Args),
     Keys(keys::Args),
@@ -56,7 +56,7 @@ impl Cli {
         match self.command {
             Command::Serve(args) => {
                 keep_memory_private()?;
-                serve::run(args).await
+                serve::run(*args).await
             }
             Command::Migrate(args) => migrate::run(args).await,
             Command::Admin(args) => admin::run(args).await,

@@ -379,17 +379,7 @@ macro_rules! resources {
         })+
     };
 }
-resources!(
-    Organization,
-    Domain,
-    ApiKey,
-    Customer,
-    Wallet,
-    Address,
-    Transaction,
-    KeySource,
-    WebhookEndpoint
-);
+resources!(Organization, Domain, ApiKey, Customer, Wallet, Address, Transaction, KeySource, WebhookEndpoint);
 
 /// A row that was read, and the version it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

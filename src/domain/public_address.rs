@@ -36,7 +36,7 @@ impl V6 {
 /// IANA's special-purpose registry of IPv4, but for the anycast ranges that anybody may be served from.
 const PRIVATE_V4: &[V4] = &[
     // This network, and 0.0.0.0.
-    V4(Ipv4Addr::new(0, 0, 0, 0), 8),
+    V4(Ipv4Addr::UNSPECIFIED, 8),
     // Private.
     V4(Ipv4Addr::new(10, 0, 0, 0), 8),
     // Shared by a provider's customers (carrier-grade NAT).

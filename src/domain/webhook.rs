@@ -10,8 +10,8 @@ pub use url::{HostName, WebhookUrl};
 
 use super::tenant::DAY_US;
 use super::{
-    Change, Context, Domain, DomainId, Error, EventType, Fault, FieldFault, KeyChange, KeyKind,
-    Result, Text, UniqueKey, WebhookEndpointId, words,
+    Change, Context, Domain, DomainId, Error, EventType, Fault, FieldFault, KeyChange, KeyKind, Result, Text,
+    UniqueKey, WebhookEndpointId, words,
 };
 
 words! {
@@ -19,7 +19,7 @@ words! {
     WebhookFormat {
         /// As Standard Webhooks has it.
         Standard = "STANDARD",
-        /// As the clients of FossaPay expect it.
+        /// As the clients of `FossaPay` expect it.
         Fossapay = "FOSSAPAY",
         /// As the clients of TRXN expect it.
         Trxn = "TRXN",
@@ -85,7 +85,8 @@ impl WebhookEndpoint {
     /// Whether it is to be told of events of a type.
     #[must_use]
     pub fn wants(&self, kind: &str) -> bool {
-        let is_asked_for = self.event_types.is_empty() || self.event_types.iter().any(|it| it.as_str() == kind);
+        let is_asked_for =
+            self.event_types.is_empty() || self.event_types.iter().any(|it| it.as_str() == kind);
         is_asked_for && self.format.has(kind)
     }
 
@@ -175,7 +176,12 @@ pub fn create(
 /// # Errors
 ///
 /// [`Error::Invalid`] where the format cannot say what is asked for.
-pub fn update(endpoint: &WebhookEndpoint, patch: &WebhookPatch, domain: &Domain, ctx: Context) -> Result<Change> {
+pub fn update(
+    endpoint: &WebhookEndpoint,
+    patch: &WebhookPatch,
+    domain: &Domain,
+    ctx: Context,
+) -> Result<Change> {
     let WebhookPatch { url, event_types, format, description, enabled } = patch.clone();
     let mut next = endpoint.clone();
     next.url = url.unwrap_or(next.url);
@@ -237,9 +243,9 @@ fn fits(endpoint: &WebhookEndpoint) -> Result<()> {
     if endpoint.event_types.iter().all(|it| format.has(it.as_str())) {
         return Ok(());
     }
-    let known: Vec<_> =
-        EventType::ALL.iter().map(|it| it.as_str()).filter(|it| format.has(it)).collect();
-    let fault = Fault::because(format!("must be among those that the format {format} has: {}", known.join(", ")));
+    let known: Vec<_> = EventType::ALL.iter().map(|it| it.as_str()).filter(|it| format.has(it)).collect();
+    let fault =
+        Fault::because(format!("must be among those that the format {format} has: {}", known.join(", ")));
     Err(Error::Invalid(vec![FieldFault { field: "webhook_endpoint.event_types".into(), fault }]))
 }
 
@@ -254,7 +260,8 @@ pub fn event_types(words: &[String]) -> Result<Vec<EventType>, Fault> {
     }
     let mut types = Vec::with_capacity(words.len());
     for word in words {
-        let kind = word.parse().map_err(|_| Fault::new("must be types of events, such as customer.created"))?;
+        let kind =
+            word.parse().map_err(|_| Fault::new("must be types of events, such as customer.created"))?;
         if !types.contains(&kind) {
             types.push(kind);
         }

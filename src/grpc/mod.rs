@@ -109,11 +109,7 @@ struct Parts {
 /// # Errors
 ///
 /// Where the descriptors are not readable, which a test rules out.
-pub fn services(
-    app: App,
-    webhooks: Webhooks,
-    health: HealthServer<impl Health>,
-) -> anyhow::Result<Services> {
+pub fn services(app: App, webhooks: Webhooks, health: HealthServer<impl Health>) -> anyhow::Result<Services> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)

@@ -124,12 +124,8 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::TooManyAddresses(..) => (Code::FailedPrecondition, ErrorReason::TooManyAddresses),
         Error::ChainNotConfigured(_) => (Code::FailedPrecondition, ErrorReason::ChainNotConfigured),
         Error::ChainUnavailable(..) => (Code::Unavailable, ErrorReason::ChainUnavailable),
-        Error::WebhookEndpointDisabled(_) => {
-            (Code::FailedPrecondition, ErrorReason::WebhookEndpointDisabled)
-        }
-        Error::TooManyWebhookEndpoints(_) => {
-            (Code::FailedPrecondition, ErrorReason::TooManyWebhookEndpoints)
-        }
+        Error::WebhookEndpointDisabled(_) => (Code::FailedPrecondition, ErrorReason::WebhookEndpointDisabled),
+        Error::TooManyWebhookEndpoints(_) => (Code::FailedPrecondition, ErrorReason::TooManyWebhookEndpoints),
         Error::DomainSuspended => (Code::FailedPrecondition, ErrorReason::DomainSuspended),
         Error::EventsExpired { .. } => (Code::OutOfRange, ErrorReason::EventsExpired),
         Error::SequenceAhead { .. } => (Code::OutOfRange, ErrorReason::SequenceAhead),

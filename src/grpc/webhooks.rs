@@ -61,7 +61,8 @@ impl WebhookService for Purser {
     ) -> Reply<api::UpdateWebhookEndpointResponse> {
         let caller = authorize(&request, Scope::WebhooksWrite)?;
         let (metadata, _, message) = request.into_parts();
-        let api::UpdateWebhookEndpointRequest { id, webhook_endpoint, update_mask, etag, request_id } = message;
+        let api::UpdateWebhookEndpointRequest { id, webhook_endpoint, update_mask, etag, request_id } =
+            message;
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
         let target = target(&id, etag, &mut faults)?;
@@ -69,7 +70,9 @@ impl WebhookService for Purser {
         let patch = convert::webhook_patch(endpoint, update_mask, &mut faults)?;
         let target = faults.finish(target)?;
         let updated = self.webhooks.update(&caller, target, patch, request_id).await?;
-        Ok(answered(updated.map(|it| api::UpdateWebhookEndpointResponse { webhook_endpoint: Some(it.into()) })))
+        Ok(answered(
+            updated.map(|it| api::UpdateWebhookEndpointResponse { webhook_endpoint: Some(it.into()) }),
+        ))
     }
 
     async fn delete_webhook_endpoint(
@@ -81,7 +84,9 @@ impl WebhookService for Purser {
         let api::DeleteWebhookEndpointRequest { id, etag, request_id } = message;
         let (target, request_id) = named(&metadata, &id, etag, request_id)?;
         let deleted = self.webhooks.delete(&caller, target, request_id).await?;
-        Ok(answered(deleted.map(|it| api::DeleteWebhookEndpointResponse { webhook_endpoint: Some(it.into()) })))
+        Ok(answered(
+            deleted.map(|it| api::DeleteWebhookEndpointResponse { webhook_endpoint: Some(it.into()) }),
+        ))
     }
 
     async fn rotate_webhook_endpoint_secret(

@@ -7,11 +7,10 @@ use super::leases::{MOVE, moved};
 use super::select::Select;
 use super::set::{Set, Type, Value};
 use crate::domain::{
-    CustomerId, Delivery, DeliveryFault, DeliveryId, DeliveryStatus, Due, Error, EventId, Page, PageRequest,
-    Position, Result, WebhookEndpointId,
+    CustomerId, Delivery, DeliveryFault, DeliveryId, Due, Error, EventId, Result, WebhookEndpointId,
 };
 
-const COLUMNS: &str = "t.endpoint_id, t.sequence, t.id, t.event_id, t.customer_id, t.type, t.status, t.attempts, \
+pub(super) const COLUMNS: &str = "t.endpoint_id, t.sequence, t.id, t.event_id, t.customer_id, t.type, t.status, t.attempts, \
                        t.next_us, t.last_attempt_us, t.response_status, t.error, t.create_us";
 const TYPES: [Type; 13] = [
     Type::Uuid,
@@ -29,7 +28,7 @@ const TYPES: [Type; 13] = [
     Type::Int,
 ];
 
-type Row = (
+pub(super) type Row = (
     Uuid,
     i64,
     Uuid,
@@ -45,9 +44,22 @@ type Row = (
     i64,
 );
 
-fn parsed(row: Row) -> Result<Delivery> {
-    let (endpoint, sequence, id, event, customer, kind, status, attempts, next_us, last_us, answer, error, create_us) =
-        row;
+pub(super) fn parsed(row: Row) -> Result<Delivery> {
+    let (
+        endpoint,
+        sequence,
+        id,
+        event,
+        customer,
+        kind,
+        status,
+        attempts,
+        next_us,
+        last_us,
+        answer,
+        error,
+        create_us,
+    ) = row;
     Ok(Delivery {
         id: DeliveryId::from_uuid(id),
         endpoint_id: WebhookEndpointId::from_uuid(endpoint),
@@ -263,77 +275,5 @@ impl Store {
         let rows = endpoints.iter().map(|it| [it.as_uuid().into(), Value::from(now_us)]);
         let rows: Vec<(Uuid,)> = self.read(DUE, Set::of(&[Type::Uuid, Type::Int], rows)).await?;
         Ok(rows.into_iter().map(|it| WebhookEndpointId::from_uuid(it.0)).collect())
-    }
-
-    /// Lists the deliveries to an endpoint, the newest events first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn list_deliveries(
-        &self,
-        endpoint: WebhookEndpointId,
-        statuses: &[DeliveryStatus],
-        page: &PageRequest,
-    ) -> Result<Page<Delivery>> {
-        let mut select = Select::new(COLUMNS, "webhook_deliveries");
-        select.equals("endpoint_id", endpoint.as_uuid());
-        select.among("status", statuses.iter().map(|it| it.as_str()));
-        // In the order of the log, which is the order of time within an endpoint's one domain.
-        if let Some(after) = page.after {
-            let after = select.bind(after.create_us);
-            select.and(&format!("t.sequence < {after}"));
-        }
-        select.ordered("t.sequence DESC");
-        let limit = select.bind(i64::from(page.size) + 1);
-        select.limited(&limit);
-        let rows: Vec<Row> = self.scan(select).await?;
-        let found = rows.into_iter().map(parsed).collect::<Result<Vec<_>>>()?;
-        Ok(page.page(found, |it| Position { create_us: it.sequence, id: it.id.as_uuid() }))
-    }
-
-    /// How many deliveries are still to be attempted.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn pending_deliveries(&self) -> Result<i64> {
-        const COUNT: &str = "
-            WITH q(n) AS ({set})
-            SELECT count(*) FROM webhook_cursors AS c CROSS JOIN webhook_deliveries AS t
-            WHERE t.endpoint_id = c.endpoint_id AND t.next_us IS NOT NULL AND EXISTS (SELECT 1 FROM q)";
-        let rows: Vec<(i64,)> = self.read(COUNT, Set::of(&[Type::Int], [[1_i64.into()]])).await?;
-        Ok(rows.first().map_or(0, |it| it.0))
-    }
-
-    /// Forgets deliveries that came to their end and were made before a time, and those to endpoints that are gone.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub async fn forget_deliveries(&self, before_us: i64) -> Result<()> {
-        // A thousand at a time, so that no writer waits long behind it.
-        const OLD: &str = "
-            WITH q(before_us) AS ({set})
-            DELETE FROM webhook_deliveries WHERE (endpoint_id, sequence) IN (
-                SELECT t.endpoint_id, t.sequence FROM webhook_deliveries AS t
-                WHERE t.create_us < (SELECT max(before_us) FROM q) AND t.next_us IS NULL LIMIT 1000)
-            RETURNING 1";
-        const GONE: &str = "
-            WITH q(before_us) AS ({set})
-            DELETE FROM webhook_deliveries WHERE (endpoint_id, sequence) IN (
-                SELECT t.endpoint_id, t.sequence FROM webhook_endpoints AS e CROSS JOIN webhook_deliveries AS t
-                WHERE e.status = 'DELETED' AND t.endpoint_id = e.id AND EXISTS (SELECT 1 FROM q) LIMIT 1000)
-            RETURNING 1";
-        for forget in [OLD, GONE] {
-            loop {
-                let set = Set::of(&[Type::Int], [[before_us.into()]]);
-                let gone: Vec<(i32,)> = self.write(forget, set).await?;
-                if gone.len() < 1_000 {
-                    break;
-                }
-            }
-        }
-        Ok(())
     }
 }

@@ -12,6 +12,7 @@ mod doctor;
 mod events;
 mod facts;
 mod kept;
+mod kept_deliveries;
 mod keys;
 mod leases;
 mod log;

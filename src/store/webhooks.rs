@@ -76,14 +76,6 @@ impl SecretChanges {
 
     /// The statements that do it.
     pub(super) fn parts(self) -> Vec<Part<'static>> {
-        // A secret that has expired, or is too old to sign beside so many, has no use.
-        let forget = format!(
-            "DELETE FROM webhook_secrets WHERE EXISTS (
-                 SELECT 1 FROM {{q}} AS r WHERE r.endpoint_id = webhook_secrets.endpoint_id
-                   AND webhook_secrets.number < r.number
-                   AND (webhook_secrets.expire_us <= r.now_us OR webhook_secrets.number <= r.number - {}))",
-            Self::OVERLAPPING
-        );
         const OVERLAP: &str = "
             UPDATE webhook_secrets SET expire_us =
                 (SELECT r.overlap_end_us FROM {q} AS r WHERE r.endpoint_id = webhook_secrets.endpoint_id)
@@ -99,6 +91,14 @@ impl SecretChanges {
         const END_CURSOR: &str =
             "DELETE FROM webhook_cursors WHERE endpoint_id IN (SELECT endpoint_id FROM {q})";
         const ROTATED: &str = "endpoint_id, number, overlap_end_us, now_us";
+        // A secret that has expired, or is too old to sign beside so many, has no use.
+        let forget = format!(
+            "DELETE FROM webhook_secrets WHERE EXISTS (
+                 SELECT 1 FROM {{q}} AS r WHERE r.endpoint_id = webhook_secrets.endpoint_id
+                   AND webhook_secrets.number < r.number
+                   AND (webhook_secrets.expire_us <= r.now_us OR webhook_secrets.number <= r.number - {}))",
+            Self::OVERLAPPING
+        );
         vec![
             Part::new(ROTATED, self.rotated.clone(), forget),
             Part::new(ROTATED, self.rotated, OVERLAP),

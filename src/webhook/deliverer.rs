@@ -69,7 +69,15 @@ struct Courier {
 impl Deliverer {
     fn new(webhooks: Webhooks) -> Self {
         let holder = clock::new_uuid(clock::now_us());
-        Self { webhooks, holder, couriers: HashMap::new(), renewed: Instant::now(), has_inherited: false, counted: None, swept: None }
+        Self {
+            webhooks,
+            holder,
+            couriers: HashMap::new(),
+            renewed: Instant::now(),
+            has_inherited: false,
+            counted: None,
+            swept: None,
+        }
     }
 
     /// Looks at what there is to do, and sees that it is done.
@@ -96,8 +104,12 @@ impl Deliverer {
     async fn bury(&mut self) {
         let ended = self.couriers.iter().filter(|it| it.1.task.is_finished()).map(|it| *it.0);
         let ended: Vec<_> = ended.collect();
-        ended.iter().for_each(|it| drop(self.couriers.remove(it)));
-        if !ended.is_empty() && self.webhooks.0.app.store().release_webhooks(self.holder, &ended).await.is_err() {
+        for id in &ended {
+            self.couriers.remove(id);
+        }
+        if !ended.is_empty()
+            && self.webhooks.0.app.store().release_webhooks(self.holder, &ended).await.is_err()
+        {
             tracing::debug!("leases were not given back, and will run out");
         }
     }
@@ -133,9 +145,9 @@ impl Deliverer {
         for (id, courier) in &self.couriers {
             match enabled.get(id) {
                 Some(sequence) => {
-                    courier.orders.send_if_modified(|it| {
-                        std::mem::replace(&mut it.sequence, *sequence) != *sequence
-                    });
+                    courier
+                        .orders
+                        .send_if_modified(|it| std::mem::replace(&mut it.sequence, *sequence) != *sequence);
                 }
                 None => {
                     courier.orders.send_if_modified(|it| !std::mem::replace(&mut it.stop, true));
@@ -152,7 +164,8 @@ impl Deliverer {
         let ids: Vec<_> = free.keys().copied().collect();
         for (id, after) in self.lease(&ids).await? {
             let Some(endpoint) = free.get(&id) else { continue };
-            let orders = Orders { lease_until: asked + LEASE, sequence: endpoint.sequence, due: 0, stop: false };
+            let orders =
+                Orders { lease_until: asked + LEASE, sequence: endpoint.sequence, due: 0, stop: false };
             let (orders, ordered) = watch::channel(orders);
             let work = courier::work(self.webhooks.clone(), *endpoint, self.holder, after, ordered);
             self.couriers.insert(id, Courier { orders, task: tokio::spawn(work) });

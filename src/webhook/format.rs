@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::Render;
 use crate::app::Happening;
-use crate::domain::{Customer, DeliveryId, Error, Resource, Result, WebhookEndpoint, WebhookFormat};
+use crate::domain::{
+    Customer, DeliveryId, Email, Error, Phone, Resource, Result, Text, WebhookEndpoint, WebhookFormat,
+};
 
 /// A message, before it is signed.
 #[derive(Debug)]
@@ -30,7 +32,9 @@ pub(super) fn of_event(format: WebhookFormat, happening: &Happening, render: Ren
         WebhookFormat::Fossapay => {
             let data = person(happening, fossapay);
             let (time, business) = (time(header.create_us, 3), happening.domain.id.to_string());
-            text(&json!({"event": kind, "event_id": id, "timestamp": time, "data": data, "business_id": business}))?
+            text(
+                &json!({"event": kind, "event_id": id, "timestamp": time, "data": data, "business_id": business}),
+            )?
         }
         WebhookFormat::Trxn => {
             let payload = person(happening, trxn);
@@ -65,14 +69,14 @@ fn person(happening: &Happening, show: fn(&Customer) -> Value) -> Value {
 
 fn fossapay(it: &Customer) -> Value {
     let profile = &it.profile;
-    let parts = [&profile.first_name, &profile.middle_name, &profile.last_name].map(|it| it.as_str());
+    let parts = [&profile.first_name, &profile.middle_name, &profile.last_name].map(Text::as_str);
     let parts: Vec<_> = parts.into_iter().filter(|it| !it.is_empty()).collect();
     let name = if profile.name.is_empty() { parts.join(" ") } else { profile.name.as_str().to_owned() };
     json!({
         "id": it.id.to_string(),
         "name": name,
-        "email": profile.email.as_ref().map(|it| it.as_str()),
-        "phone": profile.phone.as_ref().map(|it| it.as_str()),
+        "email": profile.email.as_ref().map(Email::as_str),
+        "phone": profile.phone.as_ref().map(Phone::as_str),
         "createdAt": time(it.create_us, 3),
         "updatedAt": time(it.update_us, 3),
     })
@@ -81,7 +85,7 @@ fn fossapay(it: &Customer) -> Value {
 fn trxn(it: &Customer) -> Value {
     json!({
         "id": it.id.to_string(),
-        "email": it.profile.email.as_ref().map(|it| it.as_str()),
+        "email": it.profile.email.as_ref().map(Email::as_str),
         "first_name": it.profile.first_name.as_str(),
         "last_name": it.profile.last_name.as_str(),
         "created_at": time(it.create_us, 0),

@@ -39,7 +39,10 @@ impl Guard {
     /// One that allows these hosts to be private and to be reached without TLS.
     #[must_use]
     pub fn new(allowed: impl IntoIterator<Item = HostName>) -> Self {
-        Self { allowed: Arc::new(allowed.into_iter().collect()), resolve: Arc::new(|name| Box::pin(by_system(name))) }
+        Self {
+            allowed: Arc::new(allowed.into_iter().collect()),
+            resolve: Arc::new(|name| Box::pin(by_system(name))),
+        }
     }
 
     /// The same with another way to find the addresses of a name.

@@ -20,8 +20,8 @@ pub use guard::{Guard, Refused, Resolving};
 use crate::app::{Answer, App, EventKey, Happening, IssuedWebhook, WebhookTarget};
 use crate::clock;
 use crate::domain::{
-    AttemptEnd, Caller, Delivery, DeliveryId, DomainId, Error, FieldFault, NewWebhookEndpoint, Noun, RequestId,
-    Result, WebhookEndpoint, WebhookEndpointId, WebhookPatch, WebhookUrl,
+    AttemptEnd, Caller, Delivery, DeliveryId, DomainId, Error, FieldFault, NewWebhookEndpoint, Noun,
+    RequestId, Result, WebhookEndpoint, WebhookEndpointId, WebhookPatch, WebhookUrl,
 };
 
 /// How an event is written down: as canonical proto JSON.
@@ -127,7 +127,12 @@ impl Webhooks {
     /// # Errors
     ///
     /// As [`App::redeliver`].
-    pub async fn redeliver(&self, caller: &Caller, id: WebhookEndpointId, event: EventKey) -> Result<Delivery> {
+    pub async fn redeliver(
+        &self,
+        caller: &Caller,
+        id: WebhookEndpointId,
+        event: EventKey,
+    ) -> Result<Delivery> {
         let delivery = self.0.app.redeliver(caller, id, event).await;
         self.0.changed.notify_one();
         delivery
@@ -155,8 +160,10 @@ impl Webhooks {
     /// What is wrong with a URL as things stand.
     async fn judge(&self, url: Option<&WebhookUrl>) -> Result<()> {
         let Some(url) = url else { return Ok(()) };
-        self.0.guard.judge(url).await.map_err(|fault| {
-            Error::Invalid(vec![FieldFault { field: "webhook_endpoint.url".into(), fault }])
-        })
+        self.0
+            .guard
+            .judge(url)
+            .await
+            .map_err(|fault| Error::Invalid(vec![FieldFault { field: "webhook_endpoint.url".into(), fault }]))
     }
 }

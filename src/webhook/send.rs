@@ -47,8 +47,11 @@ pub(super) fn tls() -> Result<ClientConfig> {
 
 /// Makes a client.
 pub(super) fn client(tls: ClientConfig, guard: Guard, connections: usize) -> Client {
-    let connector =
-        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(guard);
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(guard);
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(Duration::from_secs(10))
@@ -75,7 +78,11 @@ pub(super) async fn attempt(
     sent.unwrap_or(AttemptEnd::failed(DeliveryFault::TimedOut))
 }
 
-fn request(endpoint: &WebhookEndpoint, secrets: &[Signing], message: Message) -> Result<Request<Full<Bytes>>> {
+fn request(
+    endpoint: &WebhookEndpoint,
+    secrets: &[Signing],
+    message: Message,
+) -> Result<Request<Full<Bytes>>> {
     let Message { id, body } = message;
     let now_us = clock::now_us();
     let signing = secrets.iter().filter(|it| it.expire_us.is_none_or(|at| at > now_us));

@@ -48,7 +48,7 @@ pub(super) fn headers(
 
 fn mac(key: &[u8], parts: &[&str]) -> Result<[u8; 32]> {
     let mac = Hmac::<Sha256>::new_from_slice(key).map_err(Error::internal)?;
-    let mac = parts.iter().fold(mac, |mac, part| mac.chain_update(part));
+    let mac = parts.iter().fold(mac, Mac::chain_update);
     Ok(mac.finalize().into_bytes().into())
 }
 
@@ -62,7 +62,13 @@ mod tests {
 
     use super::*;
 
-    fn signed(format: WebhookFormat, secrets: &[&WebhookSecret], id: &str, seconds: i64, body: &str) -> String {
+    fn signed(
+        format: WebhookFormat,
+        secrets: &[&WebhookSecret],
+        id: &str,
+        seconds: i64,
+        body: &str,
+    ) -> String {
         let (_, value) = headers(format, secrets, id, seconds, body).unwrap().pop().unwrap();
         value.to_str().unwrap().to_owned()
     }
@@ -84,7 +90,8 @@ mod tests {
 
     #[test]
     fn each_secret_that_signs_has_a_signature_the_newest_first() {
-        let (new, old) = (secret("bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3"), secret("b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xk"));
+        let (new, old) =
+            (secret("bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3"), secret("b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xk"));
         let both = |format| signed(format, &[&new, &old], "evt_1", 7, "{}");
         let one = |format, secret| signed(format, &[secret], "evt_1", 7, "{}");
         let standard = WebhookFormat::Standard;

@@ -20,9 +20,7 @@ use tokio::task::JoinHandle;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
-use crate::harness::{
-    Bearer, Customers, On, Tenant, TestServer, connect, customers, on_each_database,
-};
+use crate::harness::{Bearer, Customers, On, Tenant, TestServer, connect, customers, on_each_database};
 use receiver::{Got, Receiver};
 
 on_each_database!(Post:
@@ -159,7 +157,10 @@ async fn an_event_arrives_signed_and_the_delivery_says_so(mut post: Post) {
     let customer = post.customer("Ada").await;
     let got = receiver.until(1).await.remove(0);
     let body = got.json();
-    assert_eq!((&body["type"], &body["data"]["customerId"]), (&"customer.created".into(), &customer.id.into()));
+    assert_eq!(
+        (&body["type"], &body["data"]["customerId"]),
+        (&"customer.created".into(), &customer.id.into())
+    );
     assert_eq!(got.header("webhook-id"), body["data"]["id"]);
     assert!(got.header("webhook-signature").starts_with("v1,"));
     let deliveries = post.until(&endpoint.id, |it| it.iter().all(delivered) && it.len() == 1).await;

@@ -30,7 +30,8 @@ impl WebhookSecret {
     #[must_use]
     pub fn expose(&self) -> Zeroizing<String> {
         // Room for all from the start: a text that grows leaves a copy behind.
-        let mut text = Zeroizing::new(String::with_capacity(Self::PREFIX.len() + self.0.len().div_ceil(3) * 4));
+        let mut text =
+            Zeroizing::new(String::with_capacity(Self::PREFIX.len() + self.0.len().div_ceil(3) * 4));
         text.push_str(Self::PREFIX);
         STANDARD.encode_string(self.as_bytes(), &mut text);
         text

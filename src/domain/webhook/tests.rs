@@ -115,17 +115,18 @@ fn types_that_the_format_cannot_say_are_refused() {
         let new = NewWebhookEndpoint { format, event_types: vec![kind], ..new() };
         let made = create(&new, &domain, &[], id(7), sealed(), context());
         assert_eq!(made.is_ok(), fits, "{format} {kind}");
-        let patch = WebhookPatch { format: Some(format), event_types: Some(vec![kind]), ..Default::default() };
+        let patch =
+            WebhookPatch { format: Some(format), event_types: Some(vec![kind]), ..Default::default() };
         assert_eq!(update(&endpoint(), &patch, &domain, context()).is_ok(), fits, "{format} {kind}");
     }
 }
 
 #[test]
 fn an_endpoint_wants_what_it_asks_for_as_far_as_its_format_has_it() {
+    use WebhookFormat::{Fossapay, Standard, Trxn};
     let wants = |format, event_types: &[EventType], kind| {
         WebhookEndpoint { format, event_types: event_types.to_vec(), ..endpoint() }.wants(kind)
     };
-    use WebhookFormat::{Fossapay, Standard, Trxn};
     assert!(wants(Standard, &[], "wallet.created") && wants(Standard, &[], "a.newer_one"));
     assert!(wants(Standard, &[EventType::WalletCreated], "wallet.created"));
     assert!(!wants(Standard, &[EventType::WalletCreated], "customer.created"));
@@ -171,7 +172,9 @@ fn types_are_words_that_we_know_each_once() {
     assert_eq!(words(&[]), Ok(Vec::new()));
     let twice = words(&["customer.created", "wallet.created", "customer.created"]);
     assert_eq!(twice, Ok(vec![EventType::CustomerCreated, EventType::WalletCreated]));
-    for bad in [&["customer.born"][..], &[""], &["customer.*"], &["Customer.created"], &["customer.created"; 101]] {
+    for bad in
+        [&["customer.born"][..], &[""], &["customer.*"], &["Customer.created"], &["customer.created"; 101]]
+    {
         assert!(words(bad).is_err(), "{bad:?}");
     }
 }

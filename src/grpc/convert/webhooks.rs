@@ -8,8 +8,8 @@ use super::{paths, timestamp};
 use crate::api;
 use crate::app::Happening;
 use crate::domain::{
-    CustomerId, Delivery, DeliveryFault, DeliveryStatus, Due, Error, Fault, Faults, NewWebhookEndpoint, Result,
-    WebhookEndpoint, WebhookFormat, WebhookPatch, WebhookUrl, webhook,
+    CustomerId, Delivery, DeliveryFault, DeliveryStatus, Due, Error, Fault, Faults, NewWebhookEndpoint,
+    Result, WebhookEndpoint, WebhookFormat, WebhookPatch, WebhookUrl, webhook,
 };
 use crate::grpc::API;
 
@@ -142,7 +142,8 @@ pub(in crate::grpc) fn fault_number(fault: Option<DeliveryFault>) -> i32 {
 pub fn event_json(happening: Happening) -> Result<String> {
     let event = api::Event::from(happening);
     let descriptor = API.get_message_by_name("purser.v1.Event").ok_or_else(|| Error::internal("no Event"))?;
-    let message = DynamicMessage::decode(descriptor, event.encode_to_vec().as_slice()).map_err(Error::internal)?;
+    let message =
+        DynamicMessage::decode(descriptor, event.encode_to_vec().as_slice()).map_err(Error::internal)?;
     let mut json = serde_json::Serializer::new(Vec::with_capacity(1_024));
     message.serialize_with_options(&mut json, &SerializeOptions::new()).map_err(Error::internal)?;
     String::from_utf8(json.into_inner()).map_err(Error::internal)

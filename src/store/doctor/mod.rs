@@ -32,7 +32,9 @@ impl Store {
             ("each address that a wallet names has its row", rows::unnamed(&mut snapshot).await?),
         ];
         snapshot.read_whole_tables().await?;
-        for (what, sql) in logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS).chain(webhooks::CHECKS) {
+        for (what, sql) in
+            logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS).chain(webhooks::CHECKS)
+        {
             found.push((*what, snapshot.count(what, sql).await?));
         }
         for names in keys::CHECKS {

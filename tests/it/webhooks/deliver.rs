@@ -85,7 +85,10 @@ async fn the_other_formats_are_what_their_clients_expect(mut post: Post) {
     let got = fossapay.until(2).await;
     let body = got[0].json();
     assert_eq!(got[0].header("x-fossapay-signature"), hex_mac(&of_fossapay, &[&got[0].body]));
-    assert_eq!((&body["event"], &got[1].json()["event"]), (&"customer.created".into(), &"customer.updated".into()));
+    assert_eq!(
+        (&body["event"], &got[1].json()["event"]),
+        (&"customer.created".into(), &"customer.updated".into())
+    );
     assert_eq!(body["business_id"], post.tenant.domain.id.to_string());
     assert!(body["event_id"].as_str().unwrap().starts_with("evt_"));
     let data = &body["data"];
@@ -114,7 +117,10 @@ async fn an_endpoint_gets_what_it_asks_for_and_what_happens_after_it_was_made(mu
     post.hooks.rotate_webhook_endpoint_secret(rotate).await.unwrap();
     let got = receiver.until(2).await;
     let told = got[1].json();
-    assert_eq!((&told["type"], &told["data"]["changedFields"][0]), (&"webhook_endpoint.updated".into(), &"secret".into()));
+    assert_eq!(
+        (&told["type"], &told["data"]["changedFields"][0]),
+        (&"webhook_endpoint.updated".into(), &"secret".into())
+    );
     assert_eq!(told["data"]["webhookEndpoint"]["id"], endpoint.id);
     assert!(!got[1].body.contains("whsec"));
     assert_eq!(post.until(&endpoint.id, |it| it.iter().all(delivered)).await.len(), 2);
@@ -190,7 +196,10 @@ async fn what_failed_is_attempted_again_and_says_the_same(mut post: Post) {
     let (endpoint, _) = post.endpoint(&receiver.url()).await;
     post.customer("Ada").await;
     let failed = post.until(&endpoint.id, |it| it.first().is_some_and(|it| it.attempts == 1)).await.remove(0);
-    assert_eq!((failed.status(), failed.fault()), (api::DeliveryStatus::Pending, api::DeliveryFault::Unsuccessful));
+    assert_eq!(
+        (failed.status(), failed.fault()),
+        (api::DeliveryStatus::Pending, api::DeliveryFault::Unsuccessful)
+    );
     assert_eq!(failed.response_status, 503);
     let got = receiver.until(2).await;
     let waited = got[1].at - got[0].at;
@@ -257,16 +266,27 @@ async fn receivers_that_redirect_break_off_or_never_end_harm_nobody(mut post: Po
         nobody,
         plain.url().replace("http://", "https://"),
     ] {
-        endpoints.push(post.endpoint_with(api::WebhookEndpoint {
-            url,
-            event_types: vec!["customer.created".to_owned()],
-            ..Default::default()
-        }).await.0.id);
+        endpoints.push(
+            post.endpoint_with(api::WebhookEndpoint {
+                url,
+                event_types: vec!["customer.created".to_owned()],
+                ..Default::default()
+            })
+            .await
+            .0
+            .id,
+        );
     }
     post.customer("Ada").await;
     use api::DeliveryFault::{BrokenOff, ConnectionFailed, Redirected, TlsFailed, Unspecified};
-    let expected =
-        [(307, Redirected), (200, Unspecified), (0, BrokenOff), (0, BrokenOff), (0, ConnectionFailed), (0, TlsFailed)];
+    let expected = [
+        (307, Redirected),
+        (200, Unspecified),
+        (0, BrokenOff),
+        (0, BrokenOff),
+        (0, ConnectionFailed),
+        (0, TlsFailed),
+    ];
     for (id, expected) in endpoints.iter().zip(expected) {
         let attempted = |it: &[api::Delivery]| it.len() == 1 && it[0].attempts == 1;
         let delivery = post.until(id, attempted).await.remove(0);
@@ -279,7 +299,8 @@ async fn receivers_that_redirect_break_off_or_never_end_harm_nobody(mut post: Po
 }
 
 async fn a_receiver_that_stalls_is_given_up_after_fifteen_seconds(mut post: Post) {
-    let stalling = Receiver::answering(|_, _| Reply { after: Duration::from_secs(100), ..Reply::default() }).await;
+    let stalling =
+        Receiver::answering(|_, _| Reply { after: Duration::from_secs(100), ..Reply::default() }).await;
     let (endpoint, _) = post.endpoint(&stalling.url()).await;
     post.customer("Ada").await;
     let got = stalling.until(1).await.remove(0);
@@ -296,7 +317,8 @@ async fn a_receiver_that_is_gone_disables_its_endpoint(mut post: Post) {
     receiver.until(1).await;
     let get = || api::GetWebhookEndpointRequest { id: endpoint.id.clone() };
     for _ in 0..200 {
-        let now = post.hooks.get_webhook_endpoint(get()).await.unwrap().into_inner().webhook_endpoint.unwrap();
+        let now =
+            post.hooks.get_webhook_endpoint(get()).await.unwrap().into_inner().webhook_endpoint.unwrap();
         if now.enabled == Some(false) {
             let mut raw = Raw::open(&post.server.database).await;
             let who: Vec<(String,)> =
@@ -348,8 +370,10 @@ async fn nothing_is_attempted_while_disabled_and_all_of_it_once_enabled(mut post
     assert_eq!(receiver.got().len(), 1);
     set_enabled(&mut post, &endpoint.id, true).await;
     let got = receiver.until(4).await;
-    let names: Vec<_> =
-        got.iter().map(|it| it.json()["data"]["customer"]["firstName"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<_> = got
+        .iter()
+        .map(|it| it.json()["data"]["customer"]["firstName"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(names.iter().filter(|it| *it == "Ada").count(), 1);
     assert!(["Grace", "Edsger", "Barbara"].iter().all(|it| names.iter().any(|name| name == it)));
 }
@@ -362,15 +386,18 @@ async fn an_event_is_delivered_again_when_it_is_asked_for(mut post: Post) {
     post.customer("Ada").await;
     let first = receiver.until(1).await.remove(0);
     let known = post.until(&endpoint.id, |it| it.len() == 1 && delivered(&it[0])).await.remove(0);
-    let ask = |event| api::RedeliverEventRequest { webhook_endpoint_id: endpoint.id.clone(), event: Some(event) };
-    let again = post.hooks.redeliver_event(ask(Event::EventId(known.event_id.clone()))).await.unwrap().into_inner();
+    let ask =
+        |event| api::RedeliverEventRequest { webhook_endpoint_id: endpoint.id.clone(), event: Some(event) };
+    let again =
+        post.hooks.redeliver_event(ask(Event::EventId(known.event_id.clone()))).await.unwrap().into_inner();
     let again = again.delivery.unwrap();
     assert_eq!((&again.id, again.status()), (&known.id, api::DeliveryStatus::Pending));
     assert!(again.next_attempt_time.is_some());
     let second = receiver.until(2).await.remove(1);
     assert_eq!((second.header("webhook-id"), &second.body), (first.header("webhook-id"), &first.body));
     // What it was never to be told of as well: the first event of the domain.
-    let old = post.hooks.redeliver_event(ask(Event::Sequence(1))).await.unwrap().into_inner().delivery.unwrap();
+    let old =
+        post.hooks.redeliver_event(ask(Event::Sequence(1))).await.unwrap().into_inner().delivery.unwrap();
     assert_eq!((old.sequence, old.event_type.as_str()), (1, "domain.created"));
     let third = receiver.until(3).await.remove(2);
     assert_eq!(third.json()["type"], "domain.created");
@@ -406,7 +433,10 @@ async fn a_ping_tells_what_came_back(mut post: Post) {
     let told = post.hooks.ping_webhook_endpoint(ask()).await.unwrap().into_inner();
     assert_eq!((told.response_status, told.fault()), (418, api::DeliveryFault::Unsuccessful));
     let got = receiver.got().remove(0);
-    assert_eq!((&got.json()["type"], &got.json()["data"]["webhook_endpoint_id"]), (&"ping".into(), &endpoint.id.clone().into()));
+    assert_eq!(
+        (&got.json()["type"], &got.json()["data"]["webhook_endpoint_id"]),
+        (&"ping".into(), &endpoint.id.clone().into())
+    );
     assert!(got.header("webhook-signature").starts_with("v1,"));
     assert_eq!(post.deliveries(&endpoint.id).await, []);
 }

@@ -74,7 +74,14 @@ impl Watched {
 async fn no_spelling_of_a_private_host_is_taken_and_none_is_dialled(mut it: Watched) {
     let listed = include_str!("../../../src/domain/webhook/url/private_hosts.txt");
     let hosts = listed.lines().filter(|it| !it.is_empty() && !it.starts_with('#'));
-    let names = ["localhost", "LOCALHOST.", "a.localhost", "printer.local", "metadata.google.internal", "both.example"];
+    let names = [
+        "localhost",
+        "LOCALHOST.",
+        "a.localhost",
+        "printer.local",
+        "metadata.google.internal",
+        "both.example",
+    ];
     let mut count = 0;
     for host in hosts.chain(names) {
         let request = it.asking(host);
@@ -102,7 +109,8 @@ async fn a_name_that_changes_its_answer_is_judged_when_it_is_dialled(mut it: Wat
     it.post.customer("Ada").await;
     let expected = [api::DeliveryFault::AddressNotPublic, api::DeliveryFault::NameNotResolved];
     for (id, expected) in ids.iter().zip(expected) {
-        let attempted = |it: &[api::Delivery]| it.iter().any(|it| it.event_type == "customer.created" && it.attempts > 0);
+        let attempted =
+            |it: &[api::Delivery]| it.iter().any(|it| it.event_type == "customer.created" && it.attempts > 0);
         let deliveries = it.post.until(id, attempted).await;
         assert!(deliveries.iter().filter(|it| it.attempts > 0).all(|it| it.fault() == expected));
     }

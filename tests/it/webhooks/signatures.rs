@@ -90,7 +90,9 @@ async fn deliveries_verify_in_the_published_libraries_and_not_with_any_bit_flipp
     }
     for (name, variable, command) in LIBRARIES {
         let Ok(place) = std::env::var(variable) else {
-            eprintln!("SKIPPED: {variable} names no library of {name}, so deliveries were NOT verified with it");
+            eprintln!(
+                "SKIPPED: {variable} names no library of {name}, so deliveries were NOT verified with it"
+            );
             continue;
         };
         let told = ask(command(&place), &whole);

@@ -92,7 +92,10 @@ fn plain_http_and_private_addresses_are_for_hosts_that_the_operator_allows() {
     assert!(http.judge(true, &[loopback]).is_ok());
     let https = url("https://receiver.example/").unwrap();
     assert!(https.judge(false, &[]).is_ok(), "a name that does not resolve now is judged when it is dialled");
-    assert!(https.judge(false, &["1.1.1.1".parse().unwrap(), loopback]).is_err(), "one bad address is enough");
+    assert!(
+        https.judge(false, &["1.1.1.1".parse().unwrap(), loopback]).is_err(),
+        "one bad address is enough"
+    );
 }
 
 #[test]
