@@ -4,6 +4,7 @@ mod deliver;
 mod endpoints;
 mod guard;
 mod instances;
+mod keeping;
 mod receiver;
 mod signatures;
 
