@@ -148,7 +148,7 @@ impl fmt::Debug for ChainUrl {
 pub struct MasterKey {
     /// The file of the master keys, one `version:base64` a line, for its owner only. Without it: `purser-master.key`
     /// beside the SQLite file, or in the working directory with Postgres.
-    #[arg(long, env = "PURSER_MASTER_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "PURSER_MASTER_KEY_FILE", value_name = "FILE", global = true)]
     pub master_key_file: Option<PathBuf>,
 }
 
