@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "purser/v1/error_reason.proto",
         "purser/v1/event_service.proto",
         "purser/v1/wallet_service.proto",
+        "purser/v1/webhook_service.proto",
     ];
     let descriptors = protox::compile(PROTOS, ["proto"])?;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::chain::node::{Endpoint, Nodes};
-use crate::domain::Fault;
+use crate::domain::{Fault, HostName};
 use crate::grpc::server;
 use crate::store::Store;
 
@@ -101,6 +101,14 @@ pub struct Serve {
         value_name = "NETWORK=URL"
     )]
     chains: Vec<ChainUrl>,
+    /// A host that webhooks may go to without being public, and without TLS: its name or address. May be repeated.
+    #[arg(
+        long = "webhook-allow-host",
+        env = "PURSER_WEBHOOK_ALLOW_HOST",
+        value_delimiter = ',',
+        value_name = "HOST"
+    )]
+    pub webhook_allow_hosts: Vec<HostName>,
     /// What a peer may take.
     #[command(flatten)]
     pub limits: Limits,
@@ -154,7 +162,7 @@ impl fmt::Debug for ChainUrl {
 pub struct MasterKey {
     /// The file of the master keys, one `version:base64` a line, for its owner only. Without it: `purser-master.key`
     /// beside the SQLite file, or in the working directory with Postgres.
-    #[arg(long, env = "PURSER_MASTER_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "PURSER_MASTER_KEY_FILE", value_name = "FILE", global = true)]
     pub master_key_file: Option<PathBuf>,
 }
 

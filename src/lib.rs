@@ -14,6 +14,7 @@ pub mod health;
 pub mod http;
 pub mod store;
 pub mod telemetry;
+pub mod webhook;
 
 /// The generated API types.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, rustdoc::all)]

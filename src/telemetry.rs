@@ -74,5 +74,11 @@ fn describe() {
         "purser_erasures_unscrubbed",
         "Erasures whose traces may still be in the files of the embedded database."
     );
+    describe_counter!(
+        "purser_webhook_attempts_total",
+        "Attempts to deliver an event, by outcome: DELIVERED, or why it failed."
+    );
+    describe_gauge!("purser_watchers", "Watches of events that are open.");
+    describe_gauge!("purser_webhook_deliveries_pending", "Deliveries that are still to be attempted.");
     describe_gauge!("purser_pool_connections", "Connections to the database, by pool and state.");
 }

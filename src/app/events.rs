@@ -99,7 +99,7 @@ impl App {
     }
 
     /// Events between two places.
-    async fn happenings(
+    pub(super) async fn happenings(
         &self,
         domain: DomainId,
         (after, through): (i64, i64),

@@ -185,7 +185,7 @@ impl App {
         Ok(Some(opened))
     }
 
-    /// Opens a seed of each master key that any is sealed with: with other keys the server would fail at the first wallet.
+    /// Opens a secret of each master key that any is sealed with, seeds and those of webhooks: with other keys the server would fail at the first wallet.
     ///
     /// # Errors
     ///
@@ -197,7 +197,7 @@ impl App {
             open(&*self.ring()?, domain, &sealed)?;
             version = sealed.key_version;
         }
-        Ok(())
+        self.check_keys_of_webhooks().await
     }
 
     /// Seals every seed that an older master key sealed with that one, and answers how many there were.
@@ -250,7 +250,7 @@ impl App {
         self.seed(domain).await
     }
 
-    fn ring(&self) -> Result<Arc<KeyRing>> {
+    pub(super) fn ring(&self) -> Result<Arc<KeyRing>> {
         self.0.keys.ring.clone().ok_or_else(|| Error::internal("there is no master key"))
     }
 

@@ -8,6 +8,7 @@ mod auto_wallets;
 mod balances;
 mod committer;
 mod customers;
+mod deliveries;
 mod domains;
 mod events;
 mod fresh;
@@ -21,6 +22,8 @@ mod tenants;
 mod transactions;
 mod wallets;
 mod watch;
+mod webhook_secrets;
+mod webhooks;
 mod write;
 
 use std::sync::Arc;
@@ -32,19 +35,21 @@ use uuid::Uuid;
 pub use api_keys::{Issued, NewApiKey};
 pub use balances::ChainBalance;
 pub use customers::{CustomerList, CustomerTarget};
+pub use deliveries::{EventKey, Signing, pending};
 pub use events::{Events, Happening, Moment, PastKey};
 pub use key_sources::Registered;
 pub use tails::Follower;
 pub use transactions::TransactionKey;
 pub use wallets::{WalletTarget, parse_address, parse_address_anywhere};
 pub use watch::{Notice, WatchStart, Watching};
+pub use webhooks::{IssuedWebhook, WebhookTarget};
 pub use write::Answer;
 
 use crate::chain::keys::KeyRing;
 use crate::chain::node::Nodes;
 use crate::domain::{
     ApiKey, ApiKeyId, Customer, Domain, DomainId, Ends, Error, KeySource, LogId, Resource, Result, Table,
-    Transaction, UniqueKey, Wallet,
+    Transaction, UniqueKey, Wallet, WebhookEndpoint,
 };
 use crate::store::Store;
 use committer::Committer;
@@ -80,6 +85,7 @@ struct Parts {
     transactions_by_id: Loader<Uuid, Transaction>,
     transactions_by_key: Loader<UniqueKey, Transaction>,
     key_sources: Loader<UniqueKey, KeySource>,
+    webhooks_by_id: Loader<Uuid, WebhookEndpoint>,
     log_ends: Loader<LogId, Ends>,
     tails: Arc<Tails>,
     watchers: Arc<Semaphore>,
@@ -117,6 +123,7 @@ impl App {
             transactions_by_id: by_id("transaction_id", &store, Table::Transactions),
             transactions_by_key: by_key("transaction_reference", &store, Table::Transactions),
             key_sources: by_key("key_source", &store, Table::KeySources),
+            webhooks_by_id: by_id("webhook_endpoint_id", &store, Table::WebhookEndpoints),
             log_ends: {
                 let reader = store.clone();
                 Loader::start("log_end", move |logs: Vec<LogId>| {

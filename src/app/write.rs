@@ -122,7 +122,8 @@ impl App {
             | KeyKind::KeySource
             | KeyKind::UsedSource
             | KeyKind::WatchOnly
-            | KeyKind::PooledAddress => None,
+            | KeyKind::PooledAddress
+            | KeyKind::WebhookSlot => None,
         };
         Ok(owner)
     }

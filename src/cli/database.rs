@@ -66,7 +66,11 @@ pub(super) async fn has_seeds(store: &Store) -> anyhow::Result<bool> {
     if !store.has_table("seeds").await.map_err(explain)? {
         return Ok(false);
     }
-    Ok(!store.seeds_sealed_before(i64::MAX).await.map_err(explain)?.is_empty())
+    if !store.seeds_sealed_before(i64::MAX).await.map_err(explain)?.is_empty() {
+        return Ok(true);
+    }
+    let has_secrets = store.has_table("webhook_secrets").await.map_err(explain)?;
+    Ok(has_secrets && !store.webhook_secrets_sealed_before(i64::MAX).await.map_err(explain)?.is_empty())
 }
 
 async fn reach(store: &Store, patience: Duration) -> anyhow::Result<Schema> {

@@ -34,7 +34,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Makes a new master key and seals every seed with it. The old ones stay in the file, for backups of the database.
+    /// Makes a new master key and seals every seed and webhook secret with it. The old ones stay in the file, for backups of the database.
     /// Without a file it makes the first one.
     #[command(after_help = "Example:
   purser keys rotate --database-url postgres://purser@db/purser --master-key-file /etc/purser/master.key")]
@@ -98,7 +98,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 async fn rotate(app: &App, version: u32) -> anyhow::Result<()> {
     let sealed = app.reseal_seeds(version).await.map_err(database::explain)?;
-    println!("master key {version} seals from now on; {sealed} seeds were sealed anew");
+    let secrets = app.reseal_webhook_secrets(version).await.map_err(database::explain)?;
+    println!(
+        "master key {version} seals from now on; {sealed} seeds and {secrets} webhook secrets were sealed anew"
+    );
     Ok(())
 }
 

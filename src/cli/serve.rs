@@ -17,6 +17,7 @@ use crate::app::{App, Chains};
 use crate::config;
 use crate::health::{self, Readiness};
 use crate::store::Store;
+use crate::webhook::{Guard, Webhooks};
 use crate::{clock, grpc, http, telemetry};
 
 /// Serves the directory over gRPC.
@@ -45,6 +46,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let nodes = config.nodes(clock::now_us).map_err(|fault| anyhow!("--chain {fault}"))?;
     let app = App::start(store.clone(), Chains { ring: Some(Arc::new(ring)), nodes });
 
+    let guard = Guard::new(config.webhook_allow_hosts.iter().cloned());
+    let webhooks = Webhooks::new(app.clone(), guard, grpc::event_json);
+
     // Whoever tries it out finds the key beside the file before anything listens.
     let key = if config.dev { Some(dev::prepare(&app, &config).await?) } else { None };
     let grpc_listener = TcpListener::bind(config.grpc_listen).await.context("--grpc-listen")?;
@@ -60,14 +64,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tokio::spawn(mirror(readiness.clone(), reporter));
     let mut serving = tokio::spawn(grpc::server::serve(
         grpc_listener,
-        grpc::services(app.clone(), health)?,
+        grpc::services(app.clone(), webhooks.clone(), health)?,
         grpc::methods(),
         config.limits.clone().into(),
         told(stopped.clone()),
     ));
     let router = http::router(readiness, metrics);
     let mut http_serving =
-        tokio::spawn(http::serve(http_listener, router, Duration::from_secs(2), told(stopped)));
+        tokio::spawn(http::serve(http_listener, router, Duration::from_secs(2), told(stopped.clone())));
 
     if !config.dev {
         database::open(&app, &config).await?;
@@ -91,11 +95,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         upkeep.spawn(upkeep::scrub(store.clone()));
     }
     upkeep.spawn(watch_pools(store.clone()));
+    let mut delivering = tokio::spawn(async move { webhooks.deliver(told(stopped)).await });
     // None of these ends by itself. One that does has met a fault: better to be started anew than to live on half dead.
     tokio::select! {
         () = asked_to_stop => {}
         ended = &mut serving => bail!("the gRPC server has ended: {ended:?}"),
         ended = &mut http_serving => bail!("the HTTP server has ended: {ended:?}"),
+        ended = &mut delivering => bail!("the deliverer has ended: {ended:?}"),
         ended = upkeep.join_next() => bail!("a task has ended: {ended:?}"),
     }
     tracing::info!("stopping");
@@ -106,6 +112,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     stop.send_replace(true);
     serving.await?;
     http_serving.await?;
+    delivering.await?;
     // What is being committed is let finish; whoever waited for it has been answered or is gone.
     let _ = tokio::time::timeout(Duration::from_secs(2), app.close()).await;
     tracing::info!("stopped");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApiKey, ApiKeyId, Domain, DomainId, Environment, Error, Fault, Faults, OrganizationId, Result,
-    SecretHash, words,
+    SecretHash, WebhookEndpointId, words,
 };
 
 words! {
@@ -174,6 +174,8 @@ pub enum Actor {
     Key(ApiKeyId),
     /// Somebody at the machine, by the name the operating system knows them by.
     Cli(String),
+    /// The receiver behind a webhook endpoint, by what it answered to a delivery.
+    Receiver(WebhookEndpointId),
 }
 
 impl fmt::Display for Actor {
@@ -181,6 +183,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Key(id) => write!(f, "{id}"),
             Self::Cli(user) => write!(f, "cli:{user}"),
+            Self::Receiver(id) => write!(f, "receiver:{id}"),
         }
     }
 }
@@ -208,6 +211,18 @@ impl Caller {
             actor: Actor::Cli(user),
             reach: Reach::Operator,
             scopes: Scopes::all(),
+            expire_us: None,
+            shown: None,
+        }
+    }
+
+    /// The receiver behind a webhook endpoint, who is asked nothing but whether it wants to go on.
+    #[must_use]
+    pub fn receiver(id: WebhookEndpointId) -> Self {
+        Self {
+            actor: Actor::Receiver(id),
+            reach: Reach::Operator,
+            scopes: Scopes::default(),
             expire_us: None,
             shown: None,
         }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::event::chain;
 use super::{
     AddressId, ApiKeyId, CustomerId, DomainId, EventHeader, Hash, KeySourceId, LogId, OrganizationId, Table,
-    TransactionId, WalletId,
+    TransactionId, WalletId, WebhookEndpointId,
 };
 
 /// What is wrong with an event, or with what it should be the last of.
@@ -57,6 +57,7 @@ fn name(table: Table, id: Uuid) -> String {
         Table::Addresses => AddressId::from_uuid(id).to_string(),
         Table::Transactions => TransactionId::from_uuid(id).to_string(),
         Table::KeySources => KeySourceId::from_uuid(id).to_string(),
+        Table::WebhookEndpoints => WebhookEndpointId::from_uuid(id).to_string(),
     }
 }
 

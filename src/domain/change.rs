@@ -2,7 +2,8 @@
 
 use super::{
     Actor, Add, Address, ApiKey, Customer, CustomerId, Domain, DomainId, Error, EventType, KeySource,
-    KeySourceId, Line, LogId, Organization, RequestId, Result, Transaction, Wallet, words,
+    KeySourceId, Line, LogId, Organization, RequestId, Result, SecretChange, Transaction, Wallet,
+    WebhookEndpoint, words,
 };
 use uuid::Uuid;
 
@@ -25,6 +26,8 @@ words! {
         Transactions = "transactions",
         /// Where a domain's addresses come from, where that is not its own seed.
         KeySources = "key_sources",
+        /// Where events are delivered to.
+        WebhookEndpoints = "webhook_endpoints",
     }
 }
 
@@ -61,6 +64,8 @@ words! {
         Reference = "reference",
         /// A transaction on a chain, of a wallet.
         Transaction = "transaction",
+        /// One of the places for webhook endpoints that a domain has.
+        WebhookSlot = "webhook_slot",
     }
 }
 
@@ -81,6 +86,7 @@ impl KeyKind {
             Self::LedgerWallet => "the customer's wallet in this currency",
             Self::Reference => "the reference",
             Self::Transaction => "the transaction",
+            Self::WebhookSlot => "the place for a webhook endpoint",
         }
     }
 }
@@ -213,6 +219,8 @@ pub enum Resource {
     Transaction(Transaction),
     /// Where a domain's addresses come from.
     KeySource(KeySource),
+    /// Where events are delivered to.
+    WebhookEndpoint(WebhookEndpoint),
 }
 
 /// Evaluates an expression with `$it` bound to whichever resource it is.
@@ -227,6 +235,7 @@ macro_rules! each {
             Resource::Address($it) => $body,
             Resource::Transaction($it) => $body,
             Resource::KeySource($it) => $body,
+            Resource::WebhookEndpoint($it) => $body,
         }
     };
 }
@@ -244,6 +253,7 @@ impl Resource {
             Self::Address(_) => Table::Addresses,
             Self::Transaction(_) => Table::Transactions,
             Self::KeySource(_) => Table::KeySources,
+            Self::WebhookEndpoint(_) => Table::WebhookEndpoints,
         }
     }
 
@@ -284,6 +294,7 @@ impl Resource {
             Self::Address(it) => it.domain_id.into(),
             Self::Transaction(it) => it.domain_id.into(),
             Self::KeySource(it) => it.domain_id.into(),
+            Self::WebhookEndpoint(it) => it.domain_id.into(),
         }
     }
 
@@ -295,7 +306,11 @@ impl Resource {
             Self::Wallet(it) => Some(it.customer_id),
             Self::Address(it) => Some(it.customer_id),
             Self::Transaction(it) => Some(it.customer_id),
-            Self::Organization(_) | Self::Domain(_) | Self::ApiKey(_) | Self::KeySource(_) => None,
+            Self::Organization(_)
+            | Self::Domain(_)
+            | Self::ApiKey(_)
+            | Self::KeySource(_)
+            | Self::WebhookEndpoint(_) => None,
         }
     }
 
@@ -323,6 +338,7 @@ impl Resource {
             Table::Addresses => serde_json::from_str(json).map(Self::Address),
             Table::Transactions => serde_json::from_str(json).map(Self::Transaction),
             Table::KeySources => serde_json::from_str(json).map(Self::KeySource),
+            Table::WebhookEndpoints => serde_json::from_str(json).map(Self::WebhookEndpoint),
         }
         .map(|it| it.at(sequence))
         .map_err(|it| it.column())
@@ -341,7 +357,8 @@ impl Resource {
             | Self::Wallet(_)
             | Self::Address(_)
             | Self::Transaction(_)
-            | Self::KeySource(_) => true,
+            | Self::KeySource(_)
+            | Self::WebhookEndpoint(_) => true,
         }
     }
 }
@@ -367,7 +384,7 @@ macro_rules! resources {
         })+
     };
 }
-resources!(Organization, Domain, ApiKey, Customer, Wallet, Address, Transaction, KeySource);
+resources!(Organization, Domain, ApiKey, Customer, Wallet, Address, Transaction, KeySource, WebhookEndpoint);
 
 /// A row that was read, and the version it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -439,6 +456,8 @@ pub struct Change {
     pub adds: Vec<Add>,
     /// Addresses that are added to a pool, from this place on.
     pub pool: Option<(KeySourceId, u32, Vec<String>)>,
+    /// What happens to the secrets of the webhook endpoint that is the first resource written.
+    pub secrets: Option<SecretChange>,
     /// A change to many rows.
     pub sweep: Option<Sweep>,
     /// Logs beside the resource's own that the event is kept in.
@@ -460,6 +479,7 @@ impl Change {
             counts: Vec::new(),
             adds: Vec::new(),
             pool: None,
+            secrets: None,
             sweep: None,
             also_logged: Vec::new(),
             reason: Line::default(),

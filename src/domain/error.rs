@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     CustomerId, Environment, KeyKind, KycStatus, Network, Scheme, Scope, TransactionStatus, WalletId,
-    WalletKind,
+    WalletKind, WebhookEndpointId,
 };
 
 /// The result of anything the directory does.
@@ -188,6 +188,10 @@ pub enum Noun {
     Transaction,
     /// A domain's seed.
     Seed,
+    /// A webhook endpoint.
+    WebhookEndpoint,
+    /// An event.
+    Event,
 }
 
 impl Noun {
@@ -202,6 +206,8 @@ impl Noun {
             Self::Address => "address",
             Self::Transaction => "transaction",
             Self::Seed => "seed of the domain",
+            Self::WebhookEndpoint => "webhook endpoint",
+            Self::Event => "event",
         }
     }
 }
@@ -336,6 +342,12 @@ pub enum Error {
     /// The network's node gives no answer that can be trusted.
     #[error("the node of {0} gives no usable answer just now")]
     ChainUnavailable(Network, #[source] Cause),
+    /// The webhook endpoint is disabled.
+    #[error("webhook endpoint {0} is disabled: enable it first")]
+    WebhookEndpointDisabled(WebhookEndpointId),
+    /// The domain has as many webhook endpoints as it may have.
+    #[error("the domain has {0} webhook endpoints, and may not have more")]
+    TooManyWebhookEndpoints(u32),
     /// The domain is suspended: its keys may read only.
     #[error("the domain is suspended: its keys may read only")]
     DomainSuspended,

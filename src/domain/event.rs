@@ -50,6 +50,12 @@ words! {
         AddressPoolUploaded = "address_pool.uploaded",
         /// A domain's seed was exported.
         SeedExported = "seed.exported",
+        /// A webhook endpoint was made.
+        WebhookEndpointCreated = "webhook_endpoint.created",
+        /// A webhook endpoint's settings or its secret changed.
+        WebhookEndpointUpdated = "webhook_endpoint.updated",
+        /// A webhook endpoint was deleted.
+        WebhookEndpointDeleted = "webhook_endpoint.deleted",
     }
 }
 
@@ -71,6 +77,9 @@ impl EventType {
             Self::AddressCreated => Table::Addresses,
             Self::TransactionCreated | Self::TransactionUpdated => Table::Transactions,
             Self::ExtendedKeyRegistered | Self::AddressPoolUploaded => Table::KeySources,
+            Self::WebhookEndpointCreated | Self::WebhookEndpointUpdated | Self::WebhookEndpointDeleted => {
+                Table::WebhookEndpoints
+            }
         }
     }
 }

@@ -136,6 +136,14 @@ id!(
     /// Names an event.
     EventId, "evt"
 );
+id!(
+    /// Names a webhook endpoint.
+    WebhookEndpointId, "hook"
+);
+id!(
+    /// Names a delivery of an event to a webhook endpoint.
+    DeliveryId, "dlv"
+);
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ pub mod api_key;
 mod audit;
 mod change;
 pub mod customer;
+mod delivery;
 mod error;
 mod event;
 #[cfg(test)]
@@ -22,12 +23,14 @@ mod network;
 mod page;
 pub mod payee;
 mod profile;
+mod public_address;
 pub mod resolution;
 mod standing;
 pub mod tenant;
 mod text;
 pub mod transaction;
 pub mod wallet;
+pub mod webhook;
 mod words;
 
 pub use access::{Actor, Caller, Reach, Scope, Scopes, os_user};
@@ -39,10 +42,12 @@ pub use change::{
     Change, Context, Expect, KeyChange, KeyKind, RequestMark, Resource, Sweep, Table, UniqueKey, Write,
 };
 pub use customer::{Customer, CustomerKey, CustomerPatch, CustomerStatus, Member, NewCustomer};
+pub use delivery::{AttemptEnd, Delivery, DeliveryFault, DeliveryStatus, Due};
 pub use error::{Cause, Error, Fault, Faults, FieldFault, Noun, Result};
 pub use event::{Ends, Event, EventFilter, EventHeader, EventType, Hash, LogId, chain};
 pub use id::{
-    AddressId, ApiKeyId, CustomerId, DomainId, EventId, KeySourceId, OrganizationId, TransactionId, WalletId,
+    AddressId, ApiKeyId, CustomerId, DeliveryId, DomainId, EventId, KeySourceId, OrganizationId,
+    TransactionId, WalletId, WebhookEndpointId,
 };
 pub use judge::{Facts, KeyState, Remembered, Verdict, judge};
 pub use key_source::{KeySource, NewAddresses, NewExtendedKey};
@@ -52,6 +57,7 @@ pub use network::{Family, Network, NetworkInfo, Scheme, Token};
 pub use page::{Page, PageRequest, Position};
 pub use payee::PayeeMatch;
 pub use profile::{BillingAddress, Business, CustomerType, Field, Profile};
+pub use public_address::is_public;
 pub use resolution::Resolution;
 pub use standing::{BlockReason, block_reasons};
 pub use tenant::{
@@ -66,4 +72,8 @@ pub use transaction::{
     TxHash,
 };
 pub use wallet::{Authorization, AuthorizationType, NewAuthorization, Wallet, WalletKind, WalletStatus};
+pub use webhook::{
+    HostName, NewWebhookEndpoint, SealedSecret, SecretChange, WebhookEndpoint, WebhookFormat, WebhookPatch,
+    WebhookSecret, WebhookUrl,
+};
 pub(crate) use words::words;

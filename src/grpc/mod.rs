@@ -9,7 +9,9 @@ mod events;
 pub mod server;
 mod status;
 mod wallets;
+mod webhooks;
 
+pub use convert::event_json;
 pub(crate) use convert::timestamp;
 
 use std::collections::HashSet;
@@ -31,8 +33,10 @@ use crate::api::admin_service_server::{AdminService, AdminServiceServer};
 use crate::api::customer_service_server::CustomerServiceServer;
 use crate::api::event_service_server::EventServiceServer;
 use crate::api::wallet_service_server::WalletServiceServer;
+use crate::api::webhook_service_server::WebhookServiceServer;
 use crate::app::{Answer, App};
 use crate::domain::{Caller, Error, Scope};
+use crate::webhook::{Guard, Webhooks};
 use server::Methods;
 
 /// The largest message that is read, in bytes.
@@ -52,6 +56,7 @@ type Reply<T> = Result<Response<T>, Status>;
 #[derive(Clone, Debug)]
 struct Purser {
     app: App,
+    webhooks: Webhooks,
 }
 
 /// The names of our services, as health knows them.
@@ -82,7 +87,8 @@ fn paths() -> impl Iterator<Item = String> {
 /// The methods of administration, for a program on the machine itself: its requests carry the [`Caller`] they are from.
 #[must_use]
 pub fn administration(app: App) -> impl AdminService {
-    Purser { app }
+    let webhooks = Webhooks::new(app.clone(), Guard::default(), event_json);
+    Purser { app, webhooks }
 }
 
 /// Every service, with health and reflection.
@@ -103,7 +109,7 @@ struct Parts {
 /// # Errors
 ///
 /// Where the descriptors are not readable, which a test rules out.
-pub fn services(app: App, health: HealthServer<impl Health>) -> anyhow::Result<Services> {
+pub fn services(app: App, webhooks: Webhooks, health: HealthServer<impl Health>) -> anyhow::Result<Services> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -116,7 +122,7 @@ pub fn services(app: App, health: HealthServer<impl Health>) -> anyhow::Result<S
         .add_service(v1.build_v1()?.max_decoding_message_size(MESSAGE_BYTES))
         .add_service(v1alpha.build_v1alpha()?.max_decoding_message_size(MESSAGE_BYTES))
         .prepare();
-    Ok(Services(Arc::new(Parts { purser: Purser { app }, closed: paths().collect(), open })))
+    Ok(Services(Arc::new(Parts { purser: Purser { app, webhooks }, closed: paths().collect(), open })))
 }
 
 impl Service<http::Request<Incoming>> for Services {
@@ -177,6 +183,7 @@ serve_each! {
     "purser.v1.CustomerService" => CustomerServiceServer,
     "purser.v1.AdminService" => AdminServiceServer,
     "purser.v1.WalletService" => WalletServiceServer,
+    "purser.v1.WebhookService" => WebhookServiceServer,
     "purser.v1.EventService" => EventServiceServer,
 }
 

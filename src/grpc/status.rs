@@ -124,6 +124,8 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::TooManyAddresses(..) => (Code::FailedPrecondition, ErrorReason::TooManyAddresses),
         Error::ChainNotConfigured(_) => (Code::FailedPrecondition, ErrorReason::ChainNotConfigured),
         Error::ChainUnavailable(..) => (Code::Unavailable, ErrorReason::ChainUnavailable),
+        Error::WebhookEndpointDisabled(_) => (Code::FailedPrecondition, ErrorReason::WebhookEndpointDisabled),
+        Error::TooManyWebhookEndpoints(_) => (Code::FailedPrecondition, ErrorReason::TooManyWebhookEndpoints),
         Error::DomainSuspended => (Code::FailedPrecondition, ErrorReason::DomainSuspended),
         Error::EventsExpired { .. } => (Code::OutOfRange, ErrorReason::EventsExpired),
         Error::SequenceAhead { .. } => (Code::OutOfRange, ErrorReason::SequenceAhead),
@@ -148,6 +150,8 @@ const fn not_found(noun: Noun) -> ErrorReason {
         Noun::Wallet => ErrorReason::WalletNotFound,
         Noun::Address => ErrorReason::AddressNotFound,
         Noun::Transaction => ErrorReason::TransactionNotFound,
+        Noun::WebhookEndpoint => ErrorReason::WebhookEndpointNotFound,
+        Noun::Event => ErrorReason::EventNotFound,
     }
 }
 
@@ -161,6 +165,8 @@ const fn taken(kind: KeyKind) -> ErrorReason {
         KeyKind::LedgerWallet => ErrorReason::WalletExists,
         KeyKind::Reference | KeyKind::Transaction => ErrorReason::TransactionExists,
         KeyKind::ExtendedKey => ErrorReason::ExtendedKeyTaken,
+        // Whoever finds a place taken tries the next.
+        KeyKind::WebhookSlot => ErrorReason::TooManyWebhookEndpoints,
         // An index has one taker, and a source that is taken is an error of its own.
         KeyKind::Derivation | KeyKind::KeySource | KeyKind::UsedSource | KeyKind::WatchOnly => {
             ErrorReason::AddressSourceFixed
@@ -212,6 +218,8 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::ChainNotConfigured(network) | Error::ChainUnavailable(network, _) => {
             vec![("network", network.to_string())]
         }
+        Error::WebhookEndpointDisabled(id) => vec![("webhook_endpoint_id", id.to_string())],
+        Error::TooManyWebhookEndpoints(limit) => vec![("limit", limit.to_string())],
         Error::EventsExpired { earliest } => vec![("earliest_sequence", earliest.to_string())],
         Error::SequenceAhead { last } => vec![("last_sequence", last.to_string())],
         Error::AliasQuarantined { until_us } => {
@@ -375,6 +383,20 @@ mod tests {
                 &["limit", "wallet_id"],
             ),
             (Error::DomainSuspended, Code::FailedPrecondition, "DOMAIN_SUSPENDED", &[]),
+            (Error::NotFound(Noun::WebhookEndpoint), Code::NotFound, "WEBHOOK_ENDPOINT_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::Event), Code::NotFound, "EVENT_NOT_FOUND", &[]),
+            (
+                Error::WebhookEndpointDisabled(crate::domain::WebhookEndpointId::from_uuid(Uuid::nil())),
+                Code::FailedPrecondition,
+                "WEBHOOK_ENDPOINT_DISABLED",
+                &["webhook_endpoint_id"],
+            ),
+            (
+                Error::TooManyWebhookEndpoints(100),
+                Code::FailedPrecondition,
+                "TOO_MANY_WEBHOOK_ENDPOINTS",
+                &["limit"],
+            ),
             (
                 Error::EventsExpired { earliest: 5 },
                 Code::OutOfRange,

@@ -16,6 +16,7 @@ use super::log::Appender;
 use super::row::Puts;
 use super::set::{Part, Set, Type, Value};
 use super::transaction::Tx;
+use super::webhooks::SecretChanges;
 use super::{Store, balances, facts, is_of_dead_connection, sweep};
 use crate::domain::{
     Account, Change, CustomerId, Error, Facts, KeyChange, KeyKind, KeyState, LogId, Resource, Result, Sums,
@@ -136,6 +137,7 @@ struct Batch {
     counts: BTreeMap<Uuid, i64>,
     sums: BTreeMap<Account, Sums>,
     pool: Set<'static>,
+    secrets: SecretChanges,
     new_search: Set<'static>,
     search: Set<'static>,
     sweeps: Vec<Sweep>,
@@ -157,6 +159,7 @@ impl Default for Batch {
             counts: BTreeMap::new(),
             sums: BTreeMap::new(),
             pool: Set::new(&[Uuid, Int, Text]),
+            secrets: SecretChanges::default(),
             new_search: Set::new(&[Uuid, Text]),
             search: Set::new(&[Uuid, Text]),
             sweeps: Vec::new(),
@@ -199,6 +202,10 @@ impl Batch {
             self.pool.extend(
                 places.zip(addresses).map(|(n, it)| [source.as_uuid().into(), n.into(), it.as_str().into()]),
             );
+        }
+        if let Some(secrets) = &change.secrets {
+            let (id, home) = (answer.resource.id(), answer.resource.home());
+            self.secrets.add(secrets, id, home, first.unwrap_or(outcome), change.ctx.now_us);
         }
         // One that is there is too old to count: it would have been the answer otherwise.
         let old =
@@ -361,6 +368,7 @@ impl Batch {
             Part::new("wallet_id, network, token, sums", balances::set(self.sums), PUT_SUMS),
             Part::new("source_id, position, address", self.pool, PUT_POOL),
         ]);
+        parts.extend(self.secrets.parts());
         parts.extend(log.parts());
         for it in self.sweeps {
             sweep::run(&mut tx, it).await?;

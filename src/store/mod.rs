@@ -7,12 +7,15 @@ mod backend;
 mod balances;
 mod commit;
 mod customers;
+mod deliveries;
 mod doctor;
 mod erasure;
 mod events;
 mod facts;
 mod kept;
+mod kept_deliveries;
 mod keys;
+mod leases;
 mod log;
 mod lookup;
 mod open;
@@ -25,15 +28,18 @@ mod sweep;
 mod tenants;
 mod transaction;
 mod wallets;
+mod webhooks;
 
 use std::time::Duration;
 
 pub use commit::Outcome;
 pub use customers::{CustomerFilter, TextColumn, Total};
 pub use keys::SealedSeed;
+pub use leases::Enabled;
 pub use lookup::Found;
 pub use open::{PoolUse, Schema};
 pub use wallets::{TransactionFilter, WalletFilter};
+pub use webhooks::KeptSecret;
 
 use backend::{Db, STATEMENT_TIMEOUT};
 use set::{Fetched, Set};

@@ -48,6 +48,10 @@ const fn columns(table: Table) -> Columns {
         Table::KeySources => {
             Columns { list: "id, domain_id, sequence, create_us, body", types: &[Uuid, Uuid, Int, Int, Text] }
         }
+        Table::WebhookEndpoints => Columns {
+            list: "id, domain_id, status, sequence, create_us, body",
+            types: &[Uuid, Uuid, Text, Int, Int, Text],
+        },
     }
 }
 
@@ -133,6 +137,14 @@ fn row(resource: &Resource, sequence: i64, body: String) -> Vec<Value> {
         Resource::KeySource(it) => vec![
             it.id.as_uuid().into(),
             it.domain_id.as_uuid().into(),
+            sequence.into(),
+            it.create_us.into(),
+            body.into(),
+        ],
+        Resource::WebhookEndpoint(it) => vec![
+            it.id.as_uuid().into(),
+            it.domain_id.as_uuid().into(),
+            it.standing().into(),
             sequence.into(),
             it.create_us.into(),
             body.into(),

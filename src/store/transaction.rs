@@ -40,6 +40,14 @@ impl Tx {
 }
 
 impl Db {
+    /// Begins a transaction that may write and changes nothing that belongs to a log.
+    pub(super) async fn begin_alone(&self) -> Result<Tx> {
+        let mut borrowed = self.write.borrow().await?;
+        let begin = if matches!(borrowed.conn(), Backend::Sqlite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        on!(borrowed.conn(), |it| sqlx::raw_sql(begin).execute(it).await.map(drop))?;
+        Ok(Tx(borrowed))
+    }
+
     /// Begins a transaction that may write, and reads the rows of `logs`, whose locks it takes in the order of the ids.
     ///
     /// On SQLite the one write lock is taken at once (`BEGIN IMMEDIATE`): a transaction that reads first and writes later

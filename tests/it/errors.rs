@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost_reflect::EnumValueDescriptor;
 use purser::domain::{
     CustomerId, Environment, Error, Fault, KeyKind, KycStatus, Network, Noun, Scheme, Scope,
-    TransactionStatus, WalletId, WalletKind,
+    TransactionStatus, WalletId, WalletKind, WebhookEndpointId,
 };
 use purser::grpc::API;
 use tonic::Status;
@@ -87,6 +87,10 @@ fn errors() -> Vec<Error> {
         Error::ChainNotConfigured(Network::Ethereum),
         Error::ChainUnavailable(Network::Ethereum, std::sync::Arc::new(std::fmt::Error)),
         Error::DomainSuspended,
+        Error::NotFound(Noun::WebhookEndpoint),
+        Error::NotFound(Noun::Event),
+        Error::WebhookEndpointDisabled(WebhookEndpointId::from_uuid(uuid::Uuid::nil())),
+        Error::TooManyWebhookEndpoints(100),
         Error::EventsExpired { earliest: 5 },
         Error::SequenceAhead { last: 9 },
         Error::SlowWatcher,
@@ -134,6 +138,8 @@ fn errors() -> Vec<Error> {
             | Error::ChainNotConfigured(_)
             | Error::ChainUnavailable(..)
             | Error::DomainSuspended
+            | Error::WebhookEndpointDisabled(_)
+            | Error::TooManyWebhookEndpoints(_)
             | Error::EventsExpired { .. }
             | Error::SequenceAhead { .. }
             | Error::SlowWatcher
@@ -152,7 +158,9 @@ fn errors() -> Vec<Error> {
                 | Noun::Wallet
                 | Noun::Address
                 | Noun::Transaction
-                | Noun::Seed => {}
+                | Noun::Seed
+                | Noun::WebhookEndpoint
+                | Noun::Event => {}
             },
         }
     }

@@ -13,6 +13,7 @@ use purser::domain::{Caller, Domain, DomainSettings, Environment, Line, NewDomai
 use purser::grpc;
 use purser::grpc::server::Limits;
 use purser::store::Store;
+use purser::webhook::{Guard, Webhooks};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::net::TcpListener;
 use tonic::metadata::MetadataValue;
@@ -124,13 +125,18 @@ impl TestServer {
         Self { app, address, database }
     }
 
-    /// Another server over the same app, on a port of its own.
+    /// Another server over the same app, on a port of its own. It delivers no webhooks.
     pub async fn listen(app: &App) -> SocketAddr {
+        Self::listen_with(&Webhooks::new(app.clone(), Guard::default(), grpc::event_json), app).await
+    }
+
+    /// The same with a deliverer of the test's own.
+    pub async fn listen_with(webhooks: &Webhooks, app: &App) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let health = HealthService::from_health_reporter(HealthReporter::new());
         let health = tonic_health::pb::health_server::HealthServer::new(health);
-        let routes = grpc::services(app.clone(), health).unwrap();
+        let routes = grpc::services(app.clone(), webhooks.clone(), health).unwrap();
         tokio::spawn(grpc::server::serve(
             listener,
             routes,

@@ -166,6 +166,23 @@ fn operations_know_no_sql_and_no_wire() {
 }
 
 #[test]
+fn what_is_delivered_knows_no_sql_and_no_api() {
+    let banned = [
+        "sqlx",
+        "tonic",
+        "axum",
+        "prost",
+        "crate::api",
+        "crate::grpc",
+        "crate::cli",
+        "crate::http",
+        "crate::config",
+    ];
+    none(trespasses(&["webhook"], &banned));
+    none(trespasses(&["app", "store", "domain", "chain"], &["crate::webhook"]));
+}
+
+#[test]
 fn what_is_offered_knows_no_sql() {
     none(trespasses(&["grpc"], &["sqlx", "crate::cli", "crate::config"]));
     none(trespasses(&["telemetry", "http", "health"], &["sqlx", "crate::store"]));

@@ -86,4 +86,5 @@ mod wallets_secrets;
 mod wallets_transactions;
 mod wallets_watch_only;
 mod wallets_wire;
+mod webhooks;
 mod wire;

@@ -15,10 +15,12 @@ use crate::api::get_customer_request::Key;
 use crate::api::link_wallet_request::Chain;
 use crate::api::wallet_service_client::WalletServiceClient;
 use crate::api::watch_request::From;
+use crate::api::webhook_service_client::WebhookServiceClient;
 use crate::api::{
-    BatchResolveCustomersRequest, CreateCustomerRequest, CreateWalletRequest, Customer, GetCustomerRequest,
-    LinkWalletRequest, ListCustomersRequest, ListEventsRequest, LookupAddressRequest, Resolution,
-    ResolveCustomerRequest, Wallet, WatchRequest, WatchResponse,
+    BatchResolveCustomersRequest, CreateCustomerRequest, CreateWalletRequest, CreateWebhookEndpointRequest,
+    Customer, DeleteWebhookEndpointRequest, GetCustomerRequest, LinkWalletRequest, ListCustomersRequest,
+    ListEventsRequest, LookupAddressRequest, Resolution, ResolveCustomerRequest,
+    UpdateWebhookEndpointRequest, Wallet, WatchRequest, WatchResponse, WebhookEndpoint,
 };
 
 /// What a watch is told.
@@ -30,6 +32,7 @@ pub(super) struct Client {
     grpc: CustomerServiceClient<Channel>,
     wallets: WalletServiceClient<Channel>,
     events: EventServiceClient<Channel>,
+    webhooks: WebhookServiceClient<Channel>,
     authorization: MetadataValue<Ascii>,
 }
 
@@ -45,7 +48,8 @@ impl Client {
             Self {
                 grpc,
                 wallets,
-                events: EventServiceClient::new(channel),
+                events: EventServiceClient::new(channel.clone()),
+                webhooks: WebhookServiceClient::new(channel),
                 authorization: MetadataValue::clone(&authorization),
             }
         };
@@ -155,6 +159,40 @@ impl Client {
         let message = ListEventsRequest { page_size: 1, ..ListEventsRequest::default() };
         let answer = self.events.list_events(self.request(message)).await.map_err(explain)?;
         Ok(answer.into_inner().last_sequence)
+    }
+
+    /// Makes a disabled endpoint for new customers: its id.
+    pub(super) async fn create_webhook(&mut self, url: String) -> anyhow::Result<String> {
+        let endpoint = WebhookEndpoint {
+            url,
+            event_types: vec!["customer.created".to_owned()],
+            enabled: Some(false),
+            ..WebhookEndpoint::default()
+        };
+        let message = CreateWebhookEndpointRequest {
+            webhook_endpoint: Some(endpoint),
+            ..CreateWebhookEndpointRequest::default()
+        };
+        let answer = self.webhooks.create_webhook_endpoint(self.request(message)).await.map_err(explain)?;
+        Ok(answer.into_inner().webhook_endpoint.context("an answer without an endpoint")?.id)
+    }
+
+    /// Enables an endpoint.
+    pub(super) async fn enable_webhook(&mut self, id: &str) -> anyhow::Result<()> {
+        let message = UpdateWebhookEndpointRequest {
+            id: id.to_owned(),
+            webhook_endpoint: Some(WebhookEndpoint { enabled: Some(true), ..WebhookEndpoint::default() }),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["enabled".to_owned()] }),
+            ..UpdateWebhookEndpointRequest::default()
+        };
+        self.webhooks.update_webhook_endpoint(self.request(message)).await.map_err(explain).map(drop)
+    }
+
+    /// Deletes an endpoint.
+    pub(super) async fn delete_webhook(&mut self, id: &str) -> anyhow::Result<()> {
+        let message =
+            DeleteWebhookEndpointRequest { id: id.to_owned(), ..DeleteWebhookEndpointRequest::default() };
+        self.webhooks.delete_webhook_endpoint(self.request(message)).await.map_err(explain).map(drop)
     }
 
     fn request<T>(&self, message: T) -> Request<T> {

@@ -13,6 +13,7 @@ mod bare;
 mod caller;
 mod client;
 mod database;
+mod deliver;
 mod latency;
 mod load;
 mod operation;

@@ -50,6 +50,8 @@ pub(super) enum Phase {
     Latency,
     /// One watcher of the whole log, an event after its commit, and create with 1,000 idle watchers.
     Watch,
+    /// Deliveries to one receiver in this process, and create while they go on.
+    Deliver,
 }
 
 impl Options {

@@ -41,6 +41,7 @@ impl Server {
     pub(super) async fn purser(database: &Database) -> anyhow::Result<Self> {
         let mut command = ourselves()?;
         command.args(["serve", "--dev", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
+        command.args(["--webhook-allow-host", "127.0.0.1"]);
         command.args(["--database-url", &database.url]).current_dir(&database.directory);
         Self::start(command, "gRPC", &database.directory.join("purser.log")).await
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::caller::{Answers, Caller};
 use super::client::Client;
 use super::database::Database;
+use super::deliver::Receiver;
 use super::latency;
 use super::load::{Slice, Target, Window, peak};
 use super::operation::{Aim, BATCH, Operation};
@@ -50,6 +51,9 @@ pub(super) async fn measure(
     let wanted = options.wants(Phase::Watch);
     let watchers_kib = if wanted { Box::pin(session.watch(&server.address, &key)).await? } else { None };
 
+    if options.wants(Phase::Deliver) {
+        Box::pin(session.deliver()).await?;
+    }
     report.served.push(Served { database: database.label.clone(), start, memory, watchers_kib });
     server.stop().await
 }
@@ -120,6 +124,21 @@ impl Session<'_> {
         self.compare_as("create with 1,000 watchers", Operation::Create).await?;
         drop(watchers);
         Ok(cost)
+    }
+
+    /// Deliveries of what was made while the endpoint was disabled, and create while deliveries go on.
+    async fn deliver(&mut self) -> anyhow::Result<()> {
+        self.say("deliveries");
+        let (time, mut client) = (self.options.time(), self.clients[0].clone());
+        let mut receiver = Receiver::begin().await?;
+        let endpoint = client.create_webhook(receiver.url.clone()).await?;
+        self.peak(Operation::Create, time).await?;
+        let window = Window::after_warm_up(time);
+        let deliveries = Box::pin(receiver.backlog(client.clone(), &endpoint, window));
+        let slice = window.measure(self.purser.pid, deliveries).await?;
+        self.report.rows.push(self.row("deliveries to one receiver", &slice).with_aim(Aim::Rate(1_000)));
+        self.compare_as("create while delivering", Operation::Create).await?;
+        client.delete_webhook(&endpoint).await
     }
 
     /// One operation under its own name.

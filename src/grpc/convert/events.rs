@@ -6,7 +6,7 @@ use crate::api::event::Payload;
 use crate::app::{Happening, Notice, Registered};
 use crate::domain::{
     AddressId, ApiKeyId, CustomerId, DomainId, Event, EventHeader, EventType, Faults, KeySourceId, Member,
-    OrganizationId, Resource, Table, TransactionId, WalletId,
+    OrganizationId, Resource, Table, TransactionId, WalletId, WebhookEndpointId,
 };
 
 /// The types of events that are asked for.
@@ -47,6 +47,7 @@ impl From<Happening> for api::Event {
                 Resource::KeySource(it) => {
                     Registered::try_from(it).ok().map(|it| Payload::ExtendedKey(it.into()))
                 }
+                Resource::WebhookEndpoint(it) => Some(Payload::WebhookEndpoint(it.into())),
                 // Those are in the operators' log.
                 Resource::Organization(_) => None,
             }),
@@ -65,6 +66,7 @@ fn resource_id(table: Table, id: uuid::Uuid) -> String {
         Table::Addresses => AddressId::from_uuid(id).into(),
         Table::Transactions => TransactionId::from_uuid(id).into(),
         Table::KeySources => KeySourceId::from_uuid(id).into(),
+        Table::WebhookEndpoints => WebhookEndpointId::from_uuid(id).into(),
     }
 }
 

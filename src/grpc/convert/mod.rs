@@ -9,6 +9,7 @@ mod json;
 mod list;
 mod tenants;
 mod wallets;
+mod webhooks;
 
 pub(super) use customers::{Known, batch_error, key, profile, status_of};
 pub(super) use events::event_types;
@@ -18,6 +19,8 @@ pub(super) use wallets::{
     address, authorization, block_height, ledger_balance, network, networks, new_transaction,
     optional_network,
 };
+pub use webhooks::event_json;
+pub(super) use webhooks::{fault_number, new_webhook_endpoint, webhook_patch};
 
 use std::str::FromStr;
 

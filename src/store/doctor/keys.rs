@@ -94,6 +94,12 @@ pub(super) const CHECKS: &[Names] = &[
                    || (t.body::json ->> 'tx_hash') || '/' || (t.body::json ->> 'log_index'), t.id
                FROM transactions AS t WHERE t.network <> '' AND (t.body::json ->> 'tx_hash') IS NOT NULL",
     },
+    Names {
+        what: "each place of a webhook endpoint is its own, and no other is any's",
+        kind: KeyKind::WebhookSlot,
+        said: "SELECT t.domain_id, CAST(t.body::json ->> 'slot' AS TEXT), t.id
+               FROM webhook_endpoints AS t WHERE t.status <> 'DELETED'",
+    },
 ];
 
 impl Names {

@@ -11,6 +11,7 @@ mod rows;
 mod snapshot;
 mod states;
 mod wallets;
+mod webhooks;
 
 use super::Store;
 use crate::domain::{Result, Table};
@@ -33,7 +34,9 @@ impl Store {
             ("each address that a wallet names has its row", rows::unnamed(&mut snapshot).await?),
         ];
         snapshot.read_whole_tables().await?;
-        for (what, sql) in logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS) {
+        for (what, sql) in
+            logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS).chain(webhooks::CHECKS)
+        {
             found.push((*what, snapshot.count(what, sql).await?));
         }
         for table in Table::ALL.iter().copied() {

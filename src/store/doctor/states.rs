@@ -13,6 +13,7 @@ pub(super) const fn what(table: Table) -> &'static str {
         Table::Addresses => "each address is what the event that made it says",
         Table::Transactions => "each transaction is what its last event says",
         Table::KeySources => "each source of addresses is what its last event says",
+        Table::WebhookEndpoints => "each webhook endpoint is what its last event says",
     }
 }
 
@@ -24,9 +25,12 @@ const fn home(table: Table) -> &'static str {
         Table::ApiKeys => {
             "coalesce(t.domain_id, t.organization_id, (SELECT id FROM logs ORDER BY id LIMIT 1))"
         }
-        Table::Customers | Table::Wallets | Table::Addresses | Table::Transactions | Table::KeySources => {
-            "t.domain_id"
-        }
+        Table::Customers
+        | Table::Wallets
+        | Table::Addresses
+        | Table::Transactions
+        | Table::KeySources
+        | Table::WebhookEndpoints => "t.domain_id",
     }
 }
 

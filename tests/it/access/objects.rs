@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use purser::app::{CustomerTarget, NewApiKey, WalletTarget, parse_address};
+use purser::app::{CustomerTarget, NewApiKey, WalletTarget, WebhookTarget, parse_address};
 use purser::clock;
 use purser::domain::{
     Alias, ApiKeyId, CustomerId, CustomerKey, Domain, DomainId, Email, Environment, ExternalId, Movement,
-    Network, NewCustomer, NewTransaction, OrganizationId, Profile, Scope, Text, TransactionId,
-    TransactionStatus, TransactionType, Wallet, WalletId, WalletStatus,
+    Network, NewCustomer, NewTransaction, NewWebhookEndpoint, OrganizationId, Profile, Scope, Text,
+    TransactionId, TransactionStatus, TransactionType, Wallet, WalletId, WalletStatus, WebhookEndpointId,
+    WebhookFormat,
 };
 
 use super::table::Kind;
@@ -52,7 +53,8 @@ impl Whose {
             | Kind::LedgerWallet
             | Kind::DomainKey
             | Kind::OrganizationKey
-            | Kind::OperatorKey => ALL,
+            | Kind::OperatorKey
+            | Kind::Webhook => ALL,
         }
     }
 
@@ -101,6 +103,13 @@ impl World {
                 self.wallet(kind, whose).await
             }
             Kind::Transaction => self.transaction(whose).await,
+            Kind::Webhook => {
+                let id = match domain {
+                    Some(domain) => self.webhook(domain, whose).await,
+                    None => WebhookEndpointId::from_uuid(uuid()),
+                };
+                vec![("{webhook}", id.to_string())]
+            }
             Kind::DomainKey | Kind::OrganizationKey | Kind::OperatorKey => {
                 let id = match domain {
                     Some(domain) => self.api_key(kind, domain, whose).await,
@@ -198,6 +207,33 @@ impl World {
             ("{wallet}", wallet_id.to_string()),
             ("{domain}", named.map_or(DomainId::from_uuid(uuid()), |it| it.id).to_string()),
         ]
+    }
+
+    /// An endpoint that is there. A domain has room for a hundred, so it is the one before unless that was deleted.
+    async fn webhook(&self, domain: &Domain, whose: Whose) -> WebhookEndpointId {
+        let app = &self.server.app;
+        let known = self.webhooks.lock().unwrap().get(&domain.id).copied();
+        if let Some(id) = known.filter(|_| !whose.is_deleted())
+            && app.get_webhook_endpoint(&operator(), id).await.is_ok()
+        {
+            return id;
+        }
+        let new = NewWebhookEndpoint {
+            url: "https://127.0.0.1:1/".to_owned().try_into().unwrap(),
+            event_types: Vec::new(),
+            format: WebhookFormat::Standard,
+            description: Text::default(),
+            enabled: true,
+        };
+        let made = app.create_webhook_endpoint(&operator(), Some(domain.id), new, Ok(()), None).await;
+        let id = made.unwrap().value.0.id;
+        if whose.is_deleted() {
+            let target = WebhookTarget { id, etag: None };
+            app.delete_webhook_endpoint(&operator(), target, None).await.unwrap();
+        } else {
+            self.webhooks.lock().unwrap().insert(domain.id, id);
+        }
+        id
     }
 
     pub async fn customer_of(&self, domain: &Domain) -> CustomerId {

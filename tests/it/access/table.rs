@@ -21,6 +21,8 @@ pub enum Kind {
     DomainKey,
     OrganizationKey,
     OperatorKey,
+    /// That delivers nothing: its host is not public.
+    Webhook,
 }
 
 /// A request of a method. `{…}` stands for what the object is known by; `{fresh}` for a name and `{fresh_address}` for an
@@ -39,7 +41,7 @@ const fn row(method: &'static str, how: &'static str, kind: Kind, json: &'static
 
 use Kind::{
     Customer, Domain, DomainKey, ExternalWallet, FrozenWallet, LedgerWallet, ManagedWallet, Nothing,
-    OperatorKey, Organization, OrganizationKey, Transaction,
+    OperatorKey, Organization, OrganizationKey, Transaction, Webhook,
 };
 
 /// Every method, at least once.
@@ -290,11 +292,62 @@ pub const ROWS: &[Row] = &[
         Customer,
         r#"{"payment_address": "{alias}", "time": "{now}"}"#,
     ),
+    row(
+        "CreateWebhookEndpoint",
+        "in a domain",
+        Domain,
+        r#"{"domain_id": "{domain}", "webhook_endpoint": {"url": "https://1.1.1.1/"}}"#,
+    ),
+    row(
+        "CreateWebhookEndpoint",
+        "without domain_id",
+        Nothing,
+        r#"{"webhook_endpoint": {"url": "https://1.1.1.1/"}}"#,
+    ),
+    row("GetWebhookEndpoint", "", Webhook, r#"{"id": "{webhook}"}"#),
+    row("ListWebhookEndpoints", "of domain_id", Domain, r#"{"domain_id": "{domain}"}"#),
+    row("ListWebhookEndpoints", "without domain_id", Nothing, "{}"),
+    row(
+        "UpdateWebhookEndpoint",
+        "",
+        Webhook,
+        r#"{"id": "{webhook}", "webhook_endpoint": {"description": "E"}, "update_mask": "description"}"#,
+    ),
+    row("RotateWebhookEndpointSecret", "", Webhook, r#"{"id": "{webhook}"}"#),
+    row("PingWebhookEndpoint", "", Webhook, r#"{"id": "{webhook}"}"#),
+    row("ListDeliveries", "", Webhook, r#"{"webhook_endpoint_id": "{webhook}"}"#),
+    row("RedeliverEvent", "", Webhook, r#"{"webhook_endpoint_id": "{webhook}", "sequence": 1}"#),
+    row("DeleteWebhookEndpoint", "", Webhook, r#"{"id": "{webhook}"}"#),
 ];
 
 /// Requests whose answer would tell of an object if anything but its absence were looked at first: its version, its
 /// state, its names, what was done to it before.
 pub const CURIOUS: &[Row] = &[
+    row(
+        "UpdateWebhookEndpoint",
+        "with a stale etag",
+        Webhook,
+        r#"{"id": "{webhook}", "webhook_endpoint": {"description": "E"}, "update_mask": "description", "etag": "v0"}"#,
+    ),
+    row(
+        "UpdateWebhookEndpoint",
+        "to where nothing goes",
+        Webhook,
+        r#"{"id": "{webhook}", "webhook_endpoint": {"url": "https://10.0.0.1/"}, "update_mask": "url"}"#,
+    ),
+    row("DeleteWebhookEndpoint", "with a stale etag", Webhook, r#"{"id": "{webhook}", "etag": "v0"}"#),
+    row(
+        "RedeliverEvent",
+        "that is not there",
+        Webhook,
+        r#"{"webhook_endpoint_id": "{webhook}", "sequence": 1000000}"#,
+    ),
+    row(
+        "CreateWebhookEndpoint",
+        "where nothing goes",
+        Domain,
+        r#"{"domain_id": "{domain}", "webhook_endpoint": {"url": "https://10.0.0.1/"}}"#,
+    ),
     row("ListEvents", "far ahead", Domain, r#"{"domain_id": "{domain}", "after_sequence": 1000000}"#),
     row("Watch", "far ahead", Domain, r#"{"domain_id": "{domain}", "after_sequence": 1000000}"#),
     row("GetCustomerAsOf", "far ahead", Customer, r#"{"id": "{customer}", "sequence": 1000000}"#),

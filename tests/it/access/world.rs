@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicU32;
 use purser::app::NewApiKey;
 use purser::clock;
 use purser::domain::{
-    ApiKey, Domain, DomainSettings, DomainStatus, Environment, NewDomain, OrganizationId, Scope, Scopes,
-    Wallet,
+    ApiKey, Domain, DomainId, DomainSettings, DomainStatus, Environment, NewDomain, OrganizationId, Scope,
+    Scopes, Wallet, WebhookEndpointId,
 };
 use tonic::transport::Channel;
 
@@ -62,6 +62,8 @@ pub struct World {
     keys: HashMap<(Identity, Option<Scope>), String>,
     /// The domain of each wallet, for what says its wallet and not its domain.
     wallets: Mutex<HashMap<String, String>>,
+    /// The webhook endpoint of each domain that calls are about.
+    pub webhooks: Mutex<HashMap<DomainId, WebhookEndpointId>>,
     pub count: AtomicU32,
 }
 
@@ -105,8 +107,9 @@ impl World {
         ]);
         let channel = server.channel().await;
         let (home, globex, count) = (home.domain, globex.domain, AtomicU32::new(0));
-        let (home_wallet, wallets) = (String::new(), Mutex::default());
-        let mut world = Self { server, channel, home, globex, home_wallet, names, keys, wallets, count };
+        let (home_wallet, wallets, webhooks) = (String::new(), Mutex::default(), Mutex::default());
+        let mut world =
+            Self { server, channel, home, globex, home_wallet, names, keys, wallets, webhooks, count };
         for domain in [&world.home, &world.globex] {
             // On EVM networks they go on by their seeds, though they become watch-only on others.
             world.make_wallet(domain, false).await;

@@ -1,0 +1,129 @@
+//! Several instances, and instances that die.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use purser::api;
+use purser::api::webhook_service_client::WebhookServiceClient;
+use purser::app::App;
+use purser::store::Store;
+use tokio::task::JoinSet;
+
+use super::receiver::{Receiver, Reply};
+use super::{Delivering, Post, create, local};
+use crate::harness::{Bearer, Database, On, chains, connect, customers, on_each_database};
+use crate::process::Process;
+use crate::raw::Raw;
+
+on_each_database!(Database: what_was_under_way_at_a_kill_arrives_all_the_same);
+
+/// Everything that happened arrives at least once, though the process is killed with deliveries under way.
+///
+/// Sabotage: in `Courier::begin`, forget what was noted and not attempted.
+async fn what_was_under_way_at_a_kill_arrives_all_the_same(database: Database) {
+    let receiver = Receiver::answering(|_, _| Reply {
+        after: Duration::from_millis(rand::random_range(0..500)),
+        ..Reply::default()
+    })
+    .await;
+    let options = ["--dev", "--webhook-allow-host", "127.0.0.1"];
+    let mut endpoint = None;
+    let mut made = HashSet::new();
+    for _ in 0..3 {
+        let mut process = Process::serve(database.folder(), &database.url, &options).await;
+        let key = std::fs::read_to_string(database.folder().join("purser-dev.key")).unwrap();
+        let channel = connect(process.grpc).await;
+        if endpoint.is_none() {
+            let mut hooks = WebhookServiceClient::with_interceptor(channel.clone(), Bearer::new(&key));
+            let new = api::WebhookEndpoint {
+                url: receiver.url(),
+                event_types: vec!["customer.created".to_owned()],
+                ..Default::default()
+            };
+            let request =
+                api::CreateWebhookEndpointRequest { webhook_endpoint: Some(new), ..Default::default() };
+            endpoint = hooks.create_webhook_endpoint(request).await.unwrap().into_inner().webhook_endpoint;
+        }
+        let mut writing = JoinSet::new();
+        for writer in 0..8 {
+            let mut customers = customers(channel.clone(), &key);
+            writing.spawn(async move {
+                let mut made = Vec::new();
+                for n in 0..10 {
+                    made.push(create(&mut customers, &format!("c{writer}-{n}")).await.id);
+                }
+                made
+            });
+        }
+        made.extend(writing.join_all().await.into_iter().flatten());
+        process.kill().await;
+    }
+    let _process = Process::serve(database.folder(), &database.url, &options).await;
+    let arrived = async {
+        loop {
+            let got: HashSet<_> = receiver.got().iter().map(super::Got::customer).collect();
+            if made.is_subset(&got) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(60), arrived).await;
+    let got: HashSet<_> = receiver.got().iter().map(super::Got::customer).collect();
+    assert!(in_time.is_ok(), "{} of {} arrived", made.intersection(&got).count(), made.len());
+    eprintln!("webhooks: 3 kills, {} events, {} attempts; 0 lost", made.len(), receiver.got().len());
+}
+
+/// Two instances over one database: an endpoint is worked for by one of them at a time, and by the other once that ends.
+///
+/// Sabotage: let `Store::lease_webhooks` take leases that have not run out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_is_worked_for_by_one_instance_at_a_time() {
+    const EACH: usize = 40;
+    let mut post = Post::new(On::Postgres).await;
+    let second = App::start(Store::open(&post.server.database.url).unwrap(), chains());
+    second.open();
+    let others = Delivering::over(&second, local());
+    let mut receivers = Vec::new();
+    for _ in 0..4 {
+        let receiver = Receiver::answering(|_, _| Reply {
+            after: Duration::from_millis(rand::random_range(0..20)),
+            ..Reply::default()
+        })
+        .await;
+        post.endpoint_with(api::WebhookEndpoint {
+            url: receiver.url(),
+            event_types: vec!["customer.created".to_owned()],
+            ..Default::default()
+        })
+        .await;
+        receivers.push(receiver);
+    }
+    for n in 0..EACH {
+        post.customer(&format!("a{n}")).await;
+    }
+    for receiver in &receivers {
+        receiver.until(EACH).await;
+    }
+    // Results are noted once more before the first instance gives its leases back.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut raw = Raw::open(&post.server.database).await;
+    let holders = "SELECT count(DISTINCT lease_holder) FROM webhook_cursors";
+    assert_eq!(raw.number(holders).await, 1, "the first who came has them all");
+    // One stops as a server that is replaced does: the other goes on.
+    let (ending, customers) = (post.delivering.end(), post.customers.clone());
+    let writing = async move {
+        let mut customers = customers;
+        for n in 0..EACH {
+            create(&mut customers, &format!("b{n}")).await;
+        }
+    };
+    tokio::join!(ending, writing);
+    for receiver in &receivers {
+        let got = receiver.until(2 * EACH).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let ids: HashSet<_> = got.iter().map(|it| it.header("webhook-id").to_owned()).collect();
+        assert_eq!((ids.len(), receiver.got().len()), (2 * EACH, 2 * EACH), "each event once");
+    }
+    others.end().await;
+}
