@@ -130,13 +130,16 @@ async fn an_endpoint_gets_what_it_asks_for_and_what_happens_after_it_was_made(mu
 async fn first_attempts_of_a_customer_go_in_order_whatever_comes_of_them(mut post: Post) {
     const CUSTOMERS: usize = 12;
     const EACH: usize = 8;
+    const TAKES: Duration = Duration::from_millis(20);
     let receiver = Receiver::answering(|_, n| Reply {
         status: if n % 5 == 0 { 500 } else { 200 },
-        after: Duration::from_millis(rand::random_range(0..30)),
+        after: TAKES,
         ..Reply::default()
     })
     .await;
-    let (endpoint, _) = post.endpoint(&receiver.url()).await;
+    // All of it waits at once, so that there is something to put in order.
+    let disabled = api::WebhookEndpoint { url: receiver.url(), enabled: Some(false), ..Default::default() };
+    let (endpoint, _) = post.endpoint_with(disabled).await;
     let mut writing = JoinSet::new();
     for n in 0..CUSTOMERS {
         let mut customers = post.customers.clone();
@@ -148,19 +151,25 @@ async fn first_attempts_of_a_customer_go_in_order_whatever_comes_of_them(mut pos
         });
     }
     writing.join_all().await;
-    let mut first: HashMap<String, Vec<i64>> = HashMap::new();
+    set_enabled(&mut post, &endpoint.id, true).await;
+    let mut first: HashMap<String, Vec<(i64, Instant)>> = HashMap::new();
     let mut seen = std::collections::HashSet::new();
     let is_first = |it: &api::Delivery| it.attempts > 0;
-    post.until(&endpoint.id, |it| it.len() == CUSTOMERS * EACH && it.iter().all(is_first)).await;
+    // The event that enabled it is about no customer.
+    post.until(&endpoint.id, |it| it.len() == CUSTOMERS * EACH + 1 && it.iter().all(is_first)).await;
     for got in receiver.got() {
         if seen.insert(got.header("webhook-id").to_owned()) {
-            first.entry(got.customer()).or_default().push(got.sequence());
+            first.entry(got.customer()).or_default().push((got.sequence(), got.at));
         }
     }
+    first.remove("");
     assert_eq!(first.len(), CUSTOMERS);
-    for sequences in first.values() {
-        assert_eq!(sequences.len(), EACH);
-        assert!(sequences.is_sorted(), "{sequences:?}");
+    for attempts in first.values() {
+        assert_eq!(attempts.len(), EACH);
+        assert!(attempts.is_sorted_by_key(|it| it.0), "{attempts:?}");
+        // Each began once the one before had ended.
+        let ended = attempts.windows(2).all(|it| it[1].1 - it[0].1 >= TAKES);
+        assert!(ended, "{attempts:?}");
     }
 }
 
