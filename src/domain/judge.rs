@@ -10,7 +10,8 @@ use super::{
     UniqueKey, WalletId,
 };
 
-/// A request that took effect.
+/// A request that took effect. Of one whose customer was erased nothing is known but when: it has no method, and is the
+/// same as no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
     /// The method called.

@@ -9,7 +9,7 @@ use super::Store;
 use super::backend::Backend;
 use super::set::{Set, Type, Value};
 use super::transaction::Tx;
-use crate::domain::{CustomerId, Result};
+use crate::domain::{CustomerId, LogId, RequestMark, Result};
 
 /// How long it may take to erase somebody.
 pub(super) const ERASURE_TIMEOUT: Duration = Duration::from_mins(1);
@@ -19,16 +19,6 @@ pub(super) const ERASURE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Their row, with its search text, is put by the Change itself, and so is the event that says that they were erased: what
 /// is done here is done before, and touches neither.
 pub(super) async fn erase(tx: &mut Tx, customer: CustomerId) -> Result<()> {
-    // By the event and not by the id alone: an id that is a day old may be another request's by now.
-    const FORGET_REQUESTS: &str = "
-        WITH q(customer_id) AS ({set})
-        DELETE FROM requests WHERE (scope, id, sequence) IN (
-            SELECT e.log_id, e.request_id, e.sequence FROM q CROSS JOIN events AS e
-            WHERE e.customer_id = q.customer_id AND e.request_id <> '')";
-    const FORGET_ANSWERED: &str = "
-        WITH q(customer_id) AS ({set})
-        DELETE FROM requests WHERE (scope, id) IN (
-            SELECT a.scope, a.id FROM q CROSS JOIN answers AS a WHERE a.customer_id = q.customer_id)";
     // The digest and the chain stay: the log can still be checked.
     const EMPTY_EVENTS: &str = "
         WITH q(customer_id) AS ({set})
@@ -46,11 +36,49 @@ pub(super) async fn erase(tx: &mut Tx, customer: CustomerId) -> Result<()> {
         }
     };
     let describe = if embedded { CLEAR_DESCRIPTIONS_SQLITE } else { CLEAR_DESCRIPTIONS_POSTGRES };
-    let one = || Set::of(&[Type::Uuid], [[Value::from(customer.as_uuid())]]);
-    for sql in [FORGET_REQUESTS, FORGET_ANSWERED, EMPTY_EVENTS, FORGET_ALIASES, describe] {
+    let one = || just(customer);
+    forget_requests(tx, customer).await?;
+    for sql in [EMPTY_EVENTS, FORGET_ALIASES, describe] {
         tx.conn().run(sql, one()).await?;
     }
     if embedded { tx.conn().run(MARK, marks(1)).await } else { Ok(()) }
+}
+
+fn just(customer: CustomerId) -> Set<'static> {
+    Set::of(&[Type::Uuid], [[Value::from(customer.as_uuid())]])
+}
+
+/// Forgets what was asked about a customer, but for the hashes of the ids: none of it takes effect again when it is
+/// repeated late.
+async fn forget_requests(tx: &mut Tx, customer: CustomerId) -> Result<()> {
+    // By the event and not by the id alone: an id that is a day old may be another request's by now.
+    const FORGET: &str = "
+        WITH q(customer_id) AS ({set})
+        DELETE FROM requests WHERE (scope, id, sequence) IN (
+            SELECT e.log_id, e.request_id, e.sequence FROM q CROSS JOIN events AS e
+            WHERE e.customer_id = q.customer_id AND e.request_id <> '')
+        RETURNING scope, id, create_us";
+    const FORGET_ANSWERED: &str = "
+        WITH q(customer_id) AS ({set})
+        DELETE FROM requests WHERE (scope, id) IN (
+            SELECT a.scope, a.id FROM q CROSS JOIN answers AS a WHERE a.customer_id = q.customer_id)
+        RETURNING scope, id, create_us";
+    const KEEP: &str = "
+        WITH q(scope, id_sha256, create_us) AS ({set})
+        INSERT INTO erased_requests (scope, id_sha256, create_us)
+        SELECT scope, id_sha256, create_us FROM q WHERE scope IS NOT NULL
+        ON CONFLICT (scope, id_sha256) DO UPDATE SET create_us = excluded.create_us";
+    for sql in [FORGET, FORGET_ANSWERED] {
+        let gone: Vec<(Uuid, String, i64)> = tx.conn().fetch(sql, just(customer)).await?;
+        for some in gone.chunks(1_024) {
+            let kept = some.iter().map(|(scope, id, create_us)| {
+                let erased = RequestMark::erased_id(LogId::from_uuid(*scope), id);
+                [Value::from(*scope), erased.into(), (*create_us).into()]
+            });
+            tx.conn().run(KEEP, Set::of(&[Type::Uuid, Type::Bytes, Type::Int], kept)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The books stay as they are but for what callers wrote into them in their own words. The bodies keep the order of their
