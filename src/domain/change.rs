@@ -141,7 +141,7 @@ pub enum KeyChange {
         /// Until when, in microseconds since 1970.
         until_us: i64,
     },
-    /// It stays on hold as long as it was for the resource, and is for nobody.
+    /// It stays on hold as long as it was for the resource, to the end of that day, and is for nobody.
     Orphan(UniqueKey),
 }
 

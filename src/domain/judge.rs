@@ -48,6 +48,15 @@ pub struct KeyState {
     pub held_until_us: Option<i64>,
 }
 
+impl KeyState {
+    /// Until when a name on hold is on hold for nobody: to the end of that day in UTC. To the microsecond it would still say
+    /// who it was for, by when they were deleted.
+    #[must_use]
+    pub const fn held_for_nobody(until_us: i64) -> i64 {
+        until_us.saturating_add(DAY_US - 1).div_euclid(DAY_US) * DAY_US
+    }
+}
+
 /// What is stored that a group was decided on, read under the locks of its logs.
 #[derive(Debug, Default)]
 pub struct Facts {
