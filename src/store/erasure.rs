@@ -1,6 +1,6 @@
 //! Erasure: what leaves beside a customer's own row, and on SQLite the traces of it in the files.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use uuid::Uuid;
@@ -104,6 +104,13 @@ fn marks(count: i64) -> Set<'static> {
     Set::of(&[Type::Uuid, Type::Text, Type::Int], [row])
 }
 
+/// That the file was written anew. Its log is still to be cut.
+#[derive(Debug)]
+pub struct Rewritten {
+    /// Of how many erasures it has the traces no more.
+    seen: i64,
+}
+
 impl Store {
     /// How many erasures may have left traces in the files of the embedded database. Postgres looks after its own.
     ///
@@ -118,47 +125,49 @@ impl Store {
         Ok(rows.first().map_or(0, |it| it.0))
     }
 
-    /// Takes the traces of erasures out of the embedded database's files, and answers how long writers had to wait.
+    /// Writes the embedded database's file anew, if erasures may have left traces in it.
     ///
-    /// What is deleted is overwritten where it was, but a page that was split once has copies of rows beyond its end, and
-    /// the write-ahead log has pages as they were. So the whole file is written anew, and the log is cut to nothing. That
-    /// can wait for readers of what was before, which it lets writers pass meanwhile.
+    /// What is deleted is overwritten where it was, but a page that was split once has copies of rows beyond its end. The
+    /// traces are gone once the write-ahead log, which has pages as they were, is cut as well: see [`Store::cut_log`].
     ///
     /// # Errors
     ///
     /// Those of the database; the traces are then still to be taken out.
-    pub async fn scrub(&self) -> Result<Duration> {
-        const PAUSE: Duration = Duration::from_secs(1);
+    pub async fn rewrite(&self) -> Result<Option<Rewritten>> {
         let seen = self.unscrubbed().await?;
-        if seen == 0 || !self.is_embedded() {
-            return Ok(Duration::ZERO);
+        if seen == 0 {
+            return Ok(None);
         }
-        let start = Instant::now();
-        let mut is_clean = self.rewrite(true).await?;
-        let took = start.elapsed();
-        while !is_clean {
-            tokio::time::sleep(PAUSE).await;
-            is_clean = self.rewrite(false).await?;
+        let mut connection = self.db.write.borrow().await?;
+        if let Backend::Sqlite(it) = connection.conn() {
+            if let Err(error) = sqlx::raw_sql("VACUUM").execute(&mut *it).await {
+                // What it had written of the file when it failed is in the log, which may have filled the disk.
+                let _ = cut(it).await;
+                return Err(error.into());
+            }
         }
-        // What was erased since is still to be done.
-        self.write::<(i64,)>(MARK, marks(-seen)).await?;
-        Ok(took)
+        connection.give_back();
+        Ok(Some(Rewritten { seen }))
     }
 
-    /// Writes the file anew if that is asked for, and cuts the log; answers whether nobody held on to it.
-    async fn rewrite(&self, whole: bool) -> Result<bool> {
+    /// Cuts the write-ahead log to nothing after the file was written anew; answers whether that is done. Where somebody
+    /// still reads what was before, it is not, and writers do not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database. The file need not be written anew for that.
+    pub async fn cut_log(&self, of: &Rewritten) -> Result<bool> {
         let mut connection = self.db.write.borrow().await?;
-        let is_clean = match connection.conn() {
+        let is_cut = match connection.conn() {
             Backend::Postgres(_) => true,
-            Backend::Sqlite(it) => {
-                if whole {
-                    sqlx::raw_sql("VACUUM").execute(&mut *it).await?;
-                }
-                cut_log(it).await?
-            }
+            Backend::Sqlite(it) => cut(it).await?,
         };
         connection.give_back();
-        Ok(is_clean)
+        if is_cut {
+            // What was erased since is still to be done.
+            self.write::<(i64,)>(MARK, marks(-of.seen)).await?;
+        }
+        Ok(is_cut)
     }
 
     /// Forgets names whose hold is over and that are for nobody, and so of whom they were.
@@ -190,7 +199,7 @@ impl Store {
 }
 
 /// Brings everything of the write-ahead log into the file and cuts it to nothing, unless somebody reads what was before.
-async fn cut_log(connection: &mut SqliteConnection) -> Result<bool> {
+async fn cut(connection: &mut SqliteConnection) -> Result<bool> {
     // Writers wait behind this one: no longer than they would notice.
     sqlx::raw_sql("PRAGMA busy_timeout = 200").execute(&mut *connection).await?;
     let (busy, ..): (i64, i64, i64) =
