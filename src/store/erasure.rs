@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 use uuid::Uuid;
 
 use super::Store;
-use super::backend::Backend;
+use super::backend::{Backend, STATEMENT_TIMEOUT};
 use super::set::{Set, Type, Value};
 use super::transaction::Tx;
 use crate::domain::{CustomerId, LogId, RequestMark, Result};
@@ -184,15 +184,19 @@ impl Store {
             DELETE FROM unique_keys WHERE owner IS NULL AND held_until_us <= (SELECT max(now_us) FROM q)
               AND (scope, kind, key) IN (
                 SELECT scope, kind, key FROM unique_keys
-                WHERE owner IS NULL AND held_until_us <= (SELECT max(now_us) FROM q) LIMIT 1000)
-            RETURNING 1";
+                WHERE owner IS NULL AND held_until_us <= (SELECT max(now_us) FROM q) LIMIT 1000)";
         let now = || Set::of(&[Type::Int], [[now_us.into()]]);
         while !self.read::<(i32,)>(ANY, now()).await?.is_empty() {
-            // First, so that a crash between the two leaves no trace that nobody looks for.
-            if self.is_embedded() {
-                self.write::<(i64,)>(MARK, marks(1)).await?;
-            }
-            self.write::<(i32,)>(FORGET, now()).await?;
+            self.in_time(STATEMENT_TIMEOUT, async {
+                let mut tx = self.db.begin_alone().await?;
+                tx.conn().run(FORGET, now()).await?;
+                // Together, so that the file is not written anew between the two.
+                if self.is_embedded() {
+                    tx.conn().run(MARK, marks(1)).await?;
+                }
+                tx.commit(Vec::new()).await
+            })
+            .await?;
         }
         Ok(())
     }
