@@ -20,21 +20,29 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database. What was removed before stays so.
+    /// Those of the database: the first, once the other logs are done. What was removed stays so.
     pub async fn expire_events(&self, before_us: i64) -> Result<u64> {
         let mut gone = 0;
-        let mut after = Uuid::nil();
-        let mut first = true;
+        let mut after = None;
+        let mut fault = None;
         loop {
-            let logs = self.logs_to_shorten(before_us, (!first).then_some(after)).await?;
-            let Some(last) = logs.last() else { return Ok(gone) };
-            (after, first) = (last.as_uuid(), false);
+            let logs = self.logs_to_shorten(before_us, after).await?;
+            let Some(last) = logs.last() else { return fault.map_or(Ok(gone), Err) };
+            after = Some(last.as_uuid());
             for log in logs {
                 loop {
-                    let removed = self.in_time(STATEMENT_TIMEOUT, self.shorten(log, before_us)).await?;
-                    gone += removed as u64;
-                    if removed < BATCH {
-                        break;
+                    match self.in_time(STATEMENT_TIMEOUT, self.shorten(log, before_us)).await {
+                        Ok(removed) => {
+                            gone += removed as u64;
+                            if removed < BATCH {
+                                break;
+                            }
+                        }
+                        Err(error) => {
+                            tracing::warn!(log = %log.as_uuid(), %error, "a log was not shortened");
+                            fault.get_or_insert(error);
+                            break;
+                        }
                     }
                 }
             }
