@@ -82,6 +82,10 @@ impl Store {
             UPDATE logs SET first_sequence = (SELECT max(q.first) FROM {q} AS q WHERE q.log_id = logs.id),
                             base_chain = (SELECT q.chain FROM {q} AS q WHERE q.log_id = logs.id)
             WHERE id IN (SELECT log_id FROM {q})";
+        // Nobody can ask any more who had an alias then.
+        const FORGET_ALIASES: &str = "
+            DELETE FROM past_aliases WHERE scope IN (SELECT log_id FROM {q})
+              AND until_sequence < (SELECT max(past) FROM {q})";
         let id = log.as_uuid();
         let (mut tx, rows): (_, Vec<(i64,)>) = self.db.begin("l.first_sequence", &[id]).await?;
         let first = rows.first().map_or(1, |it| it.0);
@@ -101,6 +105,7 @@ impl Store {
         let begin_at = Set::of(&[Type::Uuid, Type::Int, Type::Bytes], [begin_at]);
         tx.commit(vec![
             Part::new("log_id, first, past", range(next), REMOVE),
+            Part::new("log_id, first, past", range(next), FORGET_ALIASES),
             Part::new("log_id, first, chain", begin_at, BEGIN_AT),
         ])
         .await?;
