@@ -1,6 +1,6 @@
 //! Changes of concurrent calls, becoming durable together: one transaction for all that wait.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::store::{Outcome, Store};
 /// Commits Changes in groups.
 ///
 /// Each writer takes whatever waits, commits it as one group, and answers each caller; a log always has the same writer.
+/// What sweeps through many rows goes alone, before the rest.
 /// The commit runs in the writer's own task: a caller that goes away drops only its waiting end, and work whose caller
 /// has gone before its group begins is not done at all.
 #[derive(Debug)]
@@ -65,16 +66,30 @@ impl Committer {
 
 async fn run(store: Store, tails: Arc<Tails>, mut waiting: mpsc::Receiver<Ask>) {
     let sizes = metrics::histogram!("purser_committer_group_size");
+    let mut sweeps: VecDeque<Ask> = VecDeque::new();
     let mut asks: Vec<Ask> = Vec::new();
     loop {
-        if asks.is_empty() {
-            let Some(first) = waiting.recv().await else { return };
-            asks.push(first);
+        let mut first = None;
+        if sweeps.is_empty() && asks.is_empty() {
+            let Some(ask) = waiting.recv().await else { return };
+            first = Some(ask);
         }
-        while asks.len() < GROUP
-            && let Ok(ask) = waiting.try_recv()
-        {
-            asks.push(ask);
+        while let Some(ask) = first.take().or_else(|| waiting.try_recv().ok()) {
+            if ask.change.sweep.is_some() {
+                sweeps.push_back(ask);
+            } else {
+                asks.push(ask);
+            }
+            if asks.len() >= GROUP {
+                break;
+            }
+        }
+        // It may take long: with others it would hold the locks of their logs meanwhile, and fail them with it. One
+        // before each group, so that neither waits for the other without end.
+        sweeps.retain(|it| !it.answer.is_closed());
+        if let Some(ask) = sweeps.pop_front() {
+            sizes.record(1.0);
+            sweeps.extend(commit(&store, &tails, vec![ask]).await);
         }
         asks.retain(|it| !it.answer.is_closed());
         if asks.is_empty() {

@@ -174,8 +174,8 @@ impl App {
     ) -> Result<Answer<Wallet>> {
         let method = if status == WalletStatus::Frozen { "FreezeWallet" } else { "UnfreezeWallet" };
         let command = (&target, &reason);
-        self.change_wallet(caller, &target, method, &command, request, |wallet, _, ctx| {
-            wallet::set_status(wallet, status, reason.clone(), ctx)
+        self.change_wallet(caller, &target, method, &command, request, |wallet, member, ctx| {
+            wallet::set_status(wallet, member, status, reason.clone(), ctx)
         })
         .await
     }
@@ -241,7 +241,7 @@ impl App {
     ) -> Result<Answer<Wallet>> {
         let command = (&target, &reason);
         self.change_wallet(caller, &target, "RemoveWallet", &command, request, |wallet, member, ctx| {
-            wallet::remove(wallet, &member.domain, reason.clone(), ctx)
+            wallet::remove(wallet, member, reason.clone(), ctx)
         })
         .await
     }

@@ -51,10 +51,13 @@ pub(super) async fn expire(store: Store, keep: Duration) {
 }
 
 /// Takes the traces of erasures out of the embedded database's files: those of an earlier run first.
+///
+/// The file is written anew, and then the log is cut: as soon as nobody reads what was before, which is looked for at each
+/// tick. A fault in that does not begin with the file again.
 pub(super) async fn scrub(store: Store) {
-    const AFTER_A_FAULT: Duration = Duration::from_secs(30);
     let mut tick = every(Duration::from_secs(1));
     let mut next = Instant::now();
+    let mut written = None;
     let left = metrics::gauge!("purser_erasures_unscrubbed");
     loop {
         tick.tick().await;
@@ -62,20 +65,42 @@ pub(super) async fn scrub(store: Store) {
             Ok(count) => left.set(u32::try_from(count).unwrap_or(u32::MAX)),
             Err(error) => tracing::debug!(%error, "the traces of erasures were not counted"),
         }
-        if Instant::now() < next {
-            continue;
+        if written.is_none() && Instant::now() >= next {
+            let start = Instant::now();
+            let rewritten = store.rewrite().await;
+            next = Instant::now() + rest(start.elapsed(), rewritten.is_err());
+            match rewritten {
+                Ok(it) => written = it,
+                Err(error) => tracing::warn!(%error, "the traces of erasures are still in the database's file"),
+            }
         }
-        let rest = match store.scrub().await {
-            Ok(Duration::ZERO) => continue,
-            Ok(took) => {
-                tracing::info!(?took, "the traces of erasures were taken out of the database's files");
-                took * REST
+        let Some(it) = &written else { continue };
+        match store.cut_log(it).await {
+            Ok(true) => {
+                written = None;
+                tracing::info!("the traces of erasures were taken out of the database's files");
             }
-            Err(error) => {
-                tracing::warn!(%error, "the traces of erasures are still in the database's files");
-                AFTER_A_FAULT
-            }
-        };
-        next = Instant::now() + rest;
+            Ok(false) => tracing::debug!("somebody reads what was before the traces of erasures were taken out"),
+            Err(error) => tracing::warn!(%error, "the traces of erasures are still in the database's log"),
+        }
+    }
+}
+
+/// How long the file is left as it is after it took so long to write it anew.
+fn rest(took: Duration, failed: bool) -> Duration {
+    const AFTER_A_FAULT: Duration = Duration::from_secs(30);
+    let rest = took.saturating_mul(REST);
+    if failed { rest.max(AFTER_A_FAULT) } else { rest }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_fault_it_rests_as_long_as_after_any_other_time_and_never_shortly() {
+        let second = Duration::from_secs(1);
+        assert_eq!([rest(second, false), rest(second * 60, false)], [second * 20, second * 1_200]);
+        assert_eq!([rest(second, true), rest(second * 60, true)], [second * 30, second * 1_200]);
     }
 }

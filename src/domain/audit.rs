@@ -125,6 +125,15 @@ pub struct Link {
     pub chain: Hash,
 }
 
+impl Link {
+    /// Whether it has the digest of what it says; one that says nothing may have any.
+    #[must_use]
+    pub fn is_as_said(&self) -> bool {
+        let digest = |(it, salt, payload): &(EventHeader, Hash, String)| it.digest(salt, payload);
+        !self.is_torn && self.said.as_ref().is_none_or(|it| digest(it) == self.digest)
+    }
+}
+
 /// Follows the chain of a log.
 ///
 /// Where it breaks, what follows may go on from what should have been there or from what is: either way the break is told
@@ -149,9 +158,7 @@ impl Chain {
     /// What is wrong with the next event.
     pub fn see(&mut self, link: &Link) -> Vec<Flaw> {
         let mut flaws = Vec::new();
-        let is_said =
-            link.said.as_ref().is_none_or(|(it, salt, payload)| it.digest(salt, payload) == link.digest);
-        if link.is_torn || !is_said {
+        if !link.is_as_said() {
             flaws.push(Flaw::Digest);
         }
         let should: Vec<_> = self.before.iter().map(|it| chain(it, &link.digest)).collect();

@@ -5,6 +5,7 @@ use super::{
     KeySourceId, Line, LogId, Organization, RequestId, Result, SecretChange, Transaction, Wallet,
     WebhookEndpoint, words,
 };
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 words! {
@@ -140,7 +141,7 @@ pub enum KeyChange {
         /// Until when, in microseconds since 1970.
         until_us: i64,
     },
-    /// It stays on hold as long as it was for the resource, and is for nobody.
+    /// It stays on hold as long as it was for the resource, to the end of that day, and is for nobody.
     Orphan(UniqueKey),
 }
 
@@ -428,6 +429,14 @@ pub struct RequestMark {
     pub method: &'static str,
     /// SHA-256 of what was asked, as parsed.
     pub digest: [u8; 32],
+}
+
+impl RequestMark {
+    /// What is kept of a request's id once whom it was about is erased.
+    #[must_use]
+    pub fn erased_id(scope: LogId, id: &str) -> [u8; 32] {
+        Sha256::new().chain_update(scope.as_uuid().as_bytes()).chain_update(id).finalize().into()
+    }
 }
 
 /// What a decision is made in: the time, who asks, and under which request.

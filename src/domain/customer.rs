@@ -212,7 +212,7 @@ pub fn restore(customer: &Customer, domain: &Domain, ctx: Context) -> Result<Cha
 }
 
 /// Erases a deleted customer for good. Who they were to us stays, and when: the id, the type, the statuses and the times.
-/// Their alias stays on hold as long as it was, for nobody.
+/// Their alias stays on hold as long as it was, to the end of that day, for nobody.
 ///
 /// # Errors
 ///

@@ -10,7 +10,8 @@ use super::{
     UniqueKey, WalletId,
 };
 
-/// A request that took effect.
+/// A request that took effect. Of one whose customer was erased nothing is known but when: it has no method, and is the
+/// same as no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
     /// The method called.
@@ -45,6 +46,15 @@ pub struct KeyState {
     pub owner: Option<Uuid>,
     /// Until when it is held for that owner; none where it is in use.
     pub held_until_us: Option<i64>,
+}
+
+impl KeyState {
+    /// Until when a name on hold is on hold for nobody: to the end of that day in UTC. To the microsecond it would still say
+    /// who it was for, by when they were deleted.
+    #[must_use]
+    pub const fn held_for_nobody(until_us: i64) -> i64 {
+        until_us.saturating_add(DAY_US - 1).div_euclid(DAY_US) * DAY_US
+    }
 }
 
 /// What is stored that a group was decided on, read under the locks of its logs.

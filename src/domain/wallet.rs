@@ -275,27 +275,41 @@ pub fn may_grow(wallet: &Wallet) -> Result<()> {
     }
 }
 
-/// Freezes a wallet, or thaws it; one that is so already stays as it is.
+/// Freezes a wallet, or thaws it; one that is so already stays as it is. Of a customer who is erased no reason is kept.
 ///
 /// # Errors
 ///
 /// [`Error::WalletRemoved`].
-pub fn set_status(wallet: &Wallet, status: WalletStatus, reason: Line, ctx: Context) -> Result<Change> {
+pub fn set_status(
+    wallet: &Wallet,
+    member: &Member,
+    status: WalletStatus,
+    reason: Line,
+    ctx: Context,
+) -> Result<Change> {
     refuse_removed(wallet)?;
     if wallet.status == status {
         return Ok(Change::new(ctx).leaves(wallet.clone()));
     }
     let next = Wallet { status, update_us: ctx.now_us, ..wallet.clone() };
-    Ok(Change::new(ctx).because(reason).writes(next, EventType::WalletUpdated, &["status"]))
+    Ok(said_of(member, reason, ctx).writes(next, EventType::WalletUpdated, &["status"]))
+}
+
+/// A Change with its reason, which holds while the customer is as they were: one who is erased meanwhile has none.
+fn said_of(member: &Member, reason: Line, ctx: Context) -> Change {
+    let reason = if member.customer.erase_us.is_some() { Line::default() } else { reason };
+    Change::new(ctx).expects(&member.customer).because(reason)
 }
 
 /// Removes a wallet for good; it is found by its addresses no more. One that was linked may be linked again, by anybody
-/// once no other wallet of the customer has it. Our own keep theirs: nobody else is ever to have one.
+/// once no other wallet of the customer has it. Our own keep theirs: nobody else is ever to have one. Of a customer who is
+/// erased no reason is kept.
 ///
 /// # Errors
 ///
 /// [`Error::WalletRemoved`].
-pub fn remove(wallet: &Wallet, domain: &Domain, reason: Line, ctx: Context) -> Result<Change> {
+pub fn remove(wallet: &Wallet, member: &Member, reason: Line, ctx: Context) -> Result<Change> {
+    let domain = &*member.domain;
     refuse_removed(wallet)?;
     let mut keys = Vec::new();
     if wallet.kind == WalletKind::External {
@@ -305,7 +319,7 @@ pub fn remove(wallet: &Wallet, domain: &Domain, reason: Line, ctx: Context) -> R
         keys.push(KeyChange::Release(ledger_key(domain.id, wallet.customer_id, currency)));
     }
     let next = Wallet { status: WalletStatus::Removed, update_us: ctx.now_us, ..wallet.clone() };
-    let change = Change::new(ctx).because(reason).keys(keys);
+    let change = said_of(member, reason, ctx).keys(keys);
     Ok(change.writes(next, EventType::WalletRemoved, &["status"]))
 }
 

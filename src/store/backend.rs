@@ -123,12 +123,24 @@ impl Db {
         let scanning = options.clone().read_only(true);
         // The writer's statements are long, and few.
         let writing = options.pragma("cache_size", "-16000").statement_cache_capacity(64);
+        let writing = match folder_of(&writing) {
+            // Else the copy that is made when the file is written anew would be in `/var/tmp`: on another disk, which may be
+            // too small, or not be meant for what is in it.
+            Some(folder) => writing.pragma("temp_store_directory", folder),
+            None => writing,
+        };
         Self {
             read: Kept::new(pool(2, looking), 2),
             scan: pool(2, scanning),
             write: Kept::new(pool(1, writing), 1),
         }
     }
+}
+
+/// The folder of the file, as SQL.
+fn folder_of(options: &SqliteConnectOptions) -> Option<String> {
+    let file = std::path::absolute(options.get_filename()).ok()?;
+    Some(format!("'{}'", file.parent()?.to_str()?.replace('\'', "''")))
 }
 
 /// Whether a connection that lay idle for a while is still there.

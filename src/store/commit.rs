@@ -307,7 +307,8 @@ impl Batch {
         if *of == owner {
             let name = || [Value::from(key.scope), key.kind.as_str().into(), key.text.as_str().into()];
             self.gone_keys.extend([name()]);
-            self.new_keys.extend([name().into_iter().chain([Value::Null, (*until_us).into()])]);
+            let until_us = KeyState::held_for_nobody(*until_us);
+            self.new_keys.extend([name().into_iter().chain([Value::Null, until_us.into()])]);
         }
     }
 

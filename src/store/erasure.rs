@@ -1,15 +1,15 @@
 //! Erasure: what leaves beside a customer's own row, and on SQLite the traces of it in the files.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, SqliteConnection};
 use uuid::Uuid;
 
 use super::Store;
-use super::backend::Backend;
+use super::backend::{Backend, STATEMENT_TIMEOUT};
 use super::set::{Set, Type, Value};
 use super::transaction::Tx;
-use crate::domain::{CustomerId, Result};
+use crate::domain::{CustomerId, LogId, RequestMark, Result};
 
 /// How long it may take to erase somebody.
 pub(super) const ERASURE_TIMEOUT: Duration = Duration::from_mins(1);
@@ -19,16 +19,6 @@ pub(super) const ERASURE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Their row, with its search text, is put by the Change itself, and so is the event that says that they were erased: what
 /// is done here is done before, and touches neither.
 pub(super) async fn erase(tx: &mut Tx, customer: CustomerId) -> Result<()> {
-    // By the event and not by the id alone: an id that is a day old may be another request's by now.
-    const FORGET_REQUESTS: &str = "
-        WITH q(customer_id) AS ({set})
-        DELETE FROM requests WHERE (scope, id, sequence) IN (
-            SELECT e.log_id, e.request_id, e.sequence FROM q CROSS JOIN events AS e
-            WHERE e.customer_id = q.customer_id AND e.request_id <> '')";
-    const FORGET_ANSWERED: &str = "
-        WITH q(customer_id) AS ({set})
-        DELETE FROM requests WHERE (scope, id) IN (
-            SELECT a.scope, a.id FROM q CROSS JOIN answers AS a WHERE a.customer_id = q.customer_id)";
     // The digest and the chain stay: the log can still be checked.
     const EMPTY_EVENTS: &str = "
         WITH q(customer_id) AS ({set})
@@ -46,11 +36,49 @@ pub(super) async fn erase(tx: &mut Tx, customer: CustomerId) -> Result<()> {
         }
     };
     let describe = if embedded { CLEAR_DESCRIPTIONS_SQLITE } else { CLEAR_DESCRIPTIONS_POSTGRES };
-    let one = || Set::of(&[Type::Uuid], [[Value::from(customer.as_uuid())]]);
-    for sql in [FORGET_REQUESTS, FORGET_ANSWERED, EMPTY_EVENTS, FORGET_ALIASES, describe] {
+    let one = || just(customer);
+    forget_requests(tx, customer).await?;
+    for sql in [EMPTY_EVENTS, FORGET_ALIASES, describe] {
         tx.conn().run(sql, one()).await?;
     }
     if embedded { tx.conn().run(MARK, marks(1)).await } else { Ok(()) }
+}
+
+fn just(customer: CustomerId) -> Set<'static> {
+    Set::of(&[Type::Uuid], [[Value::from(customer.as_uuid())]])
+}
+
+/// Forgets what was asked about a customer, but for the hashes of the ids: none of it takes effect again when it is
+/// repeated late.
+async fn forget_requests(tx: &mut Tx, customer: CustomerId) -> Result<()> {
+    // By the event and not by the id alone: an id that is a day old may be another request's by now.
+    const FORGET: &str = "
+        WITH q(customer_id) AS ({set})
+        DELETE FROM requests WHERE (scope, id, sequence) IN (
+            SELECT e.log_id, e.request_id, e.sequence FROM q CROSS JOIN events AS e
+            WHERE e.customer_id = q.customer_id AND e.request_id <> '')
+        RETURNING scope, id, create_us";
+    const FORGET_ANSWERED: &str = "
+        WITH q(customer_id) AS ({set})
+        DELETE FROM requests WHERE (scope, id) IN (
+            SELECT a.scope, a.id FROM q CROSS JOIN answers AS a WHERE a.customer_id = q.customer_id)
+        RETURNING scope, id, create_us";
+    const KEEP: &str = "
+        WITH q(scope, id_sha256, create_us) AS ({set})
+        INSERT INTO erased_requests (scope, id_sha256, create_us)
+        SELECT scope, id_sha256, create_us FROM q WHERE scope IS NOT NULL
+        ON CONFLICT (scope, id_sha256) DO UPDATE SET create_us = excluded.create_us";
+    for sql in [FORGET, FORGET_ANSWERED] {
+        let gone: Vec<(Uuid, String, i64)> = tx.conn().fetch(sql, just(customer)).await?;
+        for some in gone.chunks(1_024) {
+            let kept = some.iter().map(|(scope, id, create_us)| {
+                let erased = RequestMark::erased_id(LogId::from_uuid(*scope), id);
+                [Value::from(*scope), erased.into(), (*create_us).into()]
+            });
+            tx.conn().run(KEEP, Set::of(&[Type::Uuid, Type::Bytes, Type::Int], kept)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The books stay as they are but for what callers wrote into them in their own words. The bodies keep the order of their
@@ -76,6 +104,13 @@ fn marks(count: i64) -> Set<'static> {
     Set::of(&[Type::Uuid, Type::Text, Type::Int], [row])
 }
 
+/// That the file was written anew. Its log is still to be cut.
+#[derive(Debug)]
+pub struct Rewritten {
+    /// Of how many erasures it has the traces no more.
+    seen: i64,
+}
+
 impl Store {
     /// How many erasures may have left traces in the files of the embedded database. Postgres looks after its own.
     ///
@@ -90,47 +125,49 @@ impl Store {
         Ok(rows.first().map_or(0, |it| it.0))
     }
 
-    /// Takes the traces of erasures out of the embedded database's files, and answers how long writers had to wait.
+    /// Writes the embedded database's file anew, if erasures may have left traces in it.
     ///
-    /// What is deleted is overwritten where it was, but a page that was split once has copies of rows beyond its end, and
-    /// the write-ahead log has pages as they were. So the whole file is written anew, and the log is cut to nothing. That
-    /// can wait for readers of what was before, which it lets writers pass meanwhile.
+    /// What is deleted is overwritten where it was, but a page that was split once has copies of rows beyond its end. The
+    /// traces are gone once the write-ahead log, which has pages as they were, is cut as well: see [`Store::cut_log`].
     ///
     /// # Errors
     ///
     /// Those of the database; the traces are then still to be taken out.
-    pub async fn scrub(&self) -> Result<Duration> {
-        const PAUSE: Duration = Duration::from_secs(1);
+    pub async fn rewrite(&self) -> Result<Option<Rewritten>> {
         let seen = self.unscrubbed().await?;
-        if seen == 0 || !self.is_embedded() {
-            return Ok(Duration::ZERO);
+        if seen == 0 {
+            return Ok(None);
         }
-        let start = Instant::now();
-        let mut is_clean = self.rewrite(true).await?;
-        let took = start.elapsed();
-        while !is_clean {
-            tokio::time::sleep(PAUSE).await;
-            is_clean = self.rewrite(false).await?;
+        let mut connection = self.db.write.borrow().await?;
+        if let Backend::Sqlite(it) = connection.conn() {
+            if let Err(error) = sqlx::raw_sql("VACUUM").execute(&mut *it).await {
+                // What it had written of the file when it failed is in the log, which may have filled the disk.
+                let _ = cut(it).await;
+                return Err(error.into());
+            }
         }
-        // What was erased since is still to be done.
-        self.write::<(i64,)>(MARK, marks(-seen)).await?;
-        Ok(took)
+        connection.give_back();
+        Ok(Some(Rewritten { seen }))
     }
 
-    /// Writes the file anew if that is asked for, and cuts the log; answers whether nobody held on to it.
-    async fn rewrite(&self, whole: bool) -> Result<bool> {
+    /// Cuts the write-ahead log to nothing after the file was written anew; answers whether that is done. Where somebody
+    /// still reads what was before, it is not, and writers do not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database. The file need not be written anew for that.
+    pub async fn cut_log(&self, of: &Rewritten) -> Result<bool> {
         let mut connection = self.db.write.borrow().await?;
-        let is_clean = match connection.conn() {
+        let is_cut = match connection.conn() {
             Backend::Postgres(_) => true,
-            Backend::Sqlite(it) => {
-                if whole {
-                    sqlx::raw_sql("VACUUM").execute(&mut *it).await?;
-                }
-                cut_log(it).await?
-            }
+            Backend::Sqlite(it) => cut(it).await?,
         };
         connection.give_back();
-        Ok(is_clean)
+        if is_cut {
+            // What was erased since is still to be done.
+            self.write::<(i64,)>(MARK, marks(-of.seen)).await?;
+        }
+        Ok(is_cut)
     }
 
     /// Forgets names whose hold is over and that are for nobody, and so of whom they were.
@@ -147,22 +184,26 @@ impl Store {
             DELETE FROM unique_keys WHERE owner IS NULL AND held_until_us <= (SELECT max(now_us) FROM q)
               AND (scope, kind, key) IN (
                 SELECT scope, kind, key FROM unique_keys
-                WHERE owner IS NULL AND held_until_us <= (SELECT max(now_us) FROM q) LIMIT 1000)
-            RETURNING 1";
+                WHERE owner IS NULL AND held_until_us <= (SELECT max(now_us) FROM q) LIMIT 1000)";
         let now = || Set::of(&[Type::Int], [[now_us.into()]]);
         while !self.read::<(i32,)>(ANY, now()).await?.is_empty() {
-            // First, so that a crash between the two leaves no trace that nobody looks for.
-            if self.is_embedded() {
-                self.write::<(i64,)>(MARK, marks(1)).await?;
-            }
-            self.write::<(i32,)>(FORGET, now()).await?;
+            self.in_time(STATEMENT_TIMEOUT, async {
+                let mut tx = self.db.begin_alone().await?;
+                tx.conn().run(FORGET, now()).await?;
+                // Together, so that the file is not written anew between the two.
+                if self.is_embedded() {
+                    tx.conn().run(MARK, marks(1)).await?;
+                }
+                tx.commit(Vec::new()).await
+            })
+            .await?;
         }
         Ok(())
     }
 }
 
 /// Brings everything of the write-ahead log into the file and cuts it to nothing, unless somebody reads what was before.
-async fn cut_log(connection: &mut SqliteConnection) -> Result<bool> {
+async fn cut(connection: &mut SqliteConnection) -> Result<bool> {
     // Writers wait behind this one: no longer than they would notice.
     sqlx::raw_sql("PRAGMA busy_timeout = 200").execute(&mut *connection).await?;
     let (busy, ..): (i64, i64, i64) =

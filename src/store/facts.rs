@@ -18,7 +18,7 @@ type Row =
 pub(super) async fn read(tx: &mut Tx, group: &[Change]) -> Result<Facts> {
     let mut facts = Facts { shared_emails: shared_emails(tx, group).await?, ..Facts::default() };
     let accounts: BTreeSet<_> = group.iter().flat_map(|it| &it.adds).map(|it| &it.account).collect();
-    let mut parts = vec![requests_of(group), keys_of(group), balances::facts(accounts.into_iter())];
+    let mut parts = vec![requests_of(group), erased_requests_of(group), keys_of(group), balances::facts(accounts.into_iter())];
     let expected: BTreeSet<_> =
         group.iter().flat_map(Change::decided_on).map(|it| (it.table, it.id)).collect();
     parts.extend(Table::ALL.iter().map(|table| rows_of(*table, &expected)));
@@ -32,7 +32,19 @@ fn requests_of(group: &[Change]) -> Part<'static> {
     const READ: &str = "
         SELECT 'request', r.scope, r.id, r.method, r.digest, CAST(NULL AS UUID), r.sequence, r.create_us
         FROM {q} AS q CROSS JOIN requests AS r WHERE r.scope = q.scope AND r.id = q.id";
-    Part::new("scope, id", requests::set(group.iter().filter_map(|it| it.ctx.request.as_ref())), READ)
+    Part::new("scope, id, id_sha256", marks_of(group), READ)
+}
+
+/// Those of customers who were erased: with what is left of an id in the place of a digest, which is that of no request.
+fn erased_requests_of(group: &[Change]) -> Part<'static> {
+    const READ: &str = "
+        SELECT 'request', q.scope, q.id, '', e.id_sha256, CAST(NULL AS UUID), CAST(0 AS BIGINT), e.create_us
+        FROM {q} AS q CROSS JOIN erased_requests AS e WHERE e.scope = q.scope AND e.id_sha256 = q.id_sha256";
+    Part::new("scope, id, id_sha256", marks_of(group), READ)
+}
+
+fn marks_of(group: &[Change]) -> Set<'static> {
+    requests::set(group.iter().filter_map(|it| it.ctx.request.as_ref()))
 }
 
 fn keys_of(group: &[Change]) -> Part<'static> {
@@ -63,7 +75,11 @@ fn note(facts: &mut Facts, row: Row) -> Result<()> {
             if what == "request" =>
         {
             let (key, remembered) = requests::parse((scope, id, method, digest, sequence, create_us))?;
-            facts.requests.insert(key, remembered);
+            // The newest counts: one of somebody erased may be too old to, and the id another's since.
+            let newest = facts.requests.entry(key).or_insert_with(|| remembered.clone());
+            if newest.create_us < remembered.create_us {
+                *newest = remembered;
+            }
         }
         (what, wallet, Some(network), Some(token), Some(sums), ..) if what == "balance" => {
             facts.sums.extend([balances::parse(wallet, &network, token, &sums)?]);

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 pub use commit::Outcome;
 pub use customers::{CustomerFilter, TextColumn, Total};
+pub use erasure::Rewritten;
 pub use keys::SealedSeed;
 pub use leases::Enabled;
 pub use lookup::Found;

@@ -20,21 +20,29 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of the database. What was removed before stays so.
+    /// Those of the database: the first, once the other logs are done. What was removed stays so.
     pub async fn expire_events(&self, before_us: i64) -> Result<u64> {
         let mut gone = 0;
-        let mut after = Uuid::nil();
-        let mut first = true;
+        let mut after = None;
+        let mut fault = None;
         loop {
-            let logs = self.logs_to_shorten(before_us, (!first).then_some(after)).await?;
-            let Some(last) = logs.last() else { return Ok(gone) };
-            (after, first) = (last.as_uuid(), false);
+            let logs = self.logs_to_shorten(before_us, after).await?;
+            let Some(last) = logs.last() else { return fault.map_or(Ok(gone), Err) };
+            after = Some(last.as_uuid());
             for log in logs {
                 loop {
-                    let removed = self.in_time(STATEMENT_TIMEOUT, self.shorten(log, before_us)).await?;
-                    gone += removed as u64;
-                    if removed < BATCH {
-                        break;
+                    match self.in_time(STATEMENT_TIMEOUT, self.shorten(log, before_us)).await {
+                        Ok(removed) => {
+                            gone += removed as u64;
+                            if removed < BATCH {
+                                break;
+                            }
+                        }
+                        Err(error) => {
+                            tracing::warn!(log = %log.as_uuid(), %error, "a log was not shortened");
+                            fault.get_or_insert(error);
+                            break;
+                        }
                     }
                 }
             }
@@ -74,6 +82,10 @@ impl Store {
             UPDATE logs SET first_sequence = (SELECT max(q.first) FROM {q} AS q WHERE q.log_id = logs.id),
                             base_chain = (SELECT q.chain FROM {q} AS q WHERE q.log_id = logs.id)
             WHERE id IN (SELECT log_id FROM {q})";
+        // Nobody can ask any more who had an alias then.
+        const FORGET_ALIASES: &str = "
+            DELETE FROM past_aliases WHERE scope IN (SELECT log_id FROM {q})
+              AND until_sequence < (SELECT max(past) FROM {q})";
         let id = log.as_uuid();
         let (mut tx, rows): (_, Vec<(i64,)>) = self.db.begin("l.first_sequence", &[id]).await?;
         let first = rows.first().map_or(1, |it| it.0);
@@ -93,6 +105,7 @@ impl Store {
         let begin_at = Set::of(&[Type::Uuid, Type::Int, Type::Bytes], [begin_at]);
         tx.commit(vec![
             Part::new("log_id, first, past", range(next), REMOVE),
+            Part::new("log_id, first, past", range(next), FORGET_ALIASES),
             Part::new("log_id, first, chain", begin_at, BEGIN_AT),
         ])
         .await?;

@@ -1,12 +1,14 @@
 //! The audit: every event of every log, in order, and what it was the last of. What is in memory is a page of a log.
 
+use std::ops::RangeInclusive;
+
 use uuid::Uuid;
 
 use super::snapshot::Snapshot;
 use super::states;
 use crate::domain::{
-    Chain, CustomerId, DomainId, Error, EventHeader, EventId, Finding, Flaw, Hash, Link, LogId, Order,
-    OrganizationId, Result, Table,
+    Chain, Customer, CustomerId, DomainId, Error, EventHeader, EventId, Finding, Flaw, Hash, Link, LogId, Order,
+    OrganizationId, Resource, Result, Table,
 };
 use crate::store::Store;
 use crate::store::select::Select;
@@ -47,8 +49,24 @@ const COLUMNS: &str =
     "t.sequence, t.id, t.type, t.resource_id, t.customer_id, t.actor, t.request_id, t.create_us,
                        t.changed_fields, t.reason, t.payload, t.salt, t.digest, t.chain";
 
+/// An event's place, its time, and where it says nothing the customer it was about, as they are now: sequence and body.
+type Place = (i64, i64, bool, Option<i64>, Option<String>);
+const PLACE: &str = "t.sequence, t.create_us, t.payload IS NULL,
+                     (SELECT c.sequence FROM customers AS c WHERE c.id = t.customer_id AND t.payload IS NULL),
+                     (SELECT c.body FROM customers AS c WHERE c.id = t.customer_id AND t.payload IS NULL)";
+
+/// Whether it says nothing any more and no erasure has done that. Nothing has happened to an erased customer since: where
+/// their row is of is their erasure, and what came with that and after it is whole.
+fn was_emptied((sequence, _, is_empty, erasure, customer): &Place) -> bool {
+    let erasure = erasure.zip(customer.as_ref()).filter(|(erasure, body)| {
+        let customer = Resource::from_json(Table::Customers, body, *erasure).and_then(Customer::try_from);
+        customer.is_ok_and(|it| it.erase_us.is_some())
+    });
+    *is_empty && erasure.is_none_or(|(erasure, _)| *sequence >= erasure)
+}
+
 impl Store {
-    /// Checks the chain of every log from its first event on: that each event has the digest of what it says, unless
+    /// Checks the chain of every log from its first event on: that each event, and each of its own from before, has the digest of what it says, unless
     /// it was emptied, and follows from the one before. Answers where that is not so, at most a hundred times.
     ///
     /// # Errors
@@ -59,7 +77,16 @@ impl Store {
             let mut order = Order::from(log.first);
             let mut chain = Chain::from(hash(&log.base)?);
             let mut flaws = Vec::new();
-            pages(snapshot, log, COLUMNS, |row: Row| {
+            // What is kept from before its first event has no place in the chain any more, and still its digest.
+            pages(snapshot, log, 1..=log.first - 1, COLUMNS, |row: Row| {
+                let sequence = row.0;
+                if !link(log.id, row)?.is_as_said() {
+                    flaws.push((sequence, Flaw::Digest));
+                }
+                Ok((sequence, flaws.len() < ENOUGH))
+            })
+            .await?;
+            pages(snapshot, log, log.first..=log.last, COLUMNS, |row: Row| {
                 let sequence = row.0;
                 let missing = order.see(sequence, row.7);
                 if missing.iter().any(|it| matches!(it.1, Flaw::Missing { .. })) {
@@ -90,17 +117,19 @@ impl Store {
     ///
     /// Those of the database.
     pub async fn audit_log(&self) -> Result<Vec<Finding>> {
-        const EMPTIED: &str = "
-            SELECT e.log_id, e.sequence, e.id FROM events AS e LEFT JOIN customers AS c ON c.id = e.customer_id
-            WHERE e.payload IS NULL
-              AND (c.id IS NULL OR c.status <> 'DELETED' OR c.body NOT LIKE '%\"erase_us\":%')";
         let mut found = self
             .audit_logs(async |snapshot, log| {
                 let mut order = Order::from(log.first);
                 let mut flaws = Vec::new();
-                pages(snapshot, log, "t.sequence, t.create_us", |(sequence, create_us): (i64, i64)| {
-                    flaws.extend(order.see(sequence, create_us));
-                    Ok((sequence, flaws.len() < ENOUGH))
+                pages(snapshot, log, 1..=log.first - 1, PLACE, |place: Place| {
+                    flaws.extend(was_emptied(&place).then_some((place.0, Flaw::Emptied)));
+                    Ok((place.0, flaws.len() < ENOUGH))
+                })
+                .await?;
+                pages(snapshot, log, log.first..=log.last, PLACE, |place: Place| {
+                    flaws.extend(order.see(place.0, place.1));
+                    flaws.extend(was_emptied(&place).then_some((place.0, Flaw::Emptied)));
+                    Ok((place.0, flaws.len() < ENOUGH))
                 })
                 .await?;
                 flaws.extend(order.end(log.last));
@@ -114,7 +143,6 @@ impl Store {
             let sql = format!("SELECT l.id, t.sequence, t.id {}", states::differing(table));
             found.extend(told(&mut snapshot, &sql, flaw).await?);
         }
-        found.extend(told(&mut snapshot, EMPTIED, |_| Flaw::Emptied).await?);
         found.truncate(ENOUGH);
         Ok(found)
     }
@@ -179,18 +207,19 @@ impl From<LogRow> for Log {
     }
 }
 
-/// Sees each event of a log from its first on, as far as that is wanted: `see` answers its sequence, and whether to go on.
+/// Sees each event of a part of a log in order, as far as that is wanted: `see` answers its sequence, and whether to go on.
 async fn pages<T: Fetched>(
     snapshot: &mut Snapshot,
     log: &Log,
+    range: RangeInclusive<i64>,
     columns: &str,
     mut see: impl FnMut(T) -> Result<(i64, bool)>,
 ) -> Result<()> {
-    let mut from = log.first;
+    let (mut from, to) = range.into_inner();
     loop {
         let mut select = Select::new(columns, "events");
         select.equals("log_id", log.id.as_uuid());
-        let (first, last) = (select.bind(from), select.bind(log.last));
+        let (first, last) = (select.bind(from), select.bind(to));
         select.and(&format!("t.sequence >= {first} AND t.sequence <= {last}"));
         select.ordered("t.sequence");
         let limit = select.bind(i64::try_from(PAGE).map_err(Error::internal)?);
