@@ -71,16 +71,19 @@ pub(super) async fn scrub(store: Store) {
             next = Instant::now() + rest(start.elapsed(), rewritten.is_err());
             match rewritten {
                 Ok(it) => written = it,
-                Err(error) => tracing::warn!(%error, "the traces of erasures are still in the database's file"),
+                Err(error) => tracing::warn!(%error, "traces of erasures are still in the database's file"),
             }
         }
         let Some(it) = &written else { continue };
-        match store.cut_log(it).await {
+        let start = Instant::now();
+        let cut = store.cut_log(it).await;
+        next += rest(start.elapsed(), false);
+        match cut {
             Ok(true) => {
                 written = None;
                 tracing::info!("the traces of erasures were taken out of the database's files");
             }
-            Ok(false) => tracing::debug!("somebody reads what was before the traces of erasures were taken out"),
+            Ok(false) => tracing::debug!("somebody still reads what was before"),
             Err(error) => tracing::warn!(%error, "the traces of erasures are still in the database's log"),
         }
     }

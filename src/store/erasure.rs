@@ -139,12 +139,12 @@ impl Store {
             return Ok(None);
         }
         let mut connection = self.db.write.borrow().await?;
-        if let Backend::Sqlite(it) = connection.conn() {
-            if let Err(error) = sqlx::raw_sql("VACUUM").execute(&mut *it).await {
-                // What it had written of the file when it failed is in the log, which may have filled the disk.
-                let _ = cut(it).await;
-                return Err(error.into());
-            }
+        if let Backend::Sqlite(it) = connection.conn()
+            && let Err(error) = sqlx::raw_sql("VACUUM").execute(&mut *it).await
+        {
+            // What it had written of the file when it failed is in the log, which may have filled the disk.
+            drop(cut(it).await);
+            return Err(error.into());
         }
         connection.give_back();
         Ok(Some(Rewritten { seen }))

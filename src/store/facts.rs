@@ -18,7 +18,12 @@ type Row =
 pub(super) async fn read(tx: &mut Tx, group: &[Change]) -> Result<Facts> {
     let mut facts = Facts { shared_emails: shared_emails(tx, group).await?, ..Facts::default() };
     let accounts: BTreeSet<_> = group.iter().flat_map(|it| &it.adds).map(|it| &it.account).collect();
-    let mut parts = vec![requests_of(group), erased_requests_of(group), keys_of(group), balances::facts(accounts.into_iter())];
+    let mut parts = vec![
+        requests_of(group),
+        erased_requests_of(group),
+        keys_of(group),
+        balances::facts(accounts.into_iter()),
+    ];
     let expected: BTreeSet<_> =
         group.iter().flat_map(Change::decided_on).map(|it| (it.table, it.id)).collect();
     parts.extend(Table::ALL.iter().map(|table| rows_of(*table, &expected)));

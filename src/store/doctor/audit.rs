@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::snapshot::Snapshot;
 use super::states;
 use crate::domain::{
-    Chain, Customer, CustomerId, DomainId, Error, EventHeader, EventId, Finding, Flaw, Hash, Link, LogId, Order,
-    OrganizationId, Resource, Result, Table,
+    Chain, Customer, CustomerId, DomainId, Error, EventHeader, EventId, Finding, Flaw, Hash, Link, LogId,
+    Order, OrganizationId, Resource, Result, Table,
 };
 use crate::store::Store;
 use crate::store::select::Select;
