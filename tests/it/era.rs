@@ -2,7 +2,7 @@
 //!
 //! A person whose every field is a text that is found nowhere else goes through everything that can happen to somebody,
 //! among thousands of others, and is erased. Then nothing that the database keeps and nothing that was logged has any of
-//! these texts, but for the bare alias that is on hold for nobody.
+//! these texts, but for the bare alias that is on hold for nobody, and what the books keep, where they keep it.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -13,8 +13,8 @@ use purser::api::{self, BillingAddress, Business, Customer, KycStatus, Transacti
 use crate::harness::{Database, TestServer, connect, customers, on_each_database};
 use crate::process::{Process, http_get, purser, serving};
 use crate::raw::Raw;
-use crate::rows::{dump, dump_all};
-use crate::wallets_wire::{Keeper, booked};
+use crate::rows::{dump, dump_all, tables};
+use crate::wallets_wire::{Keeper, booked, deposit};
 use crate::wire::{Client, deleting, updating};
 
 on_each_database!(Database: nothing_of_who_is_erased_is_left_anywhere);
@@ -50,6 +50,13 @@ const CANARIES: [&str; 26] = [
 ];
 /// The one that stays, as a name that nobody has.
 const ALIAS: &str = "zqalias";
+
+/// What the books keep, by what it is found by: a reference, who paid, and an address that was linked. And where.
+const BOOKS: [(&str, &[&str]); 3] = [
+    ("zqreference", &["transactions", "unique_keys"]),
+    ("1234567890123456789012345678901234567801", &["transactions"]),
+    ("1234567890123456789012345678901234567802", &["addresses", "unique_keys", "wallets"]),
+];
 
 fn person(round: usize) -> Customer {
     let text = |word: &str| format!("{word}-{round} {}", "x".repeat(round * 7 % 90));
@@ -175,6 +182,13 @@ async fn live(client: &mut Client, keeper: &mut Keeper, clients: &[Client]) -> S
         };
         keeper.wallets.record_transaction(request).await.unwrap();
     }
+    let paid = api::Transaction {
+        reference: format!("{}-1", BOOKS[0].0),
+        from_address: format!("0x{}", BOOKS[1].0),
+        ..deposit(&managed.id, "sepolia", "ETH", "1")
+    };
+    keeper.record(paid).await.unwrap();
+    keeper.link(&id, "sepolia", &format!("0x{}", BOOKS[2].0)).await.unwrap();
     let freeze = api::FreezeWalletRequest {
         id: managed.id.clone(),
         reason: "zqfrozen".to_owned(),
@@ -221,6 +235,19 @@ fn assert_silent(kept: &[u8], place: &str) {
     };
     let found: Vec<_> = CANARIES.iter().filter_map(|it| Some((it, around(kept.find(*it)?)))).collect();
     assert!(found.is_empty(), "{place} has {found:?}");
+}
+
+/// What the books keep is where they keep it, and nowhere else.
+async fn assert_books(database: &Database) {
+    for (canary, expected) in BOOKS {
+        let mut found = Vec::new();
+        for table in tables(database).await {
+            if hits(dump(database, &table).await.as_bytes(), canary) > 0 {
+                found.push(table);
+            }
+        }
+        assert_eq!(found, expected, "{canary}");
+    }
 }
 
 /// Waits until the traces are out of the files.
@@ -277,6 +304,7 @@ async fn nothing_of_who_is_erased_is_left_anywhere(database: Database) {
     assert_silent(rows.as_bytes(), "a row");
     assert_eq!(hits(rows.as_bytes(), ALIAS), 1, "the alias is a name on hold and nothing else");
     assert_eq!(hits(dump(&database, "unique_keys").await.as_bytes(), ALIAS), 1);
+    assert_books(&database).await;
     assert_eq!(
         raw.number("SELECT count(*) FROM unique_keys WHERE owner IS NULL AND held_until_us > 0").await,
         1
@@ -305,5 +333,7 @@ async fn nothing_of_who_is_erased_is_left_anywhere(database: Database) {
     let log = std::fs::read(&path).unwrap();
     assert!(log.len() > 10_000, "it logs");
     assert_silent(&log, "the log");
-    assert_eq!(hits(&log, ALIAS), 0);
+    for kept in [ALIAS].iter().chain(BOOKS.iter().map(|it| &it.0)) {
+        assert_eq!(hits(&log, kept), 0, "{kept}");
+    }
 }

@@ -19,8 +19,8 @@ pub async fn dump(database: &Database, table: &str) -> String {
     raw.rows::<(String,)>(&sql).await.into_iter().map(|it| it.0).collect::<Vec<_>>().join("\n")
 }
 
-/// Every row of every table.
-pub async fn dump_all(database: &Database) -> String {
+/// The names of all tables, but for those that the search index is made of.
+pub async fn tables(database: &Database) -> Vec<String> {
     let mut raw = Raw::open(database).await;
     let sql = match raw.on() {
         On::Sqlite => {
@@ -28,8 +28,15 @@ pub async fn dump_all(database: &Database) -> String {
         }
         On::Postgres => "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'",
     };
+    let mut names: Vec<_> = raw.rows::<(String,)>(sql).await.into_iter().map(|it| it.0).collect();
+    names.sort();
+    names
+}
+
+/// Every row of every table.
+pub async fn dump_all(database: &Database) -> String {
     let mut all = String::new();
-    for (table,) in raw.rows::<(String,)>(sql).await {
+    for table in tables(database).await {
         all += &dump(database, &table).await;
     }
     all

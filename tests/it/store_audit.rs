@@ -1,10 +1,13 @@
 //! The audit: it must find nothing in what the store has made, whatever was erased and removed since, and each thing that
 //! somebody else has changed, where they changed it.
 
-use purser::domain::{Customer, Domain, Finding, Flaw, KycStatus, Table, customer};
+use purser::domain::{
+    Customer, Domain, Finding, Flaw, KycStatus, Member, Table, Wallet, WalletId, WalletStatus, customer,
+    wallet,
+};
 use serde_json::json;
 
-use crate::changes::{DAY_US, NOW_US, asked, at, creating, done, fate, now, tenant, updating, whole};
+use crate::changes::{DAY_US, NOW_US, any_id, asked, at, creating, done, fate, now, tenant, updating, whole};
 use crate::harness::{TestStore, line, on_each_database};
 use crate::process::purser;
 use crate::raw::Raw;
@@ -14,6 +17,9 @@ on_each_database!(TestStore:
     nothing_is_found_in_what_the_store_has_made,
     whatever_was_changed_is_found_where_it_was_changed,
     what_was_erased_or_removed_cannot_be_made_up,
+    a_row_that_was_set_back_is_found,
+    what_is_kept_from_before_is_audited_too,
+    what_is_emptied_after_the_erasure_is_found,
     the_chain_breaks_where_retention_is_made_up,
     the_command_says_where_and_ends_with_a_fault,
     no_more_is_told_than_anybody_reads,
@@ -150,6 +156,66 @@ async fn what_was_erased_or_removed_cannot_be_made_up(it: TestStore) {
         .await;
     let found = places(it.store.audit_log().await.unwrap(), &acme);
     assert_eq!(found, [(8, Flaw::Row(Table::Customers, bob.id.as_uuid()))]);
+}
+
+/// What it was set back to is what an event says, or what none says any more. Later ones say something else.
+async fn a_row_that_was_set_back_is_found(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let ada: Customer = done(&it.store, creating(&acme, json!({"name": "Ada"}), now())).await;
+    let member = Member { customer: ada.clone(), domain: acme.clone().into() };
+    let (euro, id) = ("EUR".to_owned().try_into().unwrap(), WalletId::from_uuid(any_id()));
+    let made: Wallet = done(&it.store, wallet::create_ledger(&member, euro, id, now()).unwrap()).await;
+    let freeze = wallet::set_status(&made, &member, WalletStatus::Frozen, line("why"), at(NOW_US + DAY_US));
+    let frozen: Wallet = done(&it.store, freeze.unwrap()).await;
+    let mut raw = Raw::open(&it.database).await;
+    let said =
+        |n: i64| format!("(SELECT e.payload FROM events AS e WHERE e.log_id = {LOG} AND e.sequence = {n})");
+    let back = format!("UPDATE wallets SET sequence = {}, body = {}", made.sequence, said(made.sequence));
+    let row = |n| vec![(n, Flaw::Row(Table::Wallets, id.as_uuid()))];
+    let audit = async || places(it.store.audit_log().await.unwrap(), &acme);
+    raw.run(&back).await;
+    assert_eq!(audit().await, row(made.sequence));
+    let ahead =
+        format!("UPDATE wallets SET sequence = {}, body = {}", frozen.sequence, said(frozen.sequence));
+    raw.run(&ahead).await;
+    assert_eq!(audit().await, []);
+    // Where the earlier events are gone as well.
+    it.store.expire_events(NOW_US + DAY_US).await.unwrap();
+    is_whole(&it.store).await;
+    raw.run("UPDATE wallets SET sequence = 1, body = replace(body, 'FROZEN', 'ACTIVE')").await;
+    assert_eq!(audit().await, row(1));
+}
+
+async fn what_is_kept_from_before_is_audited_too(it: TestStore) {
+    let (acme, _) = acme(&it).await;
+    it.store.expire_events(NOW_US + 2).await.unwrap();
+    is_whole(&it.store).await;
+    let mut raw = Raw::open(&it.database).await;
+    let of_itself = format!("WHERE log_id = {LOG} AND sequence = 1");
+    raw.run(&format!("UPDATE events SET actor = 'cli:nobody' {of_itself}")).await;
+    assert_eq!(places(it.store.audit_chain().await.unwrap(), &acme), [(1, Flaw::Digest)]);
+    raw.run(&format!("UPDATE events SET payload = NULL, salt = NULL {of_itself}")).await;
+    assert_eq!(places(it.store.audit_log().await.unwrap(), &acme), [(1, Flaw::Emptied)]);
+}
+
+async fn what_is_emptied_after_the_erasure_is_found(it: TestStore) {
+    let (acme, bob) = acme(&it).await;
+    let mut raw = Raw::open(&it.database).await;
+    let empty = async |raw: &mut Raw, n: i64| {
+        let set = "UPDATE events SET payload = NULL, salt = NULL";
+        raw.run(&format!("{set} WHERE log_id = {LOG} AND sequence = {n}")).await;
+        places(it.store.audit_log().await.unwrap(), &acme)
+    };
+    // A field of that name is not it.
+    let fields = json!({"metadata": {"erase_us": 1}});
+    let eve: Customer = done(&it.store, creating(&acme, fields, now())).await;
+    let eve: Customer = done(&it.store, customer::soft_delete(&eve, &acme, now()).unwrap()).await;
+    let erased: Customer = done(&it.store, customer::erase(&bob, &acme, at(NOW_US + 4)).unwrap()).await;
+    is_whole(&it.store).await;
+    let mut expected = vec![(eve.sequence - 1, Flaw::Emptied)];
+    assert_eq!(empty(&mut raw, eve.sequence - 1).await, expected);
+    expected.push((erased.sequence, Flaw::Emptied));
+    assert_eq!(empty(&mut raw, erased.sequence).await, expected);
 }
 
 async fn the_chain_breaks_where_retention_is_made_up(it: TestStore) {

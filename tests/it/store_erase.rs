@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use purser::domain::{
     Customer, Domain, Error, KeyState, NewTransaction, Resource, Transaction, TransactionStatus,
-    TransactionType, UniqueKey, Verdict, Wallet, WalletId, customer, transaction, wallet,
+    TransactionType, UniqueKey, Verdict, Wallet, WalletId, WalletStatus, customer, transaction, wallet,
 };
 use purser::domain::{Member, Movement, TransactionId};
-use purser::store::CustomerFilter;
+use purser::store::{CustomerFilter, Store};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::changes::{
     updating, whole,
 };
 use crate::concurrency::assert_sound;
-use crate::harness::{TestStore, on_each_database};
+use crate::harness::{TestStore, line, on_each_database};
 use crate::raw::Raw;
 use crate::rows::dump;
 
@@ -30,6 +30,10 @@ on_each_database!(TestStore:
     a_name_held_for_nobody_is_forgotten_at_its_end,
     whoever_had_the_alias_before_is_forgotten_and_nobody_else,
     a_request_of_somebody_else_with_an_id_of_theirs_stays,
+    what_is_repeated_late_makes_nobody_again,
+    when_a_hold_ends_does_not_say_whose_it_was,
+    why_a_wallet_was_frozen_or_removed_does_not_come_back,
+    temporary_files_are_made_beside_the_database,
     what_the_files_would_still_hold_goes_while_everybody_reads_and_writes,
     what_pages_that_were_split_still_hold_goes,
     a_reader_of_what_was_before_is_waited_for_and_writers_are_not_held_up,
@@ -42,6 +46,15 @@ async fn deleted(it: &TestStore, domain: &Domain, word: &str) -> Customer {
 
 async fn erased(it: &TestStore, domain: &Domain, customer: &Customer) -> Customer {
     done(&it.store, customer::erase(customer, domain, now()).unwrap()).await
+}
+
+/// Takes the traces of erasures out of the files, as the server does.
+async fn scrub(store: &Store) {
+    if let Some(rewritten) = store.rewrite().await.unwrap() {
+        while !store.cut_log(&rewritten).await.unwrap() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
 }
 
 async fn what_was_decided_before_is_stale(it: TestStore) {
@@ -151,7 +164,7 @@ async fn a_name_on_hold_is_nobody_s_and_another_s_stays_theirs(it: TestStore) {
     let mut raw = Raw::open(&it.database).await;
     let ada = deleted(&it, &acme, "ada").await;
     erased(&it, &acme, &ada).await;
-    let until_us = NOW_US + 30 * DAY_US;
+    let until_us = KeyState::held_for_nobody(NOW_US + 30 * DAY_US);
     let nobody = KeyState { owner: None, held_until_us: Some(until_us) };
     assert_eq!(key_state(&mut raw, &alias(&acme, "ada")).await, Some(nobody));
     let take = |ctx| creating(&acme, json!({"payment_address": "ada@acme"}), ctx);
@@ -173,8 +186,8 @@ async fn a_name_held_for_nobody_is_forgotten_at_its_end(it: TestStore) {
     let ada = deleted(&it, &acme, "ada").await;
     erased(&it, &acme, &ada).await;
     deleted(&it, &acme, "bob").await;
-    it.store.scrub().await.unwrap();
-    let until_us = NOW_US + 30 * DAY_US;
+    scrub(&it.store).await;
+    let until_us = KeyState::held_for_nobody(NOW_US + 30 * DAY_US);
     it.store.forget_names(until_us - 1).await.unwrap();
     assert!(key_state(&mut raw, &alias(&acme, "ada")).await.is_some());
     assert_eq!(it.store.unscrubbed().await.unwrap(), 0);
@@ -216,7 +229,104 @@ async fn a_request_of_somebody_else_with_an_id_of_theirs_stays(it: TestStore) {
     let again = |id: &str, what: &str| fate_of_asking(&it, &acme, later(id, what));
     assert_eq!(again("r", "bob").await, Err(Verdict::Replay { sequence: bob.sequence }));
     assert!(matches!(again("erase", "").await, Err(Verdict::Replay { .. })));
-    assert!(again("gone", "").await.is_ok(), "forgotten, and so free");
+    assert_eq!(again("gone", "").await, Err(Verdict::Reused), "forgotten, and not to be repeated");
+}
+
+/// Sabotage: let `erasure::forget_requests` keep nothing.
+async fn what_is_repeated_late_makes_nobody_again(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let ask = |at_us: i64| {
+        let ctx = purser::domain::Context { now_us: at_us, ..asked(&acme, "make-ada", "ada") };
+        creating(&acme, whole("ada", &acme), ctx)
+    };
+    let ada: Customer = done(&it.store, ask(NOW_US)).await;
+    let idle = updating(&ada, &acme, json!({"name": ada.profile.name}), asked(&acme, "idle-ada", "idle"));
+    fate(&it.store, idle).await.unwrap();
+    let ada: Customer = done(&it.store, customer::soft_delete(&ada, &acme, now()).unwrap()).await;
+    erased(&it, &acme, &ada).await;
+    let almost = NOW_US + DAY_US - 1;
+    assert_eq!(fate(&it.store, ask(almost)).await, Err(Verdict::Reused));
+    assert_eq!(fate_of_asking(&it, &acme, asked(&acme, "idle-ada", "idle")).await, Err(Verdict::Reused));
+    let request = ask(almost).ctx.request.unwrap();
+    let remembered = it.store.request(&request).await.unwrap().unwrap();
+    assert_eq!(remembered.verdict(&request, almost), Some(Verdict::Reused));
+    // Of the id nothing can be read, and in another domain it is another's.
+    for table in ["requests", "erased_requests", "events"] {
+        assert!(!dump(&it.database, table).await.contains("-ada"), "{table}");
+    }
+    let globex = tenant(&it.store, "globex").await;
+    fate_of_asking(&it, &globex, asked(&globex, "make-ada", "ada")).await.unwrap();
+    // Until it would have been forgotten anyway. Then it is anybody's, and is not mistaken for what it was.
+    it.store.forget_requests(NOW_US).await.unwrap();
+    assert_eq!(fate(&it.store, ask(almost)).await, Err(Verdict::Reused));
+    let free = purser::domain::Context { now_us: NOW_US + DAY_US, ..asked(&acme, "make-ada", "bob") };
+    let bob: Customer = done(&it.store, creating(&acme, json!({}), free.clone())).await;
+    let again = fate(&it.store, creating(&acme, json!({}), free)).await;
+    assert_eq!(again, Err(Verdict::Replay { sequence: bob.sequence }));
+    let remembered = it.store.request(&request).await.unwrap().unwrap();
+    assert_eq!(remembered.sequence, bob.sequence);
+    it.store.forget_requests(NOW_US + 1).await.unwrap();
+    assert_eq!(dump(&it.database, "erased_requests").await, "");
+    assert_sound(&it.store).await;
+}
+
+/// Sabotage: let `KeyState::held_for_nobody` answer what it is given.
+async fn when_a_hold_ends_does_not_say_whose_it_was(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let quarantine_us = acme.settings.alias_quarantine_us;
+    let mut ends = Vec::new();
+    for n in 0..5 {
+        let ctx = || at(NOW_US + n * 1_234_567);
+        let word = format!("ada{n}");
+        let made: Customer = done(&it.store, creating(&acme, whole(&word, &acme), ctx())).await;
+        let gone: Customer = done(&it.store, customer::soft_delete(&made, &acme, ctx()).unwrap()).await;
+        let gone: Customer = done(&it.store, customer::erase(&gone, &acme, ctx()).unwrap()).await;
+        ends.push(gone.delete_us.unwrap() + quarantine_us);
+    }
+    let mut raw = Raw::open(&it.database).await;
+    let holds: Vec<(i64,)> =
+        raw.rows("SELECT held_until_us FROM unique_keys WHERE kind = 'alias' AND owner IS NULL").await;
+    assert!(holds.len() == 5 && holds.iter().all(|it| it.0 == holds[0].0), "{holds:?}");
+    assert!(ends.iter().all(|it| *it < holds[0].0 && holds[0].0 - it < DAY_US), "{ends:?} {holds:?}");
+}
+
+/// Sabotage: let `wallet::said_of` expect no customer.
+async fn why_a_wallet_was_frozen_or_removed_does_not_come_back(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let ada: Customer = done(&it.store, creating(&acme, whole("ada", &acme), now())).await;
+    let member = |customer: &Customer| Member { customer: customer.clone(), domain: acme.clone().into() };
+    let euro = "EUR".to_owned().try_into().unwrap();
+    let id = WalletId::from_uuid(any_id());
+    let wallet: Wallet =
+        done(&it.store, wallet::create_ledger(&member(&ada), euro, id, now()).unwrap()).await;
+    let ada: Customer = done(&it.store, customer::soft_delete(&ada, &acme, now()).unwrap()).await;
+    let why = || line("Ada stole flowers");
+    let freeze = |wallet: &Wallet, customer: &Customer| {
+        wallet::set_status(wallet, &member(customer), WalletStatus::Frozen, why(), now()).unwrap()
+    };
+    let remove = |wallet: &Wallet, customer: &Customer| {
+        wallet::remove(wallet, &member(customer), why(), now()).unwrap()
+    };
+    let before = [freeze(&wallet, &ada), remove(&wallet, &ada)];
+    let ada = erased(&it, &acme, &ada).await;
+    for change in before {
+        assert_eq!(fate(&it.store, change).await, Err(Verdict::Stale));
+    }
+    let wallet: Wallet = done(&it.store, freeze(&wallet, &ada)).await;
+    let wallet: Wallet = done(&it.store, remove(&wallet, &ada)).await;
+    assert_eq!(wallet.status, WalletStatus::Removed);
+    assert!(!dump(&it.database, "events").await.contains("flowers"));
+    assert_sound(&it.store).await;
+}
+
+/// What the embedded database writes beside its file while it does so is on the same disk: see `Db::open_sqlite`.
+async fn temporary_files_are_made_beside_the_database(it: TestStore) {
+    it.store.ping().await.unwrap();
+    if it.store.is_embedded() {
+        // It is one for the whole process.
+        let folder = Raw::open(&it.database).await.rows::<(String,)>("PRAGMA temp_store_directory").await;
+        assert_eq!(std::path::Path::new(&folder[0].0), it.database.folder());
+    }
 }
 
 async fn fate_of_asking(
@@ -266,8 +376,7 @@ async fn what_the_files_would_still_hold_goes_while_everybody_reads_and_writes(i
     for n in 0..5 {
         let bob = deleted(&it, &acme, &format!("bob{n}")).await;
         erased(&it, &acme, &bob).await;
-        let took = it.store.scrub().await.unwrap();
-        assert_eq!(took > Duration::ZERO, it.store.is_embedded());
+        scrub(&it.store).await;
         assert_eq!(it.store.unscrubbed().await.unwrap(), 0);
     }
     stop.send_replace(true);
@@ -317,7 +426,7 @@ async fn what_pages_that_were_split_still_hold_goes(it: TestStore) {
         let person: Customer = done(&it.store, customer::soft_delete(&person, &acme, now()).unwrap()).await;
         erased(&it, &acme, &person).await;
     }
-    it.store.scrub().await.unwrap();
+    scrub(&it.store).await;
     for file in [file.clone(), file.with_extension("db-wal")] {
         let kept = std::fs::read(&file).unwrap();
         let kept = String::from_utf8_lossy(&kept);
@@ -340,7 +449,14 @@ async fn a_reader_of_what_was_before_is_waited_for_and_writers_are_not_held_up(i
     reader.number("SELECT count(*) FROM customers").await;
     erased(&it, &acme, &ada).await;
     let store = it.store.clone();
-    let scrub = tokio::spawn(async move { store.scrub().await });
+    // What waits for the reader is the log alone, however often it is tried.
+    let rewritten = store.rewrite().await.unwrap().unwrap();
+    assert!(!store.cut_log(&rewritten).await.unwrap());
+    let scrub = tokio::spawn(async move {
+        while !store.cut_log(&rewritten).await.unwrap() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
     let until = std::time::Instant::now() + Duration::from_millis(2_500);
     let mut longest = Duration::ZERO;
     while std::time::Instant::now() < until {
@@ -351,6 +467,6 @@ async fn a_reader_of_what_was_before_is_waited_for_and_writers_are_not_held_up(i
     assert!(!scrub.is_finished() && it.store.unscrubbed().await.unwrap() == 1);
     assert!(longest < Duration::from_secs(1), "{longest:?}");
     reader.run("ROLLBACK").await;
-    tokio::time::timeout(Duration::from_secs(10), scrub).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(10), scrub).await.unwrap().unwrap();
     assert_eq!(it.store.unscrubbed().await.unwrap(), 0);
 }

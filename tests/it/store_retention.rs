@@ -21,6 +21,8 @@ on_each_database!(TestStore:
     what_is_young_stays_behind_what_is_old_however_old_it_says_it_is,
     a_request_that_changed_nothing_is_answered_though_its_event_is_gone,
     who_is_erased_is_gone_from_what_is_left,
+    one_log_that_cannot_be_shortened_keeps_no_other,
+    who_had_an_alias_is_forgotten_with_the_events_of_then,
 );
 
 /// A domain in which somebody was made on each of so many days.
@@ -179,6 +181,59 @@ async fn who_is_erased_is_gone_from_what_is_left(it: TestStore) {
     let log = LogId::from(acme.id);
     let filter = EventFilter { types: vec![EventType::CustomerErased], customer: None };
     assert!(it.store.events(log, (0, i64::MAX), &filter, 10).await.unwrap().is_empty());
+}
+
+async fn one_log_that_cannot_be_shortened_keeps_no_other(it: TestStore) {
+    let mut domains = Vec::new();
+    for name in ["acme", "globex", "initech"] {
+        let domain = tenant(&it.store, name).await;
+        done::<Customer>(&it.store, creating(&domain, json!({}), at(day_us(1)))).await;
+        domains.push(domain);
+    }
+    // The one in the middle, by the order in which they are gone through.
+    domains.sort_by_key(|it| it.id.as_uuid());
+    let mut raw = crate::raw::Raw::open(&it.database).await;
+    let uuid = if raw.on() == On::Postgres { "UUID" } else { "BLOB" };
+    raw.run(&format!(
+        "CREATE TABLE held (log_id {uuid}, sequence BIGINT, FOREIGN KEY (log_id, sequence) REFERENCES events)"
+    ))
+    .await;
+    let name = domains[1].name.as_str();
+    let log = format!("(SELECT owner FROM unique_keys WHERE kind = 'domain_name' AND key = '{name}')");
+    raw.run(&format!(
+        "INSERT INTO held SELECT log_id, sequence FROM events WHERE sequence = 2 AND log_id = {log}"
+    ))
+    .await;
+    assert!(it.store.expire_events(i64::MAX).await.is_err());
+    let mut firsts = Vec::new();
+    for domain in &domains {
+        firsts.push(ends(&it.store, domain).await.0);
+    }
+    assert_eq!(firsts, [3, 1, 3]);
+    raw.run("DROP TABLE held").await;
+    assert_eq!(it.store.expire_events(i64::MAX).await.unwrap(), 2);
+    is_whole(&it.store).await;
+}
+
+async fn who_had_an_alias_is_forgotten_with_the_events_of_then(it: TestStore) {
+    let acme = tenant(&it.store, "acme").await;
+    let held_us = acme.settings.alias_quarantine_us + DAY_US;
+    let take = |n: i64| creating(&acme, json!({"payment_address": "ada@acme"}), at(NOW_US + n * held_us));
+    for n in 0..3 {
+        let ada: Customer = done(&it.store, take(n)).await;
+        fate(&it.store, customer::soft_delete(&ada, &acme, at(NOW_US + n * held_us)).unwrap()).await.unwrap();
+    }
+    let mut raw = crate::raw::Raw::open(&it.database).await;
+    let mut kept = async || {
+        let rows: Vec<(i64,)> = raw.rows("SELECT until_sequence FROM past_aliases ORDER BY 1").await;
+        rows.into_iter().map(|it| it.0).collect::<Vec<_>>()
+    };
+    assert_eq!(kept().await, [4, 6]);
+    it.store.expire_events(NOW_US + held_us).await.unwrap();
+    assert_eq!((ends(&it.store, &acme).await.0, kept().await), (4, vec![4, 6]));
+    it.store.expire_events(NOW_US + held_us + 1).await.unwrap();
+    assert_eq!((ends(&it.store, &acme).await.0, kept().await), (6, vec![6]));
+    is_whole(&it.store).await;
 }
 
 /// Two instances shorten the same logs while both write to them.

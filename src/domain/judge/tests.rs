@@ -714,3 +714,12 @@ fn a_change_that_lost_claims_nothing() {
     let release = updates_domain().sweeps(Sweep::ReleaseEmails(domain_id(1)));
     assert_eq!(judge(&[sweep(), release], &facts), [Verdict::EmailsShared, Verdict::Go]);
 }
+
+#[test]
+fn a_hold_for_nobody_ends_with_a_day_and_not_before_its_time() {
+    let day = 5 * DAY_US;
+    for (until_us, expected) in [(day, day), (day + 1, day + DAY_US), (day - 1, day), (0, 0), (-1, 0)] {
+        assert_eq!(KeyState::held_for_nobody(until_us), expected, "{until_us}");
+    }
+    assert!(KeyState::held_for_nobody(i64::MAX) > i64::MAX - 2 * DAY_US);
+}

@@ -608,7 +608,8 @@ mod statuses {
     fn a_wallet_is_frozen_and_thawed_and_the_reason_is_kept_with_the_event() {
         for (from, to) in [(Active, Frozen), (Frozen, Active)] {
             for kind in WalletKind::ALL {
-                let change = set_status(&as_status(from, *kind), to, line("asked for"), context()).unwrap();
+                let change =
+                    set_status(&as_status(from, *kind), &member(), to, line("asked for"), context()).unwrap();
                 let expected = Wallet { status: to, update_us: NOW_US, ..wallet(*kind) };
                 assert_eq!(answer::<Wallet>(&change), expected);
                 assert_eq!(event(&change), Some((EventType::WalletUpdated, &["status"][..])));
@@ -619,9 +620,23 @@ mod statuses {
     }
 
     #[test]
+    fn of_an_erased_customer_no_reason_is_kept_and_it_holds_only_while_they_are_as_they_were() {
+        let erased = who(|it| it.erase_us = Some(NOW_US));
+        for (member, reason) in [(member(), line("asked for")), (erased, Line::default())] {
+            let wallet = as_status(Active, Managed);
+            let freeze = set_status(&wallet, &member, Frozen, line("asked for"), context()).unwrap();
+            for change in [freeze, remove(&wallet, &member, line("asked for"), context()).unwrap()] {
+                assert_eq!(change.reason, reason);
+                assert_eq!(change.expects, [Expect::from(&member.customer)]);
+            }
+        }
+    }
+
+    #[test]
     fn one_that_is_so_already_stays_as_it_is() {
         for status in [Active, Frozen] {
-            let change = set_status(&as_status(status, Managed), status, line("again"), context()).unwrap();
+            let change =
+                set_status(&as_status(status, Managed), &member(), status, line("again"), context()).unwrap();
             assert_eq!(answer::<Wallet>(&change), as_status(status, Managed));
             assert_eq!(event(&change), None);
         }
@@ -632,9 +647,9 @@ mod statuses {
         for kind in WalletKind::ALL {
             let removed = as_status(Removed, *kind);
             for result in [
-                set_status(&removed, Active, Line::default(), context()),
-                set_status(&removed, Frozen, Line::default(), context()),
-                remove(&removed, &domain(json!({})), Line::default(), context()),
+                set_status(&removed, &member(), Active, Line::default(), context()),
+                set_status(&removed, &member(), Frozen, Line::default(), context()),
+                remove(&removed, &member(), Line::default(), context()),
                 authorizing(&removed, authorization(AuthorizationType::Native)),
             ] {
                 assert!(matches!(result, Err(Error::WalletRemoved(id)) if id == wallet_id(1)), "{result:?}");
@@ -647,7 +662,7 @@ mod removing {
     use super::*;
 
     fn removing(wallet: &Wallet) -> Change {
-        remove(wallet, &domain(json!({})), line("closed"), context()).unwrap()
+        remove(wallet, &member(), line("closed"), context()).unwrap()
     }
 
     #[test]
