@@ -677,7 +677,8 @@ mod removing {
                 );
                 assert_eq!(event(&change), Some((EventType::WalletRemoved, &["status"][..])));
                 assert_eq!(change.reason, line("closed"));
-                assert_eq!(decided_on(&change), [Expect::from(&before)]);
+                let customer = Expect::from(&member().customer);
+                assert_eq!(decided_on(&change), [customer, Expect::from(&before)]);
             }
         }
     }
