@@ -51,5 +51,6 @@ CREATE TABLE webhook_deliveries (
     CHECK ((status = 'PENDING') = (next_us IS NOT NULL))
 );
 CREATE INDEX webhook_deliveries_by_due ON webhook_deliveries (endpoint_id, next_us, sequence) WHERE next_us IS NOT NULL;
+CREATE INDEX webhook_deliveries_undelivered ON webhook_deliveries (endpoint_id, sequence) WHERE status <> 'DELIVERED';
 -- Rows are made in the order of time: a range of blocks is index enough to find the old ones.
 CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries USING brin (create_us) WITH (autosummarize = on);

@@ -51,4 +51,5 @@ CREATE TABLE webhook_deliveries (
     CHECK ((status = 'PENDING') = (next_us IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX webhook_deliveries_by_due ON webhook_deliveries (endpoint_id, next_us, sequence) WHERE next_us IS NOT NULL;
+CREATE INDEX webhook_deliveries_undelivered ON webhook_deliveries (endpoint_id, sequence) WHERE status <> 'DELIVERED';
 CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (create_us);

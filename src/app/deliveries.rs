@@ -1,5 +1,7 @@
 //! What is asked of deliveries, and what whoever delivers needs to know.
 
+use std::sync::Arc;
+
 use super::webhook_secrets::open;
 use super::webhooks::still_there;
 use super::write::Reload;
@@ -7,7 +9,7 @@ use super::{App, Events, Happening};
 use crate::clock;
 use crate::domain::{
     Caller, Delivery, DeliveryId, DeliveryStatus, DomainId, Due, Error, EventFilter, EventId, EventType,
-    Noun, Page, PageRequest, Result, WebhookEndpoint, WebhookEndpointId, WebhookSecret, webhook,
+    Noun, Page, PageRequest, Resource, Result, WebhookEndpoint, WebhookEndpointId, WebhookSecret, webhook,
 };
 use crate::store::KeptSecret;
 
@@ -115,11 +117,13 @@ impl App {
         if !(ends.first..=ends.last).contains(&sequence) {
             return Ok(None);
         }
-        match self.happenings(domain, (sequence - 1, sequence), &EventFilter::default(), 1).await {
-            // Removed meanwhile.
-            Err(Error::EventsExpired { .. }) => Ok(None),
-            found => Ok(found?.into_iter().next()),
-        }
+        // None where it was removed meanwhile.
+        let Some(event) = self.0.events.get((domain.into(), sequence)).await? else { return Ok(None) };
+        let domain = match &event.payload {
+            Some(Resource::Domain(then)) => Arc::new(then.clone()),
+            _ => self.domain_at(domain, sequence).await?,
+        };
+        Ok(Some(Happening { event, domain }))
     }
 
     /// What happened in a domain after a place in its log, of some types.
@@ -157,16 +161,16 @@ impl App {
         Ok(Some((endpoint, secrets)))
     }
 
-    /// Disables an endpoint whose receiver said that it is gone.
+    /// Disables an endpoint whose receiver said that it is gone, unless it has changed since it was at that place of its log.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn webhook_is_gone(&self, id: WebhookEndpointId) -> Result<()> {
+    pub async fn webhook_is_gone(&self, id: WebhookEndpointId, sequence: i64) -> Result<()> {
         let caller = Caller::receiver(id);
         let mut loaded = self.webhook_and_domain(&caller, id).await?;
         let reload = || -> Reload<'_, _> { Box::pin(self.webhook_and_domain(&caller, id)) };
-        let gone = |(endpoint, _): &super::webhooks::Owned, ctx| Ok(webhook::gone(endpoint, ctx));
+        let gone = |(endpoint, _): &super::webhooks::Owned, ctx| Ok(webhook::gone(endpoint, sequence, ctx));
         self.write::<_, WebhookEndpoint>(&caller, None, &mut loaded, reload, gone).await.map(drop)
     }
 }

@@ -48,8 +48,8 @@ pub use write::Answer;
 use crate::chain::keys::KeyRing;
 use crate::chain::node::Nodes;
 use crate::domain::{
-    ApiKey, ApiKeyId, Customer, Domain, DomainId, Ends, Error, KeySource, LogId, Resource, Result, Table,
-    Transaction, UniqueKey, Wallet, WebhookEndpoint,
+    ApiKey, ApiKeyId, Customer, Domain, DomainId, Ends, Error, Event, KeySource, LogId, Resource, Result,
+    Table, Transaction, UniqueKey, Wallet, WebhookEndpoint,
 };
 use crate::store::Store;
 use committer::Committer;
@@ -87,6 +87,7 @@ struct Parts {
     key_sources: Loader<UniqueKey, KeySource>,
     webhooks_by_id: Loader<Uuid, WebhookEndpoint>,
     log_ends: Loader<LogId, Ends>,
+    events: Loader<(LogId, i64), Event>,
     tails: Arc<Tails>,
     watchers: Arc<Semaphore>,
     readers: Arc<Semaphore>,
@@ -129,6 +130,13 @@ impl App {
                 Loader::start("log_end", move |logs: Vec<LogId>| {
                     let store = reader.clone();
                     async move { Ok(store.ends(&logs).await?.into_iter().map(|it| Ok(Some(it))).collect()) }
+                })
+            },
+            events: {
+                let reader = store.clone();
+                Loader::start("event", move |places: Vec<(LogId, i64)>| {
+                    let store = reader.clone();
+                    async move { store.events_at(&places).await }
                 })
             },
             tails,

@@ -60,9 +60,9 @@ impl App {
             let mut loaded = self.domain_and_webhooks(caller, named).await?;
             let made = self
                 .write(caller, request.clone(), &mut loaded, reload, |(domain, others), ctx| {
-                    judged.clone()?;
                     caller.may_change(domain)?;
-                    webhook::create(&new, domain, others, id, seal(&ring, id, 1, &secret)?, ctx)
+                    let secret = seal(&ring, id, 1, &secret)?;
+                    as_judged(&judged, webhook::create(&new, domain, others, id, secret, ctx))
                 })
                 .await;
             match made {
@@ -119,8 +119,7 @@ impl App {
         let command = (&target, &patch);
         let method = "UpdateWebhookEndpoint";
         self.change_webhook(caller, &target, method, &command, request, |endpoint, domain, ctx| {
-            judged.clone()?;
-            webhook::update(endpoint, &patch, domain, ctx)
+            as_judged(&judged, webhook::update(endpoint, &patch, domain, ctx))
         })
         .await
     }
@@ -194,7 +193,12 @@ impl App {
         Ok((endpoint, domain.ok_or_else(missing)?))
     }
 
-    pub(super) async fn webhook(&self, id: WebhookEndpointId) -> Result<Option<WebhookEndpoint>> {
+    /// An endpoint as it is now, deleted ones too.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn webhook(&self, id: WebhookEndpointId) -> Result<Option<WebhookEndpoint>> {
         self.0.webhooks_by_id.get(id.as_uuid()).await
     }
 
@@ -212,6 +216,17 @@ impl App {
 /// What is deleted is answered like what never was.
 pub(super) fn still_there(endpoint: &WebhookEndpoint) -> Result<()> {
     if endpoint.delete_us.is_some() { Err(Error::NotFound(Noun::WebhookEndpoint)) } else { Ok(()) }
+}
+
+/// What was decided, if what was judged allows it; what is wrong by both is answered together.
+fn as_judged(judged: &Result<()>, decided: Result<Change>) -> Result<Change> {
+    match (judged.clone(), decided) {
+        (Ok(()), decided) => decided,
+        (Err(Error::Invalid(judged)), Err(Error::Invalid(decided))) => {
+            Err(Error::Invalid(judged.into_iter().chain(decided).collect()))
+        }
+        (Err(judged), _) => Err(judged),
+    }
 }
 
 /// The secret goes with the endpoint that was made with it, and not with that of an earlier time.

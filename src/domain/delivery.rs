@@ -36,6 +36,8 @@ words! {
         Unsuccessful = "UNSUCCESSFUL",
         /// The event is no longer kept.
         EventGone = "EVENT_GONE",
+        /// The endpoint's format has no form for the event.
+        NoForm = "NO_FORM",
     }
 }
 
@@ -144,7 +146,7 @@ impl Delivery {
         let next = || next_us(attempts, end.retry_after_us, now_us, jitter);
         let (status, due) = match end.fault {
             None => (DeliveryStatus::Delivered, None),
-            Some(DeliveryFault::EventGone) => (DeliveryStatus::Failed, None),
+            Some(DeliveryFault::EventGone | DeliveryFault::NoForm) => (DeliveryStatus::Failed, None),
             Some(_) => match next() {
                 Some(us) => (DeliveryStatus::Pending, Some(Due::At(us))),
                 None => (DeliveryStatus::Failed, None),
@@ -241,8 +243,10 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_is_gone_is_given_up() {
-        let next = pending().after(AttemptEnd::failed(DeliveryFault::EventGone), NOW_US, 0);
-        assert_eq!((next.status, next.due), (DeliveryStatus::Failed, None));
+    fn an_event_that_is_gone_or_has_no_form_is_given_up() {
+        for fault in [DeliveryFault::EventGone, DeliveryFault::NoForm] {
+            let next = pending().after(AttemptEnd::failed(fault), NOW_US, 0);
+            assert_eq!((next.status, next.due), (DeliveryStatus::Failed, None));
+        }
     }
 }

@@ -226,10 +226,11 @@ pub fn delete(endpoint: &WebhookEndpoint, domain: &Domain, ctx: Context) -> Chan
     change.writes(next, EventType::WebhookEndpointDeleted, &["delete_time"])
 }
 
-/// Disables an endpoint whose receiver said that it is gone. One that is disabled already stays as it is.
+/// Disables an endpoint whose receiver said that it is gone, as it was at that place of its log. One that is disabled
+/// already stays as it is, and so does one that has changed since: it may be somewhere else.
 #[must_use]
-pub fn gone(endpoint: &WebhookEndpoint, ctx: Context) -> Change {
-    if !endpoint.enabled || endpoint.delete_us.is_some() {
+pub fn gone(endpoint: &WebhookEndpoint, sequence: i64, ctx: Context) -> Change {
+    if endpoint.sequence != sequence || !endpoint.enabled || endpoint.delete_us.is_some() {
         return Change::new(ctx).leaves(endpoint.clone());
     }
     let next = WebhookEndpoint { enabled: false, update_us: ctx.now_us, ..endpoint.clone() };
@@ -239,14 +240,22 @@ pub fn gone(endpoint: &WebhookEndpoint, ctx: Context) -> Change {
 
 /// Refuses types that the format has no form for: they would never be delivered.
 fn fits(endpoint: &WebhookEndpoint) -> Result<()> {
-    let format = endpoint.format;
-    if endpoint.event_types.iter().all(|it| format.has(it.as_str())) {
+    let field = "webhook_endpoint.event_types".into();
+    has_all(endpoint.format, &endpoint.event_types)
+        .map_err(|fault| Error::Invalid(vec![FieldFault { field, fault }]))
+}
+
+/// Whether a format can say all that is asked for.
+///
+/// # Errors
+///
+/// What it can say.
+pub fn has_all(format: WebhookFormat, types: &[EventType]) -> Result<(), Fault> {
+    if types.iter().all(|it| format.has(it.as_str())) {
         return Ok(());
     }
     let known: Vec<_> = EventType::ALL.iter().map(|it| it.as_str()).filter(|it| format.has(it)).collect();
-    let fault =
-        Fault::because(format!("must be among those that the format {format} has: {}", known.join(", ")));
-    Err(Error::Invalid(vec![FieldFault { field: "webhook_endpoint.event_types".into(), fault }]))
+    Err(Fault::because(format!("must be among those that the format {format} has: {}", known.join(", "))))
 }
 
 /// The types that words name, each once.

@@ -21,7 +21,8 @@ impl WebhookService for Purser {
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
         let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
-        let new = convert::new_webhook_endpoint(webhook_endpoint.unwrap_or_default(), faults)?;
+        let new =
+            convert::new_webhook_endpoint(webhook_endpoint.unwrap_or_default(), faults, &self.webhooks)?;
         let made = self.webhooks.create(&caller, domain, new, request_id).await?;
         Ok(issued(made, |webhook_endpoint, secret| api::CreateWebhookEndpointResponse {
             webhook_endpoint,
@@ -67,7 +68,7 @@ impl WebhookService for Purser {
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
         let target = target(&id, etag, &mut faults)?;
         let endpoint = webhook_endpoint.unwrap_or_default();
-        let patch = convert::webhook_patch(endpoint, update_mask, &mut faults)?;
+        let patch = convert::webhook_patch(endpoint, update_mask, &mut faults, &self.webhooks)?;
         let target = faults.finish(target)?;
         let updated = self.webhooks.update(&caller, target, patch, request_id).await?;
         Ok(answered(

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Store;
-use super::leases::{MOVE, moved};
+use super::leases::{AT_ONCE, MOVE, moved};
 use super::select::Select;
 use super::set::{Set, Type, Value};
 use crate::domain::{
@@ -96,8 +96,8 @@ fn row(it: &Delivery) -> [Value; TYPES.len()] {
 }
 
 impl Store {
-    /// Notes what an endpoint is to be told of, and moves it on in its domain's log, in one transaction. Answers whether
-    /// the holder still has the endpoint's lease; without it nothing is done.
+    /// Notes what an endpoint is to be told of, and moves it on in its domain's log from one place to another, in one
+    /// transaction. Answers whether it was there and the holder still has its lease; otherwise nothing is done.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl Store {
         &self,
         holder: Uuid,
         endpoint: WebhookEndpointId,
-        after: i64,
+        cursor: (i64, i64),
         deliveries: &[Delivery],
     ) -> Result<bool> {
         const PUT: &str = "
@@ -118,13 +118,13 @@ impl Store {
                    response_status, error, create_us FROM q WHERE endpoint_id IS NOT NULL
             ON CONFLICT (endpoint_id, sequence) DO NOTHING";
         if deliveries.is_empty() {
-            return self.move_webhook(holder, endpoint, after).await;
+            return self.move_webhook(holder, endpoint, cursor).await;
         }
+        let _place = self.courier_writes.acquire().await.map_err(Error::internal)?;
         self.in_time(super::STATEMENT_TIMEOUT, async {
             let mut tx = self.db.begin_alone().await?;
-            let set = Set::of(&[Type::Uuid, Type::Uuid, Type::Int], [moved(holder, endpoint, after)]);
-            let has_lease: Vec<(i32,)> = tx.conn().fetch(MOVE, set).await?;
-            if has_lease.is_empty() {
+            let was_there: Vec<(i32,)> = tx.conn().fetch(MOVE, moved(holder, endpoint, cursor)).await?;
+            if was_there.is_empty() {
                 tx.rollback().await?;
                 return Ok(false);
             }
@@ -135,23 +135,25 @@ impl Store {
         .await
     }
 
-    /// Notes what became of attempts, as far as the holder still has the leases.
+    /// Notes what became of attempts: deliveries as they were taken up, and as they are now. Only as far as the holder
+    /// still has the leases, and where nobody has made a delivery due anew meanwhile.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn record_deliveries(&self, holder: Uuid, deliveries: &[Delivery]) -> Result<()> {
+    pub async fn record_deliveries(&self, holder: Uuid, deliveries: &[(Delivery, Delivery)]) -> Result<()> {
         const RECORD: &str = "
-            WITH q(endpoint_id, sequence, status, attempts, next_us, last_attempt_us, response_status, error, holder)
-                AS ({set})
+            WITH q(endpoint_id, sequence, status, attempts, next_us, last_attempt_us, response_status, error, holder,
+                   had_attempts, had_next_us) AS ({set})
             UPDATE webhook_deliveries AS t
             SET status = q.status, attempts = q.attempts, next_us = q.next_us, last_attempt_us = q.last_attempt_us,
                 response_status = q.response_status, error = q.error
             FROM q
             WHERE t.endpoint_id = q.endpoint_id AND t.sequence = q.sequence
+              AND t.attempts = q.had_attempts AND t.next_us = q.had_next_us
               AND EXISTS (SELECT 1 FROM webhook_cursors AS c
                           WHERE c.endpoint_id = q.endpoint_id AND c.lease_holder = q.holder)";
-        let rows = deliveries.iter().map(|it| {
+        let rows = deliveries.iter().map(|(had, it)| {
             [
                 it.endpoint_id.as_uuid().into(),
                 it.sequence.into(),
@@ -162,6 +164,8 @@ impl Store {
                 it.response_status.map(i64::from).into(),
                 it.fault.map(DeliveryFault::as_str).into(),
                 Value::from(holder),
+                i64::from(had.attempts).into(),
+                had.due.map(Due::as_us).into(),
             ]
         });
         let types = [
@@ -174,7 +178,10 @@ impl Store {
             Type::Int,
             Type::Text,
             Type::Uuid,
+            Type::Int,
+            Type::Int,
         ];
+        let _place = self.courier_writes.acquire().await.map_err(Error::internal)?;
         self.write::<(i32,)>(RECORD, Set::of(&types, rows)).await.map(drop)
     }
 
@@ -272,8 +279,12 @@ impl Store {
             SELECT q.endpoint_id FROM q WHERE EXISTS (
                 SELECT 1 FROM webhook_deliveries AS t
                 WHERE t.endpoint_id = q.endpoint_id AND t.next_us > 0 AND t.next_us <= q.now_us)";
-        let rows = endpoints.iter().map(|it| [it.as_uuid().into(), Value::from(now_us)]);
-        let rows: Vec<(Uuid,)> = self.read(DUE, Set::of(&[Type::Uuid, Type::Int], rows)).await?;
-        Ok(rows.into_iter().map(|it| WebhookEndpointId::from_uuid(it.0)).collect())
+        let mut due = Vec::new();
+        for endpoints in endpoints.chunks(AT_ONCE) {
+            let rows = endpoints.iter().map(|it| [it.as_uuid().into(), Value::from(now_us)]);
+            let rows: Vec<(Uuid,)> = self.read(DUE, Set::of(&[Type::Uuid, Type::Int], rows)).await?;
+            due.extend(rows.into_iter().map(|it| WebhookEndpointId::from_uuid(it.0)));
+        }
+        Ok(due)
     }
 }

@@ -1,10 +1,12 @@
 //! The log, read: from any place on, or what something was at one.
 
+use std::collections::{BTreeSet, HashMap};
+
 use uuid::Uuid;
 
-use super::Store;
 use super::select::Select;
 use super::set::{Set, Type, Value};
+use super::{Found, Store};
 use crate::domain::{
     CustomerId, Domain, DomainId, Ends, Error, Event, EventFilter, EventHeader, EventId, EventType, LogId,
     Resource, Result, Table,
@@ -76,6 +78,25 @@ impl Store {
         select.limited(&limit);
         let rows: Vec<Row> = self.scan(select).await?;
         rows.into_iter().map(parse).collect()
+    }
+
+    /// The events at places of logs, each in its place among the answers.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; in its place, [`Error::Internal`] where an event does not parse.
+    pub async fn events_at(&self, places: &[(LogId, i64)]) -> Result<Found<Event>> {
+        let read = format!(
+            "WITH q(log_id, sequence) AS ({{set}})
+             SELECT {COLUMNS} FROM q CROSS JOIN events AS t
+             WHERE t.log_id = q.log_id AND t.sequence = q.sequence"
+        );
+        // Several may ask for the same.
+        let wanted: BTreeSet<_> = places.iter().map(|it| (it.0.as_uuid(), it.1)).collect();
+        let rows = wanted.into_iter().map(|it| [it.0.into(), Value::from(it.1)]);
+        let rows: Vec<Row> = self.read(&read, Set::of(&[Type::Uuid, Type::Int], rows)).await?;
+        let found: HashMap<_, _> = rows.into_iter().map(|row| ((row.0, row.1), parse(row))).collect();
+        Ok(places.iter().map(|it| found.get(&(it.0.as_uuid(), it.1)).cloned().transpose()).collect())
     }
 
     /// The same of all events, among the look-ups: for what happens now, which waits for no list.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::set::{Set, Type, Value};
-use crate::domain::{DomainId, Result, WebhookEndpointId};
+use crate::domain::{DomainId, Error, Result, WebhookEndpointId};
 
 /// An endpoint that is enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl Store {
         Ok(rows.into_iter().map(enabled).collect())
     }
 
-    /// Takes the leases of endpoints that nobody else holds, or holds on to them, for that long from now on. Answers which
-    /// the holder has, and how far each of them has come in its domain's log.
+    /// Takes the leases of endpoints that nobody holds, for that long from now on. Answers which were taken, and how far
+    /// each of them has come in its domain's log.
     ///
     /// # Errors
     ///
@@ -67,17 +67,48 @@ impl Store {
         endpoints: &[WebhookEndpointId],
         seconds: u32,
     ) -> Result<Vec<(WebhookEndpointId, i64)>> {
-        let now = self.now();
+        let condition = format!("c.lease_until_us <= {}", self.now());
+        self.lease(holder, endpoints, seconds, &condition).await
+    }
+
+    /// Holds on to leases, for that long from now on. Answers which the holder still has: one that has run out meanwhile
+    /// is lost, whether somebody else has it or nobody.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn renew_webhooks(
+        &self,
+        holder: Uuid,
+        endpoints: &[WebhookEndpointId],
+        seconds: u32,
+    ) -> Result<Vec<WebhookEndpointId>> {
+        let condition = format!("c.lease_holder = q.holder AND c.lease_until_us > {}", self.now());
+        let held = self.lease(holder, endpoints, seconds, &condition).await?;
+        Ok(held.into_iter().map(|it| it.0).collect())
+    }
+
+    async fn lease(
+        &self,
+        holder: Uuid,
+        endpoints: &[WebhookEndpointId],
+        seconds: u32,
+        condition: &str,
+    ) -> Result<Vec<(WebhookEndpointId, i64)>> {
         let sql = format!(
             "WITH q(id, holder) AS ({{set}})
-             UPDATE webhook_cursors SET lease_holder = (SELECT q.holder FROM q WHERE q.id = endpoint_id),
-                                        lease_until_us = {now} + {seconds} * CAST(1000000 AS BIGINT)
-             WHERE endpoint_id IN (SELECT id FROM q)
-               AND (lease_until_us <= {now} OR lease_holder = (SELECT q.holder FROM q WHERE q.id = endpoint_id))
-             RETURNING endpoint_id, after_sequence"
+             UPDATE webhook_cursors AS c
+             SET lease_holder = q.holder, lease_until_us = {} + {seconds} * CAST(1000000 AS BIGINT)
+             FROM q WHERE c.endpoint_id = q.id AND {condition}
+             RETURNING endpoint_id, after_sequence",
+            self.now()
         );
-        let rows: Vec<(Uuid, i64)> = self.write(&sql, held(holder, endpoints)).await?;
-        Ok(rows.into_iter().map(|it| (WebhookEndpointId::from_uuid(it.0), it.1)).collect())
+        let mut leased = Vec::new();
+        for held in held(holder, endpoints) {
+            let rows: Vec<(Uuid, i64)> = self.write(&sql, held).await?;
+            leased.extend(rows.into_iter().map(|it| (WebhookEndpointId::from_uuid(it.0), it.1)));
+        }
+        Ok(leased)
     }
 
     /// Ends every lease of an embedded database: whoever opens it is alone on it, and those who had them are dead.
@@ -105,38 +136,53 @@ impl Store {
             WITH q(id, holder) AS ({set})
             UPDATE webhook_cursors SET lease_until_us = 0
             WHERE (endpoint_id, lease_holder) IN (SELECT id, holder FROM q) RETURNING 1";
-        self.write::<(i32,)>(RELEASE, held(holder, endpoints)).await.map(drop)
+        for held in held(holder, endpoints) {
+            self.write::<(i32,)>(RELEASE, held).await?;
+        }
+        Ok(())
     }
 
-    /// Moves an endpoint on in its domain's log, with nothing to deliver on the way. Answers whether the holder still
-    /// has its lease.
+    /// Moves an endpoint on in its domain's log, from one place to another, with nothing to deliver on the way. Answers
+    /// whether it was there, and the holder still has its lease.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn move_webhook(&self, holder: Uuid, endpoint: WebhookEndpointId, after: i64) -> Result<bool> {
-        let set = Set::of(&[Type::Uuid, Type::Uuid, Type::Int], [moved(holder, endpoint, after)]);
-        let rows: Vec<(i32,)> = self.write(MOVE, set).await?;
+    pub async fn move_webhook(
+        &self,
+        holder: Uuid,
+        endpoint: WebhookEndpointId,
+        cursor: (i64, i64),
+    ) -> Result<bool> {
+        let _place = self.courier_writes.acquire().await.map_err(Error::internal)?;
+        let rows: Vec<(i32,)> = self.write(MOVE, moved(holder, endpoint, cursor)).await?;
         Ok(!rows.is_empty())
     }
 }
 
-/// Moves a cursor, never back.
+/// Moves a cursor from where its holder knows it to be: anywhere else, it is not the one that was read.
 pub(super) const MOVE: &str = "
-    WITH q(id, holder, after_sequence) AS ({set})
-    UPDATE webhook_cursors
-    SET after_sequence = (SELECT max(q.after_sequence) FROM q WHERE q.id = endpoint_id)
-    WHERE (endpoint_id, lease_holder) IN (SELECT id, holder FROM q)
-      AND webhook_cursors.after_sequence <= (SELECT max(q.after_sequence) FROM q WHERE q.id = endpoint_id)
+    WITH q(id, holder, from_sequence, to_sequence) AS ({set})
+    UPDATE webhook_cursors AS c SET after_sequence = q.to_sequence FROM q
+    WHERE c.endpoint_id = q.id AND c.lease_holder = q.holder AND c.after_sequence = q.from_sequence
     RETURNING 1";
 
-pub(super) fn moved(holder: Uuid, endpoint: WebhookEndpointId, after: i64) -> [Value; 3] {
-    [endpoint.as_uuid().into(), holder.into(), after.into()]
+pub(super) fn moved(holder: Uuid, endpoint: WebhookEndpointId, (from, to): (i64, i64)) -> Set<'static> {
+    Set::of(
+        &[Type::Uuid, Type::Uuid, Type::Int, Type::Int],
+        [[endpoint.as_uuid().into(), holder.into(), from.into(), Value::from(to)]],
+    )
 }
 
-fn held(holder: Uuid, endpoints: &[WebhookEndpointId]) -> Set<'static> {
+/// How many endpoints one statement is about.
+pub(super) const AT_ONCE: usize = 1_000;
+
+fn held(holder: Uuid, endpoints: &[WebhookEndpointId]) -> Vec<Set<'static>> {
     let mut ids: Vec<_> = endpoints.iter().map(|it| it.as_uuid()).collect();
     // In one order everywhere, so that two instances that want the same do not wait for each other.
     ids.sort_unstable();
-    Set::of(&[Type::Uuid, Type::Uuid], ids.into_iter().map(|id| [id.into(), Value::from(holder)]))
+    let set = |ids: &[Uuid]| {
+        Set::of(&[Type::Uuid, Type::Uuid], ids.iter().map(|id| [(*id).into(), Value::from(holder)]))
+    };
+    ids.chunks(AT_ONCE).map(set).collect()
 }

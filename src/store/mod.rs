@@ -30,7 +30,10 @@ mod transaction;
 mod wallets;
 mod webhooks;
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 pub use commit::Outcome;
 pub use customers::{CustomerFilter, TextColumn, Total};
@@ -51,6 +54,8 @@ use crate::domain::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Db,
+    /// Of what couriers write, one at a time: however many they are, a caller's write finds one of theirs before it.
+    courier_writes: Arc<Semaphore>,
 }
 
 /// How long Postgres has to answer a look-up: two such waits are less than the default deadline of a call.

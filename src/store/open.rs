@@ -1,8 +1,10 @@
 //! Opening a database, bringing its schema up to date, and refusing one that is not safe.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sqlx::migrate::{MigrateError, Migrator};
+use tokio::sync::Semaphore;
 
 use super::Store;
 use super::backend::{Backend, Db, POSTGRES, SQLITE, on};
@@ -38,7 +40,7 @@ impl Store {
     ///
     /// Where the URL is of neither.
     pub fn open(url: &str) -> Result<Self> {
-        Ok(Self { db: Db::open(url)? })
+        Ok(Self { db: Db::open(url)?, courier_writes: Arc::new(Semaphore::new(1)) })
     }
 
     /// Whether it is the embedded database.

@@ -6,7 +6,7 @@
 mod attempts;
 mod reading;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use super::Webhooks;
 use super::send::{self, Client};
-use crate::app::{Follower, Happening, Signing};
-use crate::domain::{CustomerId, Delivery, DomainId, Result, WebhookEndpoint, WebhookEndpointId};
+use crate::app::{Follower, Signing};
+use crate::domain::{CustomerId, Delivery, DomainId, Error, Result, WebhookEndpoint, WebhookEndpointId};
 use crate::store::Enabled;
 use attempts::Attempted;
-use reading::{PAGE, Read};
+use reading::{FRESH, FreshEvents, PAGE, Read};
 
 /// How many attempts are under way at once.
 const AT_ONCE: usize = 64;
@@ -72,42 +72,42 @@ struct Target {
     secrets: Vec<Signing>,
 }
 
-/// A delivery, and the event if it is known already.
-#[derive(Debug)]
-struct Item {
-    delivery: Delivery,
-    happening: Option<Happening>,
-}
-
 struct Courier {
     webhooks: Webhooks,
     id: WebhookEndpointId,
     domain: DomainId,
     holder: Uuid,
     orders: watch::Receiver<Orders>,
-    target: Arc<Target>,
+    /// None while the endpoint has changed and could not be read.
+    target: watch::Sender<Option<Arc<Target>>>,
+    /// The sequence of the endpoint as it was last read.
+    sequence: i64,
     client: Client,
     follower: Follower,
     /// How far the log has been read, and how far of that is noted.
     after: i64,
     noted: i64,
+    /// The endpoint has changed: how far it has come as it was before is not to be read again as it is now.
+    must_note: bool,
     /// First attempts that wait for their turn.
-    waiting: VecDeque<Item>,
+    waiting: VecDeque<Delivery>,
+    fresh: FreshEvents,
     /// What failed before and is due again.
-    again: VecDeque<Item>,
+    again: VecDeque<Delivery>,
     again_under_way: usize,
+    /// There is more that is due than was loaded.
+    more_is_due: bool,
     /// Customers of whom a first attempt is under way.
     busy: HashSet<CustomerId>,
     attempts: JoinSet<Attempted>,
     /// Deliveries that are taken up, until what became of them is noted.
     taken_up: HashSet<i64>,
-    ended: Vec<Delivery>,
+    /// Deliveries as they were taken up, and as they are now.
+    ended: Vec<(Delivery, Delivery)>,
     recording: Option<JoinHandle<Vec<i64>>>,
     reading: Option<JoinHandle<Result<Read>>>,
     /// The receiver has said that it is gone.
     is_gone: bool,
-    /// The endpoint has changed and could not be read.
-    is_stale: bool,
     due_seen: u64,
 }
 
@@ -120,33 +120,39 @@ impl Courier {
         orders: watch::Receiver<Orders>,
     ) -> Result<Option<Self>> {
         let app = &webhooks.0.app;
+        let place = webhooks.0.reads.acquire().await.map_err(Error::internal)?;
         let Some((endpoint, secrets)) = app.webhook_to_serve(of.id).await? else { return Ok(None) };
         let mut waiting = VecDeque::new();
         // What was noted and not attempted before a crash, or another instance's end.
         loop {
-            let last = waiting.back().map_or(0, |it: &Item| it.delivery.sequence);
+            let last = waiting.back().map_or(0, |it: &Delivery| it.sequence);
             let page = app.store().deliveries_in_turn(of.id, last, PAGE).await?;
             let is_last = page.len() < PAGE as usize;
-            waiting.extend(page.into_iter().map(|delivery| Item { delivery, happening: None }));
+            waiting.extend(page);
             if is_last {
                 break;
             }
         }
-        let client = send::client(send::tls()?, webhooks.0.guard.clone(), AT_ONCE);
+        drop(place);
+        let client = send::client(&webhooks.0.guard, AT_ONCE)?;
         let follower = app.follow(of.domain);
         Ok(Some(Self {
             id: of.id,
             domain: of.domain,
             holder,
             orders,
-            target: Arc::new(Target { endpoint, secrets }),
+            sequence: endpoint.sequence,
+            target: watch::Sender::new(Some(Arc::new(Target { endpoint, secrets }))),
             client,
             follower,
             after,
             noted: after,
+            must_note: false,
             waiting,
+            fresh: FreshEvents::new(HashMap::new()),
             again: VecDeque::new(),
             again_under_way: 0,
+            more_is_due: false,
             busy: HashSet::new(),
             attempts: JoinSet::new(),
             taken_up: HashSet::new(),
@@ -154,7 +160,6 @@ impl Courier {
             recording: None,
             reading: None,
             is_gone: false,
-            is_stale: false,
             due_seen: 0,
             webhooks,
         }))
@@ -172,7 +177,10 @@ impl Courier {
                 self.start();
             }
             self.record();
-            let may_read = !stopping && self.reading.is_none() && self.waiting.len() < WAITING / 2;
+            let is_stale = self.target.borrow().is_none();
+            let may_read =
+                !stopping && !is_stale && self.reading.is_none() && self.waiting.len() < WAITING / 2;
+            let fresh_until = self.fresh.since + FRESH;
             tokio::select! {
                 Some(done) = self.attempts.join_next() => {
                     let mut is_sound = self.finished(done);
@@ -185,8 +193,17 @@ impl Courier {
                 }
                 done = ended(&mut self.recording) => {
                     self.recording = None;
-                    let noted: HashSet<_> = done.unwrap_or_default().into_iter().collect();
-                    self.taken_up.retain(|it| !noted.contains(it));
+                    let Some(noted) = done else {
+                        // Nobody knows what was noted: whoever takes the endpoint up next looks.
+                        tracing::error!(endpoint = %self.id, "noting what became of deliveries has panicked");
+                        return;
+                    };
+                    for sequence in noted {
+                        self.taken_up.remove(&sequence);
+                    }
+                    if self.more_is_due && !stopping {
+                        self.load_due().await;
+                    }
                 }
                 done = ended(&mut self.reading) => {
                     self.reading = None;
@@ -195,22 +212,31 @@ impl Courier {
                     }
                 }
                 () = self.follower.moved(self.after), if may_read => {
-                    self.reading = Some(tokio::spawn(self.read()));
+                    self.reading = self.read().map(tokio::spawn);
                 }
                 changed = self.orders.changed(), if !stopping => {
                     if changed.is_ok() && !self.obey().await {
                         return;
                     }
                 }
-                () = tokio::time::sleep(PAUSE), if self.is_stale && !stopping => {
+                () = tokio::time::sleep(PAUSE), if is_stale && !stopping => {
                     if !self.reload().await {
                         return;
                     }
                 }
+                () = tokio::time::sleep_until(fresh_until.into()), if !self.fresh.events.is_empty() => {
+                    self.fresh.events = HashMap::new();
+                }
             }
         }
         if self.noted < self.after {
-            let _ = self.webhooks.0.app.store().move_webhook(self.holder, self.id, self.after).await;
+            let _ = self
+                .webhooks
+                .0
+                .app
+                .store()
+                .move_webhook(self.holder, self.id, (self.noted, self.after))
+                .await;
         }
     }
 
@@ -224,7 +250,7 @@ impl Courier {
             self.due_seen = due;
             self.load_due().await;
         }
-        sequence == self.target.endpoint.sequence || self.reload().await
+        sequence == self.sequence || self.reload().await
     }
 
     /// Reads the endpoint as it is now; false where it is gone.
@@ -232,14 +258,15 @@ impl Courier {
         match self.webhooks.0.app.webhook_to_serve(self.id).await {
             Ok(Some((endpoint, secrets))) => {
                 self.is_gone = self.is_gone && !endpoint.enabled;
-                self.target = Arc::new(Target { endpoint, secrets });
-                self.is_stale = false;
+                self.sequence = endpoint.sequence;
+                self.must_note = true;
+                self.target.send_replace(Some(Arc::new(Target { endpoint, secrets })));
                 true
             }
             Ok(None) => false,
             Err(error) => {
                 tracing::warn!(endpoint = %self.id, %error, "an endpoint was not read");
-                self.is_stale = true;
+                self.target.send_replace(None);
                 true
             }
         }

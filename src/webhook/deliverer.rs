@@ -1,6 +1,6 @@
 //! Who works for which endpoint: a courier for each that this instance has the lease of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -14,11 +14,16 @@ use crate::domain::{Result, WebhookEndpointId};
 use crate::store::Enabled;
 
 /// How long a lease lasts. After a crash another instance takes over within that time.
+const SECONDS: u32 = 30;
 const LEASE: Duration = Duration::from_secs(30);
 /// How often leases are held on to.
 const RENEW: Duration = Duration::from_secs(5);
 /// How often the database is asked what other instances have changed.
 const TICK: Duration = Duration::from_secs(1);
+/// How long to wait at least from turn to turn.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How many endpoints are taken up in a turn, so that not all of a crowd begin at once.
+const CLAIM: usize = 100;
 /// How often what is pending is counted.
 const COUNT: Duration = Duration::from_secs(15);
 /// How often old deliveries are forgotten, and how old they get.
@@ -40,8 +45,11 @@ impl Webhooks {
                 _ = tick.tick() => {}
                 () = self.0.changed.notified() => {}
             }
-            if let Err(error) = deliverer.turn().await {
-                tracing::warn!(%error, "webhooks wait for the database");
+            deliverer.turn().await;
+            // However often it is rung, the database is asked twenty times a second.
+            tokio::select! {
+                () = &mut stop => break,
+                () = tokio::time::sleep(PAUSE) => {}
             }
         }
         deliverer.end().await;
@@ -81,11 +89,19 @@ impl Deliverer {
     }
 
     /// Looks at what there is to do, and sees that it is done.
-    async fn turn(&mut self) -> Result<()> {
+    async fn turn(&mut self) {
         self.bury().await;
-        if self.renewed.elapsed() >= RENEW {
-            self.renew().await?;
+        // What fails fails alone: the others are done all the same.
+        let done = [self.renew().await, self.look_around().await, self.remind().await];
+        for error in done.into_iter().filter_map(Result::err) {
+            tracing::warn!(%error, "webhooks wait for the database");
         }
+        self.count();
+        self.sweep();
+    }
+
+    /// Looks at what endpoints there are, and what has become of them.
+    async fn look_around(&mut self) -> Result<()> {
         let store = self.webhooks.0.app.store();
         if !self.has_inherited {
             store.release_webhooks_of_the_dead().await?;
@@ -93,11 +109,7 @@ impl Deliverer {
         }
         let enabled = store.enabled_webhook_endpoints().await?;
         self.instruct(&enabled);
-        self.claim(&enabled).await?;
-        self.remind().await?;
-        self.count().await;
-        self.sweep();
-        Ok(())
+        self.claim(&enabled).await
     }
 
     /// Gives back the leases of couriers that have ended.
@@ -114,29 +126,25 @@ impl Deliverer {
         }
     }
 
-    /// Holds on to the leases. A courier whose lease somebody else has by now ends at once.
+    /// Holds on to the leases, when it is time to. A courier whose lease has run out ends at once, whoever has it by now.
     async fn renew(&mut self) -> Result<()> {
         let asked = Instant::now();
+        if self.renewed + RENEW > asked {
+            return Ok(());
+        }
         let ids: Vec<_> = self.couriers.keys().copied().collect();
-        let held = self.lease(&ids).await?;
+        let store = self.webhooks.0.app.store();
+        let held: HashSet<_> = store.renew_webhooks(self.holder, &ids, SECONDS).await?.into_iter().collect();
         self.renewed = asked;
         for (id, courier) in &mut self.couriers {
-            if held.iter().any(|it| it.0 == *id) {
+            if held.contains(id) {
                 courier.orders.send_modify(|it| it.lease_until = asked + LEASE);
             } else {
-                tracing::warn!(endpoint = %id, "another instance delivers to it by now");
+                tracing::warn!(endpoint = %id, "the lease has run out");
                 courier.task.abort();
             }
         }
         Ok(())
-    }
-
-    async fn lease(&self, ids: &[WebhookEndpointId]) -> Result<Vec<(WebhookEndpointId, i64)>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let seconds = u32::try_from(LEASE.as_secs()).unwrap_or(u32::MAX);
-        self.webhooks.0.app.store().lease_webhooks(self.holder, ids, seconds).await
     }
 
     /// Tells each courier what has become of its endpoint.
@@ -156,13 +164,14 @@ impl Deliverer {
         }
     }
 
-    /// Takes up what nobody works for.
+    /// Takes up what nobody works for, some of it.
     async fn claim(&mut self, enabled: &[Enabled]) -> Result<()> {
         let asked = Instant::now();
-        let free = enabled.iter().filter(|it| it.is_free && !self.couriers.contains_key(&it.id));
+        let free = enabled.iter().filter(|it| it.is_free && !self.couriers.contains_key(&it.id)).take(CLAIM);
         let free: HashMap<_, _> = free.map(|it| (it.id, *it)).collect();
         let ids: Vec<_> = free.keys().copied().collect();
-        for (id, after) in self.lease(&ids).await? {
+        let store = self.webhooks.0.app.store();
+        for (id, after) in store.lease_webhooks(self.holder, &ids, SECONDS).await? {
             let Some(endpoint) = free.get(&id) else { continue };
             let orders =
                 Orders { lease_until: asked + LEASE, sequence: endpoint.sequence, due: 0, stop: false };
@@ -176,9 +185,6 @@ impl Deliverer {
     /// Tells couriers of deliveries that are due again.
     async fn remind(&self) -> Result<()> {
         let ids: Vec<_> = self.couriers.keys().copied().collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
         for id in self.webhooks.0.app.store().webhooks_due(&ids, clock::now_us()).await? {
             if let Some(courier) = self.couriers.get(&id) {
                 courier.orders.send_modify(|it| it.due += 1);
@@ -187,15 +193,19 @@ impl Deliverer {
         Ok(())
     }
 
-    async fn count(&mut self) {
+    /// Counts what is pending, beside everything else.
+    fn count(&mut self) {
         if self.counted.is_some_and(|it| it.elapsed() < COUNT) {
             return;
         }
         self.counted = Some(Instant::now());
-        if let Ok(pending) = self.webhooks.0.app.store().pending_deliveries().await {
-            metrics::gauge!("purser_webhook_deliveries_pending")
-                .set(u32::try_from(pending).unwrap_or(u32::MAX));
-        }
+        let store = self.webhooks.0.app.store().clone();
+        tokio::spawn(async move {
+            if let Ok(pending) = store.pending_deliveries().await {
+                metrics::gauge!("purser_webhook_deliveries_pending")
+                    .set(u32::try_from(pending).unwrap_or(u32::MAX));
+            }
+        });
     }
 
     /// Forgets what is old, beside everything else.

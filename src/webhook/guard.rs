@@ -3,36 +3,33 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::net::TcpStream;
 use tower::Service;
 
-use crate::domain::{DeliveryFault, Fault, HostName, WebhookUrl, is_public};
+use super::names::{Names, NoAnswer, Resolving};
+use crate::domain::{DeliveryFault, Error, Fault, FieldFault, HostName, Result, WebhookUrl, is_public};
 
-/// A future of a resolver.
-pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
-
-/// How long a name may take to resolve.
-const RESOLVING: Duration = Duration::from_secs(3);
 /// How long an address may take to take a connection.
-const CONNECTING: Duration = Duration::from_secs(5);
+const CONNECTING: Duration = Duration::from_secs(2);
 
 /// Where deliveries may go: to public addresses, and to hosts that the operator allows by name.
 ///
 /// A name is resolved here and what it resolves to is judged here, each time a connection is made: what it resolved to
 /// before says nothing. There is no proxy.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Guard {
     allowed: Arc<HashSet<HostName>>,
-    resolve: Arc<dyn Fn(String) -> Resolving + Send + Sync>,
+    names: Names,
+    tls: Arc<OnceLock<ClientConfig>>,
 }
 
 impl Guard {
@@ -41,35 +38,67 @@ impl Guard {
     pub fn new(allowed: impl IntoIterator<Item = HostName>) -> Self {
         Self {
             allowed: Arc::new(allowed.into_iter().collect()),
-            resolve: Arc::new(|name| Box::pin(by_system(name))),
+            names: Names::of_system(),
+            tls: Arc::default(),
         }
     }
 
     /// The same with another way to find the addresses of a name.
     #[must_use]
     pub fn resolving(self, resolve: impl Fn(String) -> Resolving + Send + Sync + 'static) -> Self {
-        Self { resolve: Arc::new(resolve), ..self }
+        Self { names: Names::new(resolve), ..self }
     }
 
-    /// What is wrong with a URL as things stand. A name that does not resolve now is judged when it is dialled.
-    pub(super) async fn judge(&self, url: &WebhookUrl) -> Result<(), Fault> {
+    /// The same with another say on who is believed to be a host.
+    #[must_use]
+    pub fn speaking(self, tls: ClientConfig) -> Self {
+        Self { tls: Arc::new(OnceLock::from(tls)), ..self }
+    }
+
+    /// How TLS is spoken: made once, for all who connect.
+    pub(super) fn tls(&self) -> Result<ClientConfig> {
+        if let Some(tls) = self.tls.get() {
+            return Ok(tls.clone());
+        }
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(Error::internal)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(self.tls.get_or_init(|| tls).clone())
+    }
+
+    /// What is wrong with a URL as things stand. A name that certainly does not resolve now is judged when it is dialled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with what is wrong; [`Error::Overloaded`] where nobody knows in time.
+    pub(super) async fn judge(&self, url: &WebhookUrl) -> Result<()> {
+        self.judge_unresolved(url).map_err(of_url)?;
+        let host = url.host();
+        if self.allowed.contains(&host) || host.address().is_some() {
+            return Ok(());
+        }
+        let addresses = match self.names.addresses(host.as_str()).await {
+            Ok(addresses) => addresses,
+            Err(NoAnswer::Failed) => Vec::new(),
+            Err(NoAnswer::Late) => return Err(Error::Overloaded),
+        };
+        url.judge(false, &addresses).map_err(of_url)
+    }
+
+    /// What is wrong with a URL whatever its name resolves to.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn judge_unresolved(&self, url: &WebhookUrl) -> Result<(), Fault> {
         if url.as_str().parse::<Uri>().is_err() {
             return Err(Fault::new("must be a URL that HTTP can carry"));
         }
         let host = url.host();
-        if self.allowed.contains(&host) {
-            return url.judge(true, &[]);
-        }
-        let addresses = match host.address() {
-            Some(address) => vec![address],
-            None => self.addresses(&host).await.unwrap_or_default(),
-        };
-        url.judge(false, &addresses)
-    }
-
-    async fn addresses(&self, host: &HostName) -> io::Result<Vec<IpAddr>> {
-        let found = tokio::time::timeout(RESOLVING, (self.resolve)(host.as_str().to_owned())).await;
-        found.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        url.judge(self.allowed.contains(&host), host.address().as_slice())
     }
 
     async fn connect(self, uri: Uri) -> Result<TokioIo<TcpStream>, Refused> {
@@ -83,7 +112,11 @@ impl Guard {
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let addresses = match host.address() {
             Some(address) => vec![address],
-            None => self.addresses(&host).await.map_err(|_| Refused(DeliveryFault::NameNotResolved))?,
+            None => self
+                .names
+                .addresses(host.as_str())
+                .await
+                .map_err(|_| Refused(DeliveryFault::NameNotResolved))?,
         };
         if addresses.is_empty() {
             return Err(Refused(DeliveryFault::NameNotResolved));
@@ -110,14 +143,8 @@ impl Default for Guard {
     }
 }
 
-impl fmt::Debug for Guard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("allowed", &self.allowed).finish_non_exhaustive()
-    }
-}
-
-async fn by_system(name: String) -> io::Result<Vec<IpAddr>> {
-    Ok(tokio::net::lookup_host((name, 0)).await?.map(|it| it.ip()).collect())
+fn of_url(fault: Fault) -> Error {
+    Error::Invalid(vec![FieldFault { field: "webhook_endpoint.url".into(), fault }])
 }
 
 /// That no connection was made, and why.

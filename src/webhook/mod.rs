@@ -1,27 +1,29 @@
 //! Webhooks: what happens, delivered to URLs.
 //!
-//! [`deliverer`] shares the endpoints out among instances, [`courier`] works for one of them, [`send`] makes one attempt,
-//! and [`guard`] is the one way out.
+//! [`deliverer`] takes up the endpoints that no instance works for, [`courier`] works for one of them, [`send`] makes one
+//! attempt, and [`guard`] is the one way out.
 
 mod courier;
 mod deliverer;
 mod format;
 mod guard;
+mod names;
 mod send;
 mod sign;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
-pub use guard::{Guard, Refused, Resolving};
+pub use guard::{Guard, Refused};
+pub use names::Resolving;
 
 use crate::app::{Answer, App, EventKey, Happening, IssuedWebhook, WebhookTarget};
 use crate::clock;
 use crate::domain::{
-    AttemptEnd, Caller, Delivery, DeliveryId, DomainId, Error, FieldFault, NewWebhookEndpoint, Noun,
-    RequestId, Result, WebhookEndpoint, WebhookEndpointId, WebhookPatch, WebhookUrl,
+    AttemptEnd, Caller, Delivery, DeliveryId, DomainId, Error, Fault, NewWebhookEndpoint, Noun, RequestId,
+    Result, WebhookEndpoint, WebhookEndpointId, WebhookPatch, WebhookUrl,
 };
 
 /// How an event is written down: as canonical proto JSON.
@@ -38,13 +40,18 @@ struct Parts {
     render: Render,
     /// Rung when this instance has changed an endpoint or made a delivery due.
     changed: Notify,
+    /// Of what couriers read for themselves, few at a time: they may all begin at once.
+    reads: Semaphore,
 }
+
+/// How many couriers read at a time.
+const READS: usize = 2;
 
 impl Webhooks {
     /// Webhooks over a directory. Nothing is delivered before somebody [delivers](Webhooks::deliver).
     #[must_use]
     pub fn new(app: App, guard: Guard, render: Render) -> Self {
-        Self(Arc::new(Parts { app, guard, render, changed: Notify::new() }))
+        Self(Arc::new(Parts { app, guard, render, changed: Notify::new(), reads: Semaphore::new(READS) }))
     }
 
     /// Makes an endpoint.
@@ -63,8 +70,7 @@ impl Webhooks {
         self.0.app.domain_for(caller, domain).await?;
         let judged = self.judge(Some(&new.url)).await;
         let made = self.0.app.create_webhook_endpoint(caller, domain, new, judged, request).await;
-        self.0.changed.notify_one();
-        made
+        self.ring(made)
     }
 
     /// Changes an endpoint.
@@ -86,8 +92,7 @@ impl Webhooks {
             Err(error) => return Err(error),
         };
         let updated = self.0.app.update_webhook_endpoint(caller, target, patch, judged, request).await;
-        self.0.changed.notify_one();
-        updated
+        self.ring(updated)
     }
 
     /// Deletes an endpoint.
@@ -102,8 +107,7 @@ impl Webhooks {
         request: Option<RequestId>,
     ) -> Result<Answer<WebhookEndpoint>> {
         let deleted = self.0.app.delete_webhook_endpoint(caller, target, request).await;
-        self.0.changed.notify_one();
-        deleted
+        self.ring(deleted)
     }
 
     /// Gives an endpoint a new secret.
@@ -118,8 +122,7 @@ impl Webhooks {
         request: Option<RequestId>,
     ) -> Result<Answer<IssuedWebhook>> {
         let rotated = self.0.app.rotate_webhook_secret(caller, id, request).await;
-        self.0.changed.notify_one();
-        rotated
+        self.ring(rotated)
     }
 
     /// Makes a delivery due now.
@@ -134,8 +137,7 @@ impl Webhooks {
         event: EventKey,
     ) -> Result<Delivery> {
         let delivery = self.0.app.redeliver(caller, id, event).await;
-        self.0.changed.notify_one();
-        delivery
+        self.ring(delivery)
     }
 
     /// Sends an endpoint a message that says nothing, and answers how that ended and how long it took.
@@ -151,19 +153,34 @@ impl Webhooks {
         let (endpoint, secrets) = app.webhook_to_serve(id).await?.ok_or(missing)?;
         let now_us = clock::now_us();
         let message = format::of_ping(&endpoint, DeliveryId::from_uuid(clock::new_uuid(now_us)), now_us)?;
-        let client = send::client(send::tls()?, self.0.guard.clone(), 0);
+        let client = send::client(&self.0.guard, 0)?;
         let start = Instant::now();
         let end = send::attempt(&client, &endpoint, &secrets, message).await;
         Ok((end, start.elapsed()))
     }
 
+    /// What is wrong with a URL whatever its name resolves to.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn judge_unresolved(&self, url: &WebhookUrl) -> Result<(), Fault> {
+        self.0.guard.judge_unresolved(url)
+    }
+
     /// What is wrong with a URL as things stand.
     async fn judge(&self, url: Option<&WebhookUrl>) -> Result<()> {
-        let Some(url) = url else { return Ok(()) };
-        self.0
-            .guard
-            .judge(url)
-            .await
-            .map_err(|fault| Error::Invalid(vec![FieldFault { field: "webhook_endpoint.url".into(), fault }]))
+        match url {
+            Some(url) => self.0.guard.judge(url).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells whoever delivers of what was done, if it was.
+    fn ring<T>(&self, done: Result<T>) -> Result<T> {
+        if done.is_ok() {
+            self.0.changed.notify_one();
+        }
+        done
     }
 }

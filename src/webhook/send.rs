@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
@@ -12,7 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tokio::time::{Instant, timeout_at};
 
 use super::format::Message;
 use super::guard::{Guard, Refused};
@@ -21,43 +20,36 @@ use crate::app::Signing;
 use crate::clock;
 use crate::domain::{AttemptEnd, DeliveryFault, Error, Result, WebhookEndpoint};
 
-/// How long an attempt may take, from the name to the end of the answer.
+/// How long an attempt may take, from the name to the head of the answer, and what is read of its body.
 const LIMIT: Duration = Duration::from_secs(15);
 /// How much of an answer is read.
 const MOST_BYTES: usize = 64 * 1024;
 /// How much of it is read at once; its head may not be larger.
 const PIECE_BYTES: usize = 16 * 1024;
 
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
 /// What speaks to one endpoint, over connections of its own. It follows nothing and takes no proxy.
 pub(super) type Client = legacy::Client<HttpsConnector<Guard>, Full<Bytes>>;
 
-/// How TLS is spoken, by all clients.
+/// Makes a client.
 ///
 /// # Errors
 ///
-/// If it cannot be set up.
-pub(super) fn tls() -> Result<ClientConfig> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(Error::internal)?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-/// Makes a client.
-pub(super) fn client(tls: ClientConfig, guard: Guard, connections: usize) -> Client {
+/// If TLS cannot be set up.
+pub(super) fn client(guard: &Guard, connections: usize) -> Result<Client> {
     let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
+        .with_tls_config(guard.tls()?)
         .https_or_http()
         .enable_http1()
-        .wrap_connector(guard);
-    legacy::Client::builder(TokioExecutor::new())
+        .wrap_connector(guard.clone());
+    let client = legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(Duration::from_secs(10))
         .pool_max_idle_per_host(connections)
         .http1_max_buf_size(PIECE_BYTES)
-        .build(connector)
+        .build(connector);
+    Ok(client)
 }
 
 /// Sends a message, signed as of now, and answers how that ended.
@@ -74,8 +66,7 @@ pub(super) async fn attempt(
             return AttemptEnd::failed(DeliveryFault::BrokenOff);
         }
     };
-    let sent = tokio::time::timeout(LIMIT, send(client, request)).await;
-    sent.unwrap_or(AttemptEnd::failed(DeliveryFault::TimedOut))
+    send(client, request, Instant::now() + LIMIT).await
 }
 
 fn request(
@@ -101,15 +92,17 @@ fn request(
     Ok(request)
 }
 
-async fn send(client: &Client, request: Request<Full<Bytes>>) -> AttemptEnd {
-    let response = match client.request(request).await {
-        Ok(response) => response,
-        Err(error) => return AttemptEnd::failed(why(&error)),
+async fn send(client: &Client, request: Request<Full<Bytes>>, until: Instant) -> AttemptEnd {
+    let response = match timeout_at(until, client.request(request)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return AttemptEnd::failed(why(&error)),
+        Err(_) => return AttemptEnd::failed(DeliveryFault::TimedOut),
     };
     let (head, body) = response.into_parts();
     let end = AttemptEnd::answered(head.status.as_u16(), retry_after_us(&head.headers));
-    // Read to its end, the connection serves the next; whatever is beyond that closes it.
-    skim(body).await;
+    // Its head has said all that matters. Read to its end, the connection serves the next; whatever is beyond the limits
+    // closes it.
+    let _ = timeout_at(until, skim(body)).await;
     end
 }
 
@@ -126,8 +119,10 @@ async fn skim(mut body: Incoming) {
 /// How long the receiver asks to be left alone: seconds, or a date.
 fn retry_after_us(headers: &HeaderMap) -> Option<i64> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(i64::from(seconds) * 1_000_000);
+    if !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit()) {
+        // However many they are, it is left alone for a day at most.
+        let seconds = text.parse::<i64>().map_or(DAY_SECONDS, |it| it.min(DAY_SECONDS));
+        return Some(seconds * 1_000_000);
     }
     let since = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(i64::try_from(since.as_micros()).ok()?.saturating_sub(clock::now_us()))
@@ -150,4 +145,28 @@ fn why(error: &legacy::Error) -> DeliveryFault {
         };
     }
     if error.is_connect() { DeliveryFault::TlsFailed } else { DeliveryFault::BrokenOff }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(text: &str) -> Option<i64> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, text.parse().unwrap());
+        retry_after_us(&headers)
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_seconds_or_a_date_and_for_a_day_at_most() {
+        assert_eq!(asked("7"), Some(7_000_000));
+        assert_eq!(asked(" 0 "), Some(0));
+        for many in ["86400", "4294967296", "99999999999999999999999999"] {
+            assert_eq!(asked(many), Some(DAY_SECONDS * 1_000_000), "{many}");
+        }
+        assert!(asked("Fri, 31 Dec 1999 23:59:59 GMT").unwrap() < 0);
+        for none in ["", "-1", "+5", "1.5", "soon"] {
+            assert_eq!(asked(none), None, "{none}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Webhooks, from the endpoint to the receiver.
 
+mod changing;
 mod deliver;
 mod endpoints;
 mod guard;
@@ -7,6 +8,7 @@ mod instances;
 mod keeping;
 mod receiver;
 mod signatures;
+mod tls;
 
 use std::time::Duration;
 

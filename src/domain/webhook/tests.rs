@@ -157,13 +157,19 @@ fn a_deleted_endpoint_gives_up_its_place_and_its_secrets() {
 
 #[test]
 fn a_receiver_that_is_gone_disables_its_endpoint_once() {
-    let change = gone(&endpoint(), context());
+    let sequence = endpoint().sequence;
+    let change = gone(&endpoint(), sequence, context());
     let disabled: WebhookEndpoint = answer(&change);
     assert_eq!((disabled.enabled, disabled.standing()), (false, "DISABLED"));
     assert_eq!(event(&change), Some((EventType::WebhookEndpointUpdated, &["enabled"][..])));
     assert_eq!(change.reason.as_str(), "the receiver answered 410 Gone");
-    assert_eq!(event(&gone(&disabled, context())), None);
-    assert_eq!(event(&gone(&WebhookEndpoint { delete_us: Some(1), ..endpoint() }, context())), None);
+    assert_eq!(event(&gone(&disabled, sequence, context())), None);
+    assert_eq!(
+        event(&gone(&WebhookEndpoint { delete_us: Some(1), ..endpoint() }, sequence, context())),
+        None
+    );
+    // It has changed since it was attempted.
+    assert_eq!(event(&gone(&endpoint(), sequence - 1, context())), None);
 }
 
 #[test]

@@ -12,18 +12,21 @@ use crate::domain::{
     Result, WebhookEndpoint, WebhookFormat, WebhookPatch, WebhookUrl, webhook,
 };
 use crate::grpc::API;
+use crate::webhook::Webhooks;
 
 same_values!(WebhookFormat: Standard, Fossapay, Trxn);
 same_values!(DeliveryStatus: Pending, Delivered, Failed);
 same_values!(DeliveryFault: NameNotResolved, AddressNotPublic, ConnectionFailed, TlsFailed, TimedOut, BrokenOff,
-    Redirected, Unsuccessful, EventGone);
+    Redirected, Unsuccessful, EventGone, NoForm);
 
 /// What a caller says about an endpoint. Fields that are output only are not read.
 pub(in crate::grpc) fn new_webhook_endpoint(
     from: api::WebhookEndpoint,
     mut faults: Faults,
+    webhooks: &Webhooks,
 ) -> Result<NewWebhookEndpoint> {
     let patch = patch(from, |_| true, &mut faults);
+    add_the_rest(&patch, &mut faults, webhooks);
     let WebhookPatch { url, event_types, format, description, enabled } = patch;
     let url = faults.finish(url)?;
     Ok(NewWebhookEndpoint {
@@ -40,13 +43,30 @@ pub(in crate::grpc) fn webhook_patch(
     from: api::WebhookEndpoint,
     mask: Option<prost_types::FieldMask>,
     faults: &mut Faults,
+    webhooks: &Webhooks,
 ) -> Result<WebhookPatch> {
     const FIELDS: [&str; 5] = ["url", "event_types", "format", "description", "enabled"];
     let paths = faults.absorb(paths(mask))?;
     if paths.iter().any(|it| !FIELDS.contains(&it.as_str())) {
         faults.add("update_mask", Fault::new("names a field that is not there or cannot change"));
     }
-    Ok(patch(from, |field| paths.iter().any(|it| it == field), faults))
+    let patch = patch(from, |field| paths.iter().any(|it| it == field), faults);
+    add_the_rest(&patch, faults, webhooks);
+    Ok(patch)
+}
+
+/// Adds to the faults of a request that is refused already what else is wrong with it, as far as nothing has to be looked
+/// up for that.
+fn add_the_rest(patch: &WebhookPatch, faults: &mut Faults, webhooks: &Webhooks) {
+    if faults.is_empty() {
+        return;
+    }
+    if let Some(url) = &patch.url {
+        faults.keep("webhook_endpoint.url", webhooks.judge_unresolved(url));
+    }
+    if let (Some(format), Some(types)) = (patch.format, &patch.event_types) {
+        faults.keep("webhook_endpoint.event_types", webhook::has_all(format, types));
+    }
 }
 
 fn patch(from: api::WebhookEndpoint, is_meant: impl Fn(&str) -> bool, faults: &mut Faults) -> WebhookPatch {

@@ -8,43 +8,52 @@ use tokio::task::JoinError;
 
 use super::super::send::{self, Client};
 use super::super::{Webhooks, format};
-use super::{AGAIN_AT_ONCE, AT_ONCE, Courier, Item, Orders, PAUSE, Target, WAITING};
+use super::reading::FRESH;
+use super::{AGAIN_AT_ONCE, AT_ONCE, Courier, Orders, PAUSE, Target, WAITING};
 use crate::app::Happening;
 use crate::clock;
-use crate::domain::{AttemptEnd, Delivery, DeliveryFault, DomainId, Due, Error, Result, WebhookEndpointId};
+use crate::domain::{AttemptEnd, Delivery, DeliveryFault, DomainId, Due, Error, WebhookEndpointId};
 
 /// How much of a lease must be left for an attempt to begin: as long as it takes, and some more.
 const MARGIN: Duration = Duration::from_secs(20);
 
-/// How an attempt came out; none where it was not begun.
-pub(super) type Attempted = (Delivery, Option<AttemptEnd>);
+/// How an attempt came out, and the sequence of the endpoint that it was made to; none where it was not begun.
+pub(super) type Attempted = (Delivery, Option<(AttemptEnd, i64)>);
 
 impl Courier {
     /// Begins as many attempts as there are places for.
     pub(super) fn start(&mut self) {
+        if self.target.borrow().as_ref().is_none_or(|it| !it.endpoint.enabled) {
+            return;
+        }
         while self.attempts.len() < AT_ONCE && !self.is_gone && self.ended.len() < WAITING {
             if self.again_under_way < AGAIN_AT_ONCE
-                && let Some(item) = self.again.pop_front()
+                && let Some(delivery) = self.again.pop_front()
             {
                 self.again_under_way += 1;
-                self.attempt(item);
+                self.attempt(delivery);
                 continue;
             }
-            let is_free = |it: &Item| it.delivery.customer_id.is_none_or(|it| !self.busy.contains(&it));
+            let is_free = |it: &Delivery| it.customer_id.is_none_or(|it| !self.busy.contains(&it));
             let Some(at) = self.waiting.iter().position(is_free) else { return };
-            let Some(item) = self.waiting.remove(at) else { return };
-            self.busy.extend(item.delivery.customer_id);
-            self.taken_up.insert(item.delivery.sequence);
-            self.attempt(item);
+            let Some(delivery) = self.waiting.remove(at) else { return };
+            self.busy.extend(delivery.customer_id);
+            self.taken_up.insert(delivery.sequence);
+            self.attempt(delivery);
         }
     }
 
-    fn attempt(&mut self, item: Item) {
-        let (webhooks, domain, client) = (self.webhooks.clone(), self.domain, self.client.clone());
-        let (target, orders) = (Arc::clone(&self.target), self.orders.clone());
+    fn attempt(&mut self, delivery: Delivery) {
+        let mut attempt = Attempt {
+            webhooks: self.webhooks.clone(),
+            domain: self.domain,
+            client: self.client.clone(),
+            target: self.target.subscribe(),
+            orders: self.orders.clone(),
+            fresh: self.fresh.take(delivery.sequence),
+        };
         self.attempts.spawn(async move {
-            let Item { delivery, happening } = item;
-            let end = attempt(&webhooks, domain, &client, &target, orders, &delivery, happening).await;
+            let end = attempt.make(&delivery).await;
             (delivery, end)
         });
     }
@@ -63,18 +72,20 @@ impl Courier {
         } else {
             self.again_under_way -= 1;
         }
-        let Some(end) = end else {
+        let Some((end, sequence)) = end else {
             self.taken_up.remove(&delivery.sequence);
             return true;
         };
         let outcome = end.fault.map_or("DELIVERED", DeliveryFault::as_str);
         metrics::counter!("purser_webhook_attempts_total", "outcome" => outcome).increment(1);
-        if end.is_gone() && !self.is_gone {
+        // Said of the endpoint as it was: by now it may be somewhere else.
+        if end.is_gone() && !self.is_gone && sequence == self.sequence {
             self.is_gone = true;
-            tokio::spawn(disable(self.webhooks.clone(), self.id));
+            tokio::spawn(disable(self.webhooks.clone(), self.id, sequence));
         }
         let [jitter] = clock::random();
-        self.ended.push(delivery.after(end, clock::now_us(), jitter));
+        let next = delivery.after(end, clock::now_us(), jitter);
+        self.ended.push((delivery, next));
         true
     }
 
@@ -95,52 +106,86 @@ impl Courier {
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            ended.into_iter().map(|it| it.sequence).collect()
+            ended.into_iter().map(|it| it.0.sequence).collect()
         }));
     }
 }
 
-/// Attempts one delivery, once there is enough of the lease left and the event has been read.
-async fn attempt(
-    webhooks: &Webhooks,
+/// What one attempt needs.
+struct Attempt {
+    webhooks: Webhooks,
     domain: DomainId,
-    client: &Client,
-    target: &Target,
-    mut orders: watch::Receiver<Orders>,
-    delivery: &Delivery,
-    happening: Option<Happening>,
-) -> Option<AttemptEnd> {
-    let happening = match happening {
-        Some(it) => it,
-        None => loop {
-            match webhooks.0.app.happening_at(domain, delivery.sequence).await {
-                Ok(Some(it)) => break it,
-                Ok(None) => return Some(AttemptEnd::failed(DeliveryFault::EventGone)),
-                Err(_) if orders.borrow().stop => return None,
-                Err(_) => tokio::time::sleep(PAUSE).await,
-            }
-        },
-    };
-    let message = match format::of_event(target.endpoint.format, &happening, webhooks.0.render) {
-        Ok(message) => message,
-        Err(error) => {
-            tracing::error!(endpoint = %target.endpoint.id, sequence = delivery.sequence, ?error, "no form");
-            return Some(AttemptEnd::failed(DeliveryFault::EventGone));
-        }
-    };
-    may_begin(&mut orders).await.then_some(())?;
-    Some(send::attempt(client, &target.endpoint, &target.secrets, message).await)
+    client: Client,
+    target: watch::Receiver<Option<Arc<Target>>>,
+    orders: watch::Receiver<Orders>,
+    /// The event, if it has just been read, and when.
+    fresh: Option<(Instant, Happening)>,
 }
 
-/// Waits until enough of the lease is left; false once the courier is to stop.
-async fn may_begin(orders: &mut watch::Receiver<Orders>) -> bool {
-    let enough = |it: &Orders| it.stop || it.lease_until >= Instant::now() + MARGIN;
-    orders.wait_for(enough).await.is_ok_and(|it| !it.stop)
+impl Attempt {
+    /// Attempts a delivery, once there is enough of the lease left, to the endpoint as it is then and of the event as it
+    /// is then. None where it is not to begin.
+    async fn make(&mut self, delivery: &Delivery) -> Option<(AttemptEnd, i64)> {
+        loop {
+            let target = self.may_begin().await?;
+            let endpoint = &target.endpoint;
+            let given_up = |fault| Some((AttemptEnd::failed(fault), endpoint.sequence));
+            if !endpoint.format.has(&delivery.kind) {
+                return given_up(DeliveryFault::NoForm);
+            }
+            let Some((_, happening)) = self.fresh.take().filter(|it| it.0.elapsed() < FRESH) else {
+                match self.read(delivery).await {
+                    Ok(Some(it)) => self.fresh = Some((Instant::now(), it)),
+                    Ok(None) => return given_up(DeliveryFault::EventGone),
+                    Err(error @ Error::Internal(_)) => {
+                        let sequence = delivery.sequence;
+                        tracing::warn!(endpoint = %endpoint.id, sequence, ?error, "an event cannot be read");
+                        return given_up(DeliveryFault::EventGone);
+                    }
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                }
+                continue;
+            };
+            let message = match format::of_event(endpoint.format, &happening, self.webhooks.0.render) {
+                Ok(message) => message,
+                Err(error) => {
+                    tracing::error!(endpoint = %endpoint.id, sequence = delivery.sequence, ?error, "no form");
+                    return given_up(DeliveryFault::EventGone);
+                }
+            };
+            drop(happening);
+            let end = send::attempt(&self.client, endpoint, &target.secrets, message).await;
+            return Some((end, endpoint.sequence));
+        }
+    }
+
+    /// The event as it is now. What many attempts ask for travels to the database together.
+    async fn read(&self, delivery: &Delivery) -> Result<Option<Happening>, Error> {
+        self.webhooks.0.app.happening_at(self.domain, delivery.sequence).await
+    }
+
+    /// Waits until enough of the lease is left and the endpoint is known; none once the courier is to stop.
+    async fn may_begin(&mut self) -> Option<Arc<Target>> {
+        loop {
+            let enough = |it: &Orders| it.stop || it.lease_until >= Instant::now() + MARGIN;
+            if self.orders.wait_for(enough).await.ok()?.stop {
+                return None;
+            }
+            let target = self.target.borrow_and_update().clone();
+            if let Some(target) = target.filter(|it| it.endpoint.enabled) {
+                return Some(target);
+            }
+            tokio::select! {
+                changed = self.target.changed() => changed.ok()?,
+                _ = self.orders.wait_for(|it| it.stop) => return None,
+            }
+        }
+    }
 }
 
 /// Disables an endpoint whose receiver is gone, as soon as the database lets it.
-async fn disable(webhooks: Webhooks, id: WebhookEndpointId) {
-    while let Err(error) = webhooks.0.app.webhook_is_gone(id).await {
+async fn disable(webhooks: Webhooks, id: WebhookEndpointId, sequence: i64) {
+    while let Err(error) = webhooks.0.app.webhook_is_gone(id, sequence).await {
         if matches!(error, Error::NotFound(_)) {
             return;
         }

@@ -188,7 +188,7 @@ async fn every_bad_field_is_named(mut post: Post) {
     };
     let request = api::CreateWebhookEndpointRequest { domain_id: "dom_x".to_owned(), ..create(bad) };
     let refused = post.hooks.create_webhook_endpoint(request).await.unwrap_err();
-    let expected = ["domain_id", "event_types", "format", "description"];
+    let expected = ["domain_id", "event_types", "format", "description", "url"];
     let expected: Vec<_> = expected
         .iter()
         .map(|it| if *it == "domain_id" { (*it).to_owned() } else { format!("webhook_endpoint.{it}") })
@@ -215,6 +215,13 @@ async fn every_bad_field_is_named(mut post: Post) {
         // It may be secret, and is the caller's to know.
         assert!(!format!("{refused:?}").contains("user:pass"));
     }
+    let both = api::WebhookEndpoint {
+        event_types: vec!["wallet.created".to_owned()],
+        format: api::WebhookFormat::Fossapay.into(),
+        ..at("https://10.0.0.1/")
+    };
+    let refused = post.hooks.create_webhook_endpoint(create(both)).await.unwrap_err();
+    assert_eq!(bad_fields(&refused), ["webhook_endpoint.url", "webhook_endpoint.event_types"]);
     let (made, _) = post.endpoint("https://1.1.1.1/").await;
     for paths in [&[][..], &["secret"], &["id"], &["url", "nonsense"]] {
         let refused =
