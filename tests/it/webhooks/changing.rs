@@ -181,7 +181,7 @@ async fn what_has_no_form_any_more_is_given_up_and_not_sent(mut post: Post) {
 async fn ten_thousand_leases_are_held_at_once_and_one_that_ran_out_is_lost(post: Post) {
     const COUNT: usize = 10_000;
     let mut raw = Raw::open(&post.server.database).await;
-    let ids: Vec<_> = (0..COUNT).map(|_| Uuid::new_v4()).collect();
+    let ids: Vec<_> = (0..COUNT).map(|_| Uuid::from_u128(rand::random())).collect();
     let written = |it: &Uuid| match raw_on(&post) {
         On::Sqlite => format!("(X'{0}', X'{0}', 0, 0)", it.simple()),
         On::Postgres => format!("('{it}', '{it}', 0, 0)"),
@@ -192,7 +192,8 @@ async fn ten_thousand_leases_are_held_at_once_and_one_that_ran_out_is_lost(post:
         assert_eq!(raw.run(&format!("{put} VALUES {}", rows.join(","))).await, 1_000);
     }
     let ids: Vec<_> = ids.into_iter().map(WebhookEndpointId::from_uuid).collect();
-    let (store, [me, other]) = (post.server.app.store(), [Uuid::new_v4(), Uuid::new_v4()]);
+    let (store, [me, other]) =
+        (post.server.app.store(), [Uuid::from_u128(rand::random()), Uuid::from_u128(rand::random())]);
     let start = std::time::Instant::now();
     assert_eq!(store.lease_webhooks(me, &ids, 300).await.unwrap().len(), COUNT);
     assert_eq!(store.renew_webhooks(me, &ids, 300).await.unwrap().len(), COUNT);
