@@ -178,8 +178,10 @@ impl Courier {
             }
             self.record();
             let is_stale = self.target.borrow().is_none();
+            // What happens while it is disabled is read once it is enabled.
+            let is_enabled = self.target.borrow().as_ref().is_some_and(|it| it.endpoint.enabled);
             let may_read =
-                !stopping && !is_stale && self.reading.is_none() && self.waiting.len() < WAITING / 2;
+                !stopping && is_enabled && self.reading.is_none() && self.waiting.len() < WAITING / 2;
             let fresh_until = self.fresh.since + FRESH;
             tokio::select! {
                 Some(done) = self.attempts.join_next() => {
