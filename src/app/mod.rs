@@ -6,6 +6,7 @@ mod api_keys;
 mod auth;
 mod auto_wallets;
 mod balances;
+mod billing;
 mod committer;
 mod customers;
 mod deliveries;
@@ -34,6 +35,7 @@ use uuid::Uuid;
 
 pub use api_keys::{Issued, NewApiKey};
 pub use balances::ChainBalance;
+pub use billing::Overview;
 pub use customers::{CustomerList, CustomerTarget};
 pub use deliveries::{EventKey, Signing, pending};
 pub use events::{Events, Happening, Moment, PastKey};
@@ -48,8 +50,9 @@ pub use write::Answer;
 use crate::chain::keys::KeyRing;
 use crate::chain::node::Nodes;
 use crate::domain::{
-    ApiKey, ApiKeyId, Customer, Domain, DomainId, Ends, Error, Event, KeySource, LogId, Resource, Result,
-    Table, Transaction, UniqueKey, Wallet, WebhookEndpoint,
+    ApiKey, ApiKeyId, Customer, Domain, DomainId, Ends, Error, Event, Invoice, KeySource, LogId,
+    PaymentIntent, PaymentMethod, Resource, Result, Subscription, Table, Transaction, UniqueKey, Wallet,
+    WebhookEndpoint,
 };
 use crate::store::Store;
 use committer::Committer;
@@ -86,6 +89,10 @@ struct Parts {
     transactions_by_key: Loader<UniqueKey, Transaction>,
     key_sources: Loader<UniqueKey, KeySource>,
     webhooks_by_id: Loader<Uuid, WebhookEndpoint>,
+    payment_intents: Loader<UniqueKey, PaymentIntent>,
+    invoices: Loader<UniqueKey, Invoice>,
+    subscriptions: Loader<UniqueKey, Subscription>,
+    payment_methods: Loader<Uuid, PaymentMethod>,
     log_ends: Loader<LogId, Ends>,
     events: Loader<(LogId, i64), Event>,
     tails: Arc<Tails>,
@@ -125,6 +132,10 @@ impl App {
             transactions_by_key: by_key("transaction_reference", &store, Table::Transactions),
             key_sources: by_key("key_source", &store, Table::KeySources),
             webhooks_by_id: by_id("webhook_endpoint_id", &store, Table::WebhookEndpoints),
+            payment_intents: by_key("payment_intent", &store, Table::PaymentIntents),
+            invoices: by_key("invoice", &store, Table::Invoices),
+            subscriptions: by_key("subscription", &store, Table::Subscriptions),
+            payment_methods: by_id("payment_method", &store, Table::PaymentMethods),
             log_ends: {
                 let reader = store.clone();
                 Loader::start("log_end", move |logs: Vec<LogId>| {

@@ -364,15 +364,7 @@ impl App {
         page: PageRequest,
     ) -> Result<Page<Wallet>> {
         match filter.customer {
-            Some(id) => {
-                if domain.is_some() {
-                    self.domain_for(caller, domain).await?;
-                }
-                let member = self.member(caller, id).await?;
-                if domain.is_some_and(|it| it != member.domain.id) {
-                    return Err(Error::NotFound(Noun::Customer));
-                }
-            }
+            Some(id) => drop(self.member_in(caller, id, domain).await?),
             None => filter.domain = Some(self.domain_for(caller, domain).await?.id),
         }
         self.task(move |store| async move { store.list_wallets(&filter, &page).await }).await
@@ -423,6 +415,19 @@ impl App {
             Ok(missed)
         })
         .await
+    }
+
+    /// A customer by id, in a domain where one is named.
+    pub(super) async fn member_in(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        domain: Option<DomainId>,
+    ) -> Result<Member> {
+        if domain.is_some() {
+            self.domain_for(caller, domain).await?;
+        }
+        self.get_customer(caller, &CustomerKey::Id(id), domain).await
     }
 
     /// A customer by id.

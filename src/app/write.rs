@@ -65,7 +65,7 @@ impl App {
                 Outcome::Done(sequence) => {
                     return Ok(Answer { value: answer.at(sequence).try_into()?, replayed: false });
                 }
-                Outcome::Lost(Verdict::Stale) => {
+                Outcome::Lost(verdict) if is_to_be_decided_again(&verdict) => {
                     for it in read_only.iter().filter(|it| it.table == Table::Domains) {
                         self.0.fresh_domains.forget(&DomainId::from_uuid(it.id));
                     }
@@ -123,7 +123,8 @@ impl App {
             | KeyKind::UsedSource
             | KeyKind::WatchOnly
             | KeyKind::PooledAddress
-            | KeyKind::WebhookSlot => None,
+            | KeyKind::WebhookSlot
+            | KeyKind::BillingRecord => None,
         };
         Ok(owner)
     }
@@ -172,6 +173,15 @@ impl App {
             (Verdict::Overflow(id), _) => Err(Error::BalanceOverflow(id)),
             (verdict, _) => Err(Error::internal(format!("no answer for {verdict:?}"))),
         }
+    }
+}
+
+/// Whether a Change lost because something was not as it was loaded.
+const fn is_to_be_decided_again(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Stale => true,
+        Verdict::Taken { key, .. } => key.kind.is_upserted(),
+        _ => false,
     }
 }
 

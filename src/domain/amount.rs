@@ -10,15 +10,49 @@ use super::Fault;
 #[serde(try_from = "String", into = "String")]
 pub struct Amount(U256);
 
-/// A number of whole tokens as a caller writes it, above zero: `^(0|[1-9][0-9]{0,59})(\.[0-9]{1,30})?$`. Kept without the
-/// zeros that end it, so that all spellings of one number are the same.
+/// A number of whole tokens as a caller writes it: `^(0|[1-9][0-9]{0,59})(\.[0-9]{1,30})?$`. Kept without the zeros that
+/// end it, so that all spellings of one number are the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Figure(String);
+
+/// A figure above zero.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Decimal(String);
+pub struct Decimal(Figure);
 
 impl Decimal {
+    /// So much of a token with so many decimals.
+    ///
+    /// # Errors
+    ///
+    /// As [`Figure::in_units`].
+    pub fn in_units(&self, decimals: u8) -> Result<Amount, Fault> {
+        self.0.in_units(decimals)
+    }
+}
+
+impl TryFrom<String> for Decimal {
+    type Error = Fault;
+
+    fn try_from(text: String) -> Result<Self, Fault> {
+        let figure = Figure::try_from(text)?;
+        if figure.0 == "0" { Err(Fault::new("must be above zero")) } else { Ok(Self(figure)) }
+    }
+}
+
+impl Figure {
     const WHOLE_DIGITS: usize = 60;
     const FRACTION_DIGITS: usize = 30;
+
+    /// None where the text is empty.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a text that is not empty.
+    pub fn optional(text: String) -> Result<Option<Self>, Fault> {
+        if text.is_empty() { Ok(None) } else { text.try_into().map(Some) }
+    }
 
     /// So much of a token with so many decimals.
     ///
@@ -37,7 +71,13 @@ impl Decimal {
     }
 }
 
-impl TryFrom<String> for Decimal {
+impl From<Figure> for String {
+    fn from(it: Figure) -> Self {
+        it.0
+    }
+}
+
+impl TryFrom<String> for Figure {
     type Error = Fault;
 
     fn try_from(text: String) -> Result<Self, Fault> {
@@ -53,7 +93,6 @@ impl TryFrom<String> for Decimal {
             return Err(FORM);
         }
         match (whole, fraction.trim_end_matches('0')) {
-            ("0", "") => Err(Fault::new("must be above zero")),
             (whole, "") => Ok(Self(whole.to_owned())),
             (whole, fraction) => Ok(Self(format!("{whole}.{fraction}"))),
         }
@@ -143,7 +182,7 @@ mod tests {
         for (text, kept) in
             [("1.50", "1.5"), ("1.5", "1.5"), ("10", "10"), ("10.00", "10"), ("0.010", "0.01")]
         {
-            assert_eq!(Decimal::try_from(text.to_owned()), Ok(Decimal(kept.to_owned())));
+            assert_eq!(Decimal::try_from(text.to_owned()), Ok(Decimal(Figure(kept.to_owned()))));
         }
     }
 
@@ -182,6 +221,16 @@ mod tests {
         for zero in ["0", "0.0", "0.000000"] {
             assert!(parse(zero, 6).unwrap_err().problem().contains("above zero"));
         }
+    }
+
+    #[test]
+    fn a_figure_may_be_zero_and_all_zeros_are_the_same() {
+        for text in ["0", "0.0", "0.000000"] {
+            let figure = Figure::try_from(text.to_owned()).unwrap();
+            assert_eq!((String::from(figure.clone()).as_str(), figure.in_units(2)), ("0", Ok(Amount::ZERO)));
+        }
+        assert_eq!(Figure::optional(String::new()), Ok(None));
+        assert!(Figure::optional("-0".to_owned()).is_err());
     }
 
     proptest! {

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::event::chain;
 use super::{
-    AddressId, ApiKeyId, CustomerId, DomainId, EventHeader, Hash, KeySourceId, LogId, OrganizationId, Table,
-    TransactionId, WalletId, WebhookEndpointId,
+    AddressId, ApiKeyId, CustomerId, DomainId, EventHeader, Hash, InvoiceId, KeySourceId, LogId,
+    OrganizationId, PaymentIntentId, PaymentMethodId, SubscriptionId, Table, TransactionId, WalletId,
+    WebhookEndpointId,
 };
 
 /// What is wrong with an event, or with what it should be the last of.
@@ -56,6 +57,10 @@ fn name(table: Table, id: Uuid) -> String {
         Table::Wallets => WalletId::from_uuid(id).to_string(),
         Table::Addresses => AddressId::from_uuid(id).to_string(),
         Table::Transactions => TransactionId::from_uuid(id).to_string(),
+        Table::PaymentIntents => PaymentIntentId::from_uuid(id).to_string(),
+        Table::Invoices => InvoiceId::from_uuid(id).to_string(),
+        Table::Subscriptions => SubscriptionId::from_uuid(id).to_string(),
+        Table::PaymentMethods => PaymentMethodId::from_uuid(id).to_string(),
         Table::KeySources => KeySourceId::from_uuid(id).to_string(),
         Table::WebhookEndpoints => WebhookEndpointId::from_uuid(id).to_string(),
     }

@@ -1,9 +1,9 @@
 //! A [`Change`]: everything that one decision does to what is stored, and what it was decided on.
 
 use super::{
-    Actor, Add, Address, ApiKey, Customer, CustomerId, Domain, DomainId, Error, EventType, KeySource,
-    KeySourceId, Line, LogId, Organization, RequestId, Result, SecretChange, Transaction, Wallet,
-    WebhookEndpoint, words,
+    Actor, Add, Address, ApiKey, Customer, CustomerId, Domain, DomainId, Error, EventType, Invoice,
+    KeySource, KeySourceId, Line, LogId, Organization, PaymentIntent, PaymentMethod, RequestId, Result,
+    SecretChange, Subscription, Transaction, Wallet, WebhookEndpoint, words,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -29,6 +29,28 @@ words! {
         KeySources = "key_sources",
         /// Where events are delivered to.
         WebhookEndpoints = "webhook_endpoints",
+        /// Payment intents of other services.
+        PaymentIntents = "payment_intents",
+        /// Invoices of other services.
+        Invoices = "invoices",
+        /// Subscriptions of other services.
+        Subscriptions = "subscriptions",
+        /// How customers pay and are paid.
+        PaymentMethods = "payment_methods",
+    }
+}
+
+words! {
+    /// Something of which a count is kept.
+    Counted {
+        /// The live customers of a domain.
+        Customers = "customers",
+        /// The payment intents of a customer.
+        PaymentIntents = "payment_intents",
+        /// The invoices of a customer.
+        Invoices = "invoices",
+        /// The subscriptions of a customer.
+        Subscriptions = "subscriptions",
     }
 }
 
@@ -67,6 +89,8 @@ words! {
         Transaction = "transaction",
         /// One of the places for webhook endpoints that a domain has.
         WebhookSlot = "webhook_slot",
+        /// A caller's own id of a billing record of a kind, in a domain.
+        BillingRecord = "billing_record",
     }
 }
 
@@ -88,7 +112,14 @@ impl KeyKind {
             Self::Reference => "the reference",
             Self::Transaction => "the transaction",
             Self::WebhookSlot => "the place for a webhook endpoint",
+            Self::BillingRecord => "the external id of the billing record",
         }
+    }
+
+    /// Whether it names what is to be changed, if that is there. Whoever finds it taken decides again, on what has it.
+    #[must_use]
+    pub const fn is_upserted(self) -> bool {
+        matches!(self, Self::BillingRecord)
     }
 }
 
@@ -222,6 +253,14 @@ pub enum Resource {
     KeySource(KeySource),
     /// Where events are delivered to.
     WebhookEndpoint(WebhookEndpoint),
+    /// A payment intent of another service.
+    PaymentIntent(PaymentIntent),
+    /// An invoice of another service.
+    Invoice(Invoice),
+    /// A subscription of another service.
+    Subscription(Subscription),
+    /// How a customer pays or is paid.
+    PaymentMethod(PaymentMethod),
 }
 
 /// Evaluates an expression with `$it` bound to whichever resource it is.
@@ -237,6 +276,10 @@ macro_rules! each {
             Resource::Transaction($it) => $body,
             Resource::KeySource($it) => $body,
             Resource::WebhookEndpoint($it) => $body,
+            Resource::PaymentIntent($it) => $body,
+            Resource::Invoice($it) => $body,
+            Resource::Subscription($it) => $body,
+            Resource::PaymentMethod($it) => $body,
         }
     };
 }
@@ -255,6 +298,10 @@ impl Resource {
             Self::Transaction(_) => Table::Transactions,
             Self::KeySource(_) => Table::KeySources,
             Self::WebhookEndpoint(_) => Table::WebhookEndpoints,
+            Self::PaymentIntent(_) => Table::PaymentIntents,
+            Self::Invoice(_) => Table::Invoices,
+            Self::Subscription(_) => Table::Subscriptions,
+            Self::PaymentMethod(_) => Table::PaymentMethods,
         }
     }
 
@@ -296,6 +343,10 @@ impl Resource {
             Self::Transaction(it) => it.domain_id.into(),
             Self::KeySource(it) => it.domain_id.into(),
             Self::WebhookEndpoint(it) => it.domain_id.into(),
+            Self::PaymentIntent(it) => it.domain_id.into(),
+            Self::Invoice(it) => it.domain_id.into(),
+            Self::Subscription(it) => it.domain_id.into(),
+            Self::PaymentMethod(it) => it.domain_id.into(),
         }
     }
 
@@ -307,6 +358,10 @@ impl Resource {
             Self::Wallet(it) => Some(it.customer_id),
             Self::Address(it) => Some(it.customer_id),
             Self::Transaction(it) => Some(it.customer_id),
+            Self::PaymentIntent(it) => Some(it.customer_id),
+            Self::Invoice(it) => Some(it.customer_id),
+            Self::Subscription(it) => Some(it.customer_id),
+            Self::PaymentMethod(it) => Some(it.customer_id),
             Self::Organization(_)
             | Self::Domain(_)
             | Self::ApiKey(_)
@@ -340,6 +395,10 @@ impl Resource {
             Table::Transactions => serde_json::from_str(json).map(Self::Transaction),
             Table::KeySources => serde_json::from_str(json).map(Self::KeySource),
             Table::WebhookEndpoints => serde_json::from_str(json).map(Self::WebhookEndpoint),
+            Table::PaymentIntents => serde_json::from_str(json).map(Self::PaymentIntent),
+            Table::Invoices => serde_json::from_str(json).map(Self::Invoice),
+            Table::Subscriptions => serde_json::from_str(json).map(Self::Subscription),
+            Table::PaymentMethods => serde_json::from_str(json).map(Self::PaymentMethod),
         }
         .map(|it| it.at(sequence))
         .map_err(|it| it.column())
@@ -352,6 +411,7 @@ impl Resource {
     const fn is_whole(&self) -> bool {
         match self {
             Self::ApiKey(key) => key.has_a_reach(),
+            Self::PaymentMethod(method) => method.is_of_its_type(),
             Self::Organization(_)
             | Self::Domain(_)
             | Self::Customer(_)
@@ -359,7 +419,10 @@ impl Resource {
             | Self::Address(_)
             | Self::Transaction(_)
             | Self::KeySource(_)
-            | Self::WebhookEndpoint(_) => true,
+            | Self::WebhookEndpoint(_)
+            | Self::PaymentIntent(_)
+            | Self::Invoice(_)
+            | Self::Subscription(_) => true,
         }
     }
 }
@@ -385,7 +448,21 @@ macro_rules! resources {
         })+
     };
 }
-resources!(Organization, Domain, ApiKey, Customer, Wallet, Address, Transaction, KeySource, WebhookEndpoint);
+resources!(
+    Organization,
+    Domain,
+    ApiKey,
+    Customer,
+    Wallet,
+    Address,
+    Transaction,
+    KeySource,
+    PaymentIntent,
+    Invoice,
+    Subscription,
+    PaymentMethod,
+    WebhookEndpoint
+);
 
 /// A row that was read, and the version it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -459,8 +536,8 @@ pub struct Change {
     pub expects: Vec<Expect>,
     /// Names taken and released by the first resource written.
     pub keys: Vec<KeyChange>,
-    /// What is added to the counts of live customers.
-    pub counts: Vec<(DomainId, i64)>,
+    /// What is added to counts: of whom or what, which, how many.
+    pub counts: Vec<(Uuid, Counted, i64)>,
     /// What is added to balances.
     pub adds: Vec<Add>,
     /// Addresses that are added to a pool, from this place on.
@@ -513,10 +590,10 @@ impl Change {
         self
     }
 
-    /// Adds to the count of a domain's live customers.
+    /// Adds to a count of what a domain or a customer has.
     #[must_use]
-    pub fn counts(mut self, domain: DomainId, delta: i64) -> Self {
-        self.counts.push((domain, delta));
+    pub fn counts(mut self, of: Uuid, counted: Counted, delta: i64) -> Self {
+        self.counts.push((of, counted, delta));
         self
     }
 

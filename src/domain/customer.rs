@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::profile::Field;
 use super::{
-    Alias, Change, Context, CustomerId, Domain, DomainId, Email, Error, EventType, ExternalId, Fault, Faults,
-    KeyChange, KeyKind, KycStatus, Line, Profile, Result, Sweep, UniqueKey, words,
+    Alias, Change, Context, Counted, CustomerId, Domain, DomainId, Email, Error, EventType, ExternalId,
+    Fault, Faults, KeyChange, KeyKind, KycStatus, Line, Profile, Result, Sweep, UniqueKey, words,
 };
 
 words! {
@@ -127,7 +127,7 @@ pub fn create(new: NewCustomer, domain: &Domain, id: CustomerId, ctx: Context) -
         erase_us: None,
     };
     let keys = keys_of(&customer, domain).map(KeyChange::Take).collect();
-    Ok(Change::new(ctx).expects(domain).keys(keys).counts(domain.id, 1).writes(
+    Ok(Change::new(ctx).expects(domain).keys(keys).counts(domain.id.as_uuid(), Counted::Customers, 1).writes(
         customer,
         EventType::CustomerCreated,
         &[],
@@ -189,7 +189,8 @@ pub fn soft_delete(customer: &Customer, domain: &Domain, ctx: Context) -> Result
     next.status_before = Some(customer.status);
     next.update_us = ctx.now_us;
     next.delete_us = Some(ctx.now_us);
-    let change = Change::new(ctx).expects(domain).keys(keys).counts(domain.id, -1);
+    let change =
+        Change::new(ctx).expects(domain).keys(keys).counts(domain.id.as_uuid(), Counted::Customers, -1);
     Ok(change.writes(next, EventType::CustomerDeleted, &["status", "delete_time"]))
 }
 
@@ -207,7 +208,8 @@ pub fn restore(customer: &Customer, domain: &Domain, ctx: Context) -> Result<Cha
     next.update_us = ctx.now_us;
     next.delete_us = None;
     let keys = keys_of(&next, domain).map(KeyChange::Take).collect();
-    let change = Change::new(ctx).expects(domain).keys(keys).counts(domain.id, 1);
+    let change =
+        Change::new(ctx).expects(domain).keys(keys).counts(domain.id.as_uuid(), Counted::Customers, 1);
     Ok(change.writes(next, EventType::CustomerRestored, &["status", "delete_time"]))
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{
-    CustomerId, Environment, KeyKind, KycStatus, Network, Scheme, Scope, TransactionStatus, WalletId,
-    WalletKind, WebhookEndpointId,
+    CustomerId, Environment, KeyKind, KycStatus, Network, PaymentMethodId, Scheme, Scope, TransactionStatus,
+    WalletId, WalletKind, WebhookEndpointId,
 };
 
 /// The result of anything the directory does.
@@ -186,6 +186,8 @@ pub enum Noun {
     Address,
     /// A transaction.
     Transaction,
+    /// How a customer pays or is paid.
+    PaymentMethod,
     /// A domain's seed.
     Seed,
     /// A webhook endpoint.
@@ -205,6 +207,7 @@ impl Noun {
             Self::Wallet => "wallet",
             Self::Address => "address",
             Self::Transaction => "transaction",
+            Self::PaymentMethod => "payment method",
             Self::Seed => "seed of the domain",
             Self::WebhookEndpoint => "webhook endpoint",
             Self::Event => "event",
@@ -322,6 +325,12 @@ pub enum Error {
         /// The status asked for.
         to: TransactionStatus,
     },
+    /// The billing record is another customer's.
+    #[error("the billing record with this external id is customer {0}'s, and stays theirs")]
+    BillingRecordCustomerFixed(CustomerId),
+    /// The payment method was removed.
+    #[error("payment method {0} was removed")]
+    PaymentMethodRemoved(PaymentMethodId),
     /// The scheme's keys are to come from elsewhere, and nothing was registered for it.
     #[error("no extended key is registered for the scheme {0}")]
     NoExtendedKey(Scheme),

@@ -44,6 +44,22 @@ words! {
         TransactionCreated = "transaction.created",
         /// A transaction's status or block changed.
         TransactionUpdated = "transaction.updated",
+        /// A payment intent was first told of.
+        PaymentIntentCreated = "payment_intent.created",
+        /// A payment intent changed.
+        PaymentIntentUpdated = "payment_intent.updated",
+        /// An invoice was first told of.
+        InvoiceCreated = "invoice.created",
+        /// An invoice changed.
+        InvoiceUpdated = "invoice.updated",
+        /// A subscription was first told of.
+        SubscriptionCreated = "subscription.created",
+        /// A subscription changed.
+        SubscriptionUpdated = "subscription.updated",
+        /// A payment method was added.
+        PaymentMethodAdded = "payment_method.added",
+        /// A payment method was removed for good.
+        PaymentMethodRemoved = "payment_method.removed",
         /// An extended public key was registered.
         ExtendedKeyRegistered = "extended_key.registered",
         /// Addresses were added to a pool.
@@ -76,6 +92,10 @@ impl EventType {
             Self::WalletCreated | Self::WalletUpdated | Self::WalletRemoved => Table::Wallets,
             Self::AddressCreated => Table::Addresses,
             Self::TransactionCreated | Self::TransactionUpdated => Table::Transactions,
+            Self::PaymentIntentCreated | Self::PaymentIntentUpdated => Table::PaymentIntents,
+            Self::InvoiceCreated | Self::InvoiceUpdated => Table::Invoices,
+            Self::SubscriptionCreated | Self::SubscriptionUpdated => Table::Subscriptions,
+            Self::PaymentMethodAdded | Self::PaymentMethodRemoved => Table::PaymentMethods,
             Self::ExtendedKeyRegistered | Self::AddressPoolUploaded => Table::KeySources,
             Self::WebhookEndpointCreated | Self::WebhookEndpointUpdated | Self::WebhookEndpointDeleted => {
                 Table::WebhookEndpoints

@@ -133,6 +133,22 @@ id!(
     KeySourceId, "src"
 );
 id!(
+    /// Names a payment intent.
+    PaymentIntentId, "pi"
+);
+id!(
+    /// Names an invoice.
+    InvoiceId, "inv"
+);
+id!(
+    /// Names a subscription.
+    SubscriptionId, "sub"
+);
+id!(
+    /// Names a payment method.
+    PaymentMethodId, "pm"
+);
+id!(
     /// Names an event.
     EventId, "evt"
 );

@@ -7,6 +7,7 @@ pub mod address;
 mod amount;
 pub mod api_key;
 mod audit;
+pub mod billing;
 mod change;
 pub mod customer;
 mod delivery;
@@ -22,6 +23,7 @@ mod metadata;
 mod network;
 mod page;
 pub mod payee;
+pub mod payment_method;
 mod profile;
 mod public_address;
 pub mod resolution;
@@ -35,19 +37,23 @@ mod words;
 
 pub use access::{Actor, Caller, Reach, Scope, Scopes, os_user};
 pub use address::{Address, ChainAddress, Derivation, Granted, SourceUse};
-pub use amount::{Amount, Decimal};
+pub use amount::{Amount, Decimal, Figure};
 pub use api_key::{ApiKey, Secret, SecretHash};
 pub use audit::{Chain, Finding, Flaw, Link, Order};
+pub use billing::{
+    Bill, BillingKind, BillingRecord, Invoice, NewBillingRecord, Payment, PaymentIntent, Plan, Subscription,
+};
 pub use change::{
-    Change, Context, Expect, KeyChange, KeyKind, RequestMark, Resource, Sweep, Table, UniqueKey, Write,
+    Change, Context, Counted, Expect, KeyChange, KeyKind, RequestMark, Resource, Sweep, Table, UniqueKey,
+    Write,
 };
 pub use customer::{Customer, CustomerKey, CustomerPatch, CustomerStatus, Member, NewCustomer};
 pub use delivery::{AttemptEnd, Delivery, DeliveryFault, DeliveryStatus, Due};
 pub use error::{Cause, Error, Fault, Faults, FieldFault, Noun, Result};
 pub use event::{Ends, Event, EventFilter, EventHeader, EventType, Hash, LogId, chain};
 pub use id::{
-    AddressId, ApiKeyId, CustomerId, DeliveryId, DomainId, EventId, KeySourceId, OrganizationId,
-    TransactionId, WalletId, WebhookEndpointId,
+    AddressId, ApiKeyId, CustomerId, DeliveryId, DomainId, EventId, InvoiceId, KeySourceId, OrganizationId,
+    PaymentIntentId, PaymentMethodId, SubscriptionId, TransactionId, WalletId, WebhookEndpointId,
 };
 pub use judge::{Facts, KeyState, Remembered, Verdict, judge};
 pub use key_source::{KeySource, NewAddresses, NewExtendedKey};
@@ -56,6 +62,9 @@ pub use metadata::Metadata;
 pub use network::{Family, Network, NetworkInfo, Scheme, Token};
 pub use page::{Page, PageRequest, Position};
 pub use payee::PayeeMatch;
+pub use payment_method::{
+    BankAccount, NewPaymentMethod, PaymentDetails, PaymentMethod, PaymentMethodStatus, PaymentMethodType,
+};
 pub use profile::{BillingAddress, Business, CustomerType, Field, Profile};
 pub use public_address::is_public;
 pub use resolution::Resolution;
@@ -64,8 +73,8 @@ pub use tenant::{
     Disclosure, Domain, DomainSettings, DomainStatus, Environment, NewDomain, Organization, SettingsPatch,
 };
 pub use text::{
-    Alias, Country, Currency, DomainName, Email, ExternalId, Line, Mcc, Phone, Reference, RequestId, Text,
-    fold,
+    Alias, Code, Country, Currency, DomainName, Email, ExternalId, Line, Mcc, Phone, Reference, RequestId,
+    Text, Word, fold,
 };
 pub use transaction::{
     Account, Add, Movement, NewTransaction, OnChain, Sums, Transaction, TransactionStatus, TransactionType,

@@ -173,6 +173,43 @@ impl From<TransactionId> for Reference {
 }
 
 formed!(
+    /// A word of another service for a status or an interval: `^[A-Z][A-Z0-9_]{0,63}$`.
+    Word,
+    |text| {
+        let plain = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_';
+        let valid = text.len() <= 64
+            && text.bytes().all(plain)
+            && text.bytes().next().is_some_and(|it| it.is_ascii_uppercase());
+        if valid {
+            return Ok(text);
+        }
+        Err(Fault::new("must be 1 to 64 of `A-Z0-9_`, beginning with a letter"))
+    }
+);
+
+formed!(
+    /// A code of another service, as it writes it: 1 to 64 characters, no blanks.
+    Code,
+    |text| {
+        let blank = |it: char| it.is_control() || it.is_whitespace();
+        if text.is_empty() || text.chars().count() > 64 || text.chars().any(blank) {
+            return Err(Fault::new("must be 1 to 64 characters without blanks or control characters"));
+        }
+        Ok(text)
+    }
+);
+
+impl Code {
+    /// The same with all but its last four characters hidden; with all of them, where there are fewer than eight.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        let length = self.0.chars().count();
+        let shown = if length < 8 { 0 } else { 4 };
+        Self(self.0.chars().enumerate().map(|(n, it)| if n + shown < length { '*' } else { it }).collect())
+    }
+}
+
+formed!(
     /// What a ledger wallet holds: an ISO 4217 code, or the symbol of a token of some network.
     Currency,
     |text| {
@@ -371,6 +408,42 @@ mod tests {
             ("é", None),
             ("a\n", None),
         ]);
+    }
+
+    #[test]
+    fn words_and_codes_of_others_are_bounded_and_not_trimmed() {
+        let (word, code) = ("A".repeat(64), "ä".repeat(64));
+        parses::<Word>(&[
+            ("A", Some("A")),
+            ("PAST_DUE_2", Some("PAST_DUE_2")),
+            (&word, Some(&word)),
+            (&format!("{word}A"), None),
+            ("", None),
+            ("_A", None),
+            ("2A", None),
+            ("Open", None),
+            ("A B", None),
+            (" A", None),
+            ("Ä", None),
+        ]);
+        parses::<Code>(&[
+            ("GB33-BUKB/1", Some("GB33-BUKB/1")),
+            (&code, Some(&code)),
+            (&format!("{code}ä"), None),
+            ("", None),
+            ("1 2", None),
+            ("1\u{a0}2", None),
+            ("1\n", None),
+        ]);
+    }
+
+    #[test]
+    fn a_masked_code_shows_at_most_its_last_four_characters() {
+        for (code, shown) in
+            [("1234567", "*******"), ("12345678", "****5678"), ("ä2345ö78", "****5ö78"), ("1", "*")]
+        {
+            assert_eq!(Code::try_from(code.to_owned()).unwrap().masked().as_str(), shown);
+        }
     }
 
     #[test]

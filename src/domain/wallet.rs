@@ -159,7 +159,7 @@ pub fn at_once(domain: &Domain) -> &[Network] {
     if domain.settings.kyc_required { &[] } else { &domain.settings.auto_wallet_networks }
 }
 
-fn refuse_deleted(member: &Member) -> Result<()> {
+pub(super) fn refuse_deleted(member: &Member) -> Result<()> {
     if member.customer.status == CustomerStatus::Deleted {
         return Err(Error::CustomerDeleted(member.customer.id));
     }

@@ -3,6 +3,7 @@
 //! A handler authorises, parses, calls once, and converts. It decides nothing.
 
 mod admin;
+mod billing;
 mod convert;
 mod customers;
 mod events;
@@ -30,6 +31,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tower::Service;
 
 use crate::api::admin_service_server::{AdminService, AdminServiceServer};
+use crate::api::billing_service_server::BillingServiceServer;
 use crate::api::customer_service_server::CustomerServiceServer;
 use crate::api::event_service_server::EventServiceServer;
 use crate::api::wallet_service_server::WalletServiceServer;
@@ -185,6 +187,7 @@ serve_each! {
     "purser.v1.WalletService" => WalletServiceServer,
     "purser.v1.WebhookService" => WebhookServiceServer,
     "purser.v1.EventService" => EventServiceServer,
+    "purser.v1.BillingService" => BillingServiceServer,
 }
 
 /// Who calls, if they may do this. They were found out before the message was read, or are at the machine itself.

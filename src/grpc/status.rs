@@ -118,6 +118,10 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::TransactionTransitionNotAllowed { .. } => {
             (Code::FailedPrecondition, ErrorReason::TransactionTransitionNotAllowed)
         }
+        Error::BillingRecordCustomerFixed(_) => {
+            (Code::FailedPrecondition, ErrorReason::BillingRecordCustomerFixed)
+        }
+        Error::PaymentMethodRemoved(_) => (Code::FailedPrecondition, ErrorReason::PaymentMethodRemoved),
         Error::NoExtendedKey(_) => (Code::FailedPrecondition, ErrorReason::NoExtendedKey),
         Error::KeySourceFixed(_) => (Code::FailedPrecondition, ErrorReason::AddressSourceFixed),
         Error::AddressPoolEmpty(_) => (Code::FailedPrecondition, ErrorReason::AddressPoolEmpty),
@@ -152,6 +156,7 @@ const fn not_found(noun: Noun) -> ErrorReason {
         Noun::Transaction => ErrorReason::TransactionNotFound,
         Noun::WebhookEndpoint => ErrorReason::WebhookEndpointNotFound,
         Noun::Event => ErrorReason::EventNotFound,
+        Noun::PaymentMethod => ErrorReason::PaymentMethodNotFound,
     }
 }
 
@@ -167,6 +172,8 @@ const fn taken(kind: KeyKind) -> ErrorReason {
         KeyKind::ExtendedKey => ErrorReason::ExtendedKeyTaken,
         // Whoever finds a place taken tries the next.
         KeyKind::WebhookSlot => ErrorReason::TooManyWebhookEndpoints,
+        // Whoever finds it taken changes what has it: nobody is told.
+        KeyKind::BillingRecord => ErrorReason::BillingRecordCustomerFixed,
         // An index has one taker, and a source that is taken is an error of its own.
         KeyKind::Derivation | KeyKind::KeySource | KeyKind::UsedSource | KeyKind::WatchOnly => {
             ErrorReason::AddressSourceFixed
@@ -225,7 +232,10 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::AliasQuarantined { until_us } => {
             vec![("quarantine_end_time", timestamp(*until_us).to_string())]
         }
-        Error::CustomerDeleted(id) | Error::CustomerNotDeleted(id) => vec![("customer_id", id.to_string())],
+        Error::CustomerDeleted(id)
+        | Error::CustomerNotDeleted(id)
+        | Error::BillingRecordCustomerFixed(id) => vec![("customer_id", id.to_string())],
+        Error::PaymentMethodRemoved(id) => vec![("payment_method_id", id.to_string())],
         Error::KycTransitionNotAllowed { from, to } => {
             vec![("from", from.to_string()), ("to", to.to_string())]
         }
@@ -240,7 +250,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        CustomerId, Environment, KycStatus, Network, Scheme, Scope, TransactionStatus, WalletId, WalletKind,
+        CustomerId, Environment, KycStatus, Network, PaymentMethodId, Scheme, Scope, TransactionStatus,
+        WalletId, WalletKind,
     };
 
     /// Reasons that no operation has: they are answered before or around it.
@@ -316,6 +327,19 @@ mod tests {
                 Code::FailedPrecondition,
                 "TRANSACTION_TRANSITION_NOT_ALLOWED",
                 &["from", "to"],
+            ),
+            (Error::NotFound(Noun::PaymentMethod), Code::NotFound, "PAYMENT_METHOD_NOT_FOUND", &[]),
+            (
+                Error::BillingRecordCustomerFixed(id),
+                Code::FailedPrecondition,
+                "BILLING_RECORD_CUSTOMER_FIXED",
+                &["customer_id"],
+            ),
+            (
+                Error::PaymentMethodRemoved(PaymentMethodId::from_uuid(Uuid::from_u128(3))),
+                Code::FailedPrecondition,
+                "PAYMENT_METHOD_REMOVED",
+                &["payment_method_id"],
             ),
             (Error::NoExtendedKey(scheme), Code::FailedPrecondition, "NO_EXTENDED_KEY", &["scheme"]),
             (Error::KeySourceFixed(scheme), Code::FailedPrecondition, "ADDRESS_SOURCE_FIXED", &["scheme"]),
@@ -430,14 +454,14 @@ mod tests {
     #[test]
     fn every_reason_of_the_proto_is_in_the_table_or_answered_elsewhere() {
         let told: Vec<_> = table().into_iter().map(|it| it.2).collect();
-        let mut number = 1;
-        while let Ok(reason) = ErrorReason::try_from(number) {
+        let mut reasons = 0;
+        for reason in (1..1_000).filter_map(|it| ErrorReason::try_from(it).ok()) {
             let name = reason.as_str_name().strip_prefix("ERROR_REASON_").unwrap();
             let elsewhere = OF_THE_TRANSPORT.contains(&reason) || LATER.contains(&reason);
             assert_eq!(told.contains(&name), !elsewhere, "{name}");
-            number += 1;
+            reasons += 1;
         }
-        assert!(number > 58, "the numbers have a gap after {number}");
+        assert!(reasons > 58, "{reasons} of them");
     }
 
     #[test]

@@ -19,8 +19,8 @@ use super::transaction::Tx;
 use super::webhooks::SecretChanges;
 use super::{Store, balances, facts, is_of_dead_connection, sweep};
 use crate::domain::{
-    Account, Change, CustomerId, Error, Facts, KeyChange, KeyKind, KeyState, LogId, Resource, Result, Sums,
-    Sweep, Table, UniqueKey, Verdict, judge,
+    Account, Change, Counted, CustomerId, Error, Facts, KeyChange, KeyKind, KeyState, LogId, Resource,
+    Result, Sums, Sweep, Table, UniqueKey, Verdict, judge,
 };
 
 /// What became of a Change.
@@ -134,7 +134,7 @@ struct Batch {
     new_keys: Set<'static>,
     shared_keys: BTreeSet<UniqueKey>,
     past_aliases: Set<'static>,
-    counts: BTreeMap<Uuid, i64>,
+    counts: BTreeMap<(Uuid, Counted), i64>,
     sums: BTreeMap<Account, Sums>,
     pool: Set<'static>,
     secrets: SecretChanges,
@@ -188,8 +188,8 @@ impl Batch {
         }
         let at = first.unwrap_or(outcome);
         change.keys.iter().for_each(|it| self.key(it, answer.resource.id(), at, facts));
-        for (domain, delta) in &change.counts {
-            *self.counts.entry(domain.as_uuid()).or_default() += delta;
+        for (of, counted, delta) in &change.counts {
+            *self.counts.entry((*of, *counted)).or_default() += delta;
         }
         self.sweeps.extend(change.sweep);
         for add in &change.adds {
@@ -355,7 +355,7 @@ impl Batch {
         tx.conn().run(FREE_KEYS, self.gone_keys).await?;
         tx.conn().run(FORGET_REQUESTS, self.gone_requests).await?;
         let counts =
-            self.counts.into_iter().map(|(scope, delta)| [scope.into(), "customers".into(), delta.into()]);
+            self.counts.into_iter().map(|((of, it), delta)| [of.into(), it.as_str().into(), delta.into()]);
         let counts = Set::of(&[Type::Uuid, Type::Text, Type::Int], counts);
         let mut parts: Vec<Part<'_>> = self.puts.into_values().flat_map(Puts::parts).collect();
         parts.extend([

@@ -9,7 +9,7 @@ use super::Store;
 use super::backend::{Backend, STATEMENT_TIMEOUT};
 use super::set::{Set, Type, Value};
 use super::transaction::Tx;
-use crate::domain::{CustomerId, LogId, RequestMark, Result};
+use crate::domain::{CustomerId, LogId, RequestMark, Result, Table};
 
 /// How long it may take to erase somebody.
 pub(super) const ERASURE_TIMEOUT: Duration = Duration::from_mins(1);
@@ -35,11 +35,13 @@ pub(super) async fn erase(tx: &mut Tx, customer: CustomerId) -> Result<()> {
             false
         }
     };
-    let describe = if embedded { CLEAR_DESCRIPTIONS_SQLITE } else { CLEAR_DESCRIPTIONS_POSTGRES };
     let one = || just(customer);
     forget_requests(tx, customer).await?;
-    for sql in [EMPTY_EVENTS, FORGET_ALIASES, describe] {
+    for sql in [EMPTY_EVENTS, FORGET_ALIASES] {
         tx.conn().run(sql, one()).await?;
+    }
+    for it in PERSONAL {
+        tx.conn().run(&it.clear(embedded), one()).await?;
     }
     if embedded { tx.conn().run(MARK, marks(1)).await } else { Ok(()) }
 }
@@ -81,17 +83,46 @@ async fn forget_requests(tx: &mut Tx, customer: CustomerId) -> Result<()> {
     Ok(())
 }
 
-/// The books stay as they are but for what callers wrote into them in their own words. The bodies keep the order of their
-/// fields, as they would be written without.
-const CLEAR_DESCRIPTIONS_SQLITE: &str = "
-    WITH q(customer_id) AS ({set})
-    UPDATE transactions SET body = json_remove(body, '$.description')
-    WHERE customer_id IN (SELECT customer_id FROM q) AND body LIKE '%,\"description\":\"%'";
-// Within a text a quotation mark has a backslash before it, so nothing but the field itself looks like it.
-const CLEAR_DESCRIPTIONS_POSTGRES: &str = r#"
-    WITH q(customer_id) AS ({set})
-    UPDATE transactions SET body = regexp_replace(body, ',"description":"([^"\\]|\\.)*"', '')
-    WHERE customer_id IN (SELECT customer_id FROM q) AND body LIKE '%,"description":"%'"#;
+/// A field of the bodies of a table that goes when its customer is erased.
+struct Personal {
+    table: Table,
+    field: &'static str,
+    /// The field as Postgres finds it in the text, and what is left in its place.
+    pattern: (&'static str, &'static str),
+}
+
+impl Personal {
+    const fn description(table: Table) -> Self {
+        Self { table, field: "description", pattern: (r#","description":"([^"\\]|\\.)*""#, "") }
+    }
+
+    /// The statement that clears it. The bodies keep the order of their fields, as they would be written without. Within a
+    /// text a quotation mark has a backslash before it, so nothing but the field itself looks like it.
+    fn clear(&self, embedded: bool) -> String {
+        let Self { table, field, pattern: (pattern, rest) } = self;
+        let cleared = if embedded {
+            format!("json_remove(body, '$.{field}')")
+        } else {
+            format!("regexp_replace(body, '{pattern}', '{rest}')")
+        };
+        format!(
+            "WITH q(customer_id) AS ({{set}})
+             UPDATE {table} SET body = {cleared}
+             WHERE customer_id IN (SELECT customer_id FROM q) AND body LIKE '%,\"{field}\":%'"
+        )
+    }
+}
+
+/// The books stay as they are but for what callers wrote into them in their own words; of how a customer pays, nothing
+/// stays but that they had a way to.
+const PERSONAL: &[Personal] = &[
+    Personal::description(Table::Transactions),
+    Personal::description(Table::PaymentIntents),
+    Personal::description(Table::Invoices),
+    Personal::description(Table::Subscriptions),
+    // The last field, and an object.
+    Personal { table: Table::PaymentMethods, field: "details", pattern: (r#","details":.*$"#, "}") },
+];
 
 /// Counts erasures whose traces may still be in the files. In the same transaction, so that none is forgotten.
 const MARK: &str = "

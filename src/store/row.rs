@@ -2,8 +2,8 @@
 
 use super::set::{Part, Set, Type, Value};
 use crate::domain::{
-    Alias, Currency, DomainId, Email, Environment, ExternalId, Network, OrganizationId, Phone, Resource,
-    Table, Text,
+    Alias, BillingKind, BillingRecord, Currency, DomainId, Email, Environment, ExternalId, Network,
+    OrganizationId, Phone, Resource, Table, Text,
 };
 
 /// The columns of a table that a put writes, in the order of [`row`].
@@ -51,6 +51,10 @@ const fn columns(table: Table) -> Columns {
         Table::WebhookEndpoints => Columns {
             list: "id, domain_id, status, sequence, create_us, body",
             types: &[Uuid, Uuid, Text, Int, Int, Text],
+        },
+        Table::PaymentIntents | Table::Invoices | Table::Subscriptions | Table::PaymentMethods => Columns {
+            list: "id, domain_id, customer_id, status, sequence, create_us, body",
+            types: &[Uuid, Uuid, Uuid, Text, Int, Int, Text],
         },
     }
 }
@@ -134,6 +138,18 @@ fn row(resource: &Resource, sequence: i64, body: String) -> Vec<Value> {
             it.create_us.into(),
             body.into(),
         ],
+        Resource::PaymentIntent(it) => billing(it, sequence, body),
+        Resource::Invoice(it) => billing(it, sequence, body),
+        Resource::Subscription(it) => billing(it, sequence, body),
+        Resource::PaymentMethod(it) => vec![
+            it.id.as_uuid().into(),
+            it.domain_id.as_uuid().into(),
+            it.customer_id.as_uuid().into(),
+            it.status.as_str().into(),
+            sequence.into(),
+            it.create_us.into(),
+            body.into(),
+        ],
         Resource::KeySource(it) => vec![
             it.id.as_uuid().into(),
             it.domain_id.as_uuid().into(),
@@ -150,6 +166,18 @@ fn row(resource: &Resource, sequence: i64, body: String) -> Vec<Value> {
             body.into(),
         ],
     }
+}
+
+fn billing<K: BillingKind>(it: &BillingRecord<K>, sequence: i64, body: String) -> Vec<Value> {
+    vec![
+        K::uuid(it.id).into(),
+        it.domain_id.as_uuid().into(),
+        it.customer_id.as_uuid().into(),
+        it.status.as_str().into(),
+        sequence.into(),
+        it.create_us.into(),
+        body.into(),
+    ]
 }
 
 fn text<const MAX: usize>(it: &Text<MAX>) -> Value {

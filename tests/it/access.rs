@@ -45,20 +45,20 @@ async fn every_identity_is_told_what_the_golden_file_says(world: World) {
     let mut told = HEAD.to_owned();
     for row in ROWS {
         let method = method(row.method);
-        let scope = scope_of(&method);
+        let scopes = scopes_of(&method);
         let columns = Whose::of(row.kind);
         let named: Vec<_> = columns.iter().map(|it| it.1).collect();
         let named = if named.len() > 1 { format!(" {}", named.join(" | ")) } else { String::new() };
-        writeln!(told, "\n{}, {scope}:{named}", title(&method, row)).unwrap();
+        writeln!(told, "\n{}, {}:{named}", title(&method, row), names(&scopes)).unwrap();
         for (identity, name) in Identity::ALL {
             let mut cells = Vec::new();
             for (whose, _) in columns {
                 let request = encode(&method, &world.fill(row.json, row.kind, *whose).await);
-                let answer = call(&world.channel, &method, world.key(identity, scope), request).await;
+                let answer = call(&world.channel, &method, world.key(identity, &scopes), request).await;
                 if answer.reason == "SCOPE_MISSING" {
                     assert_eq!(
                         answer.metadata_of_reason().get("scope"),
-                        Some(&scope.to_string()),
+                        scopes.last().map(ToString::to_string).as_ref(),
                         "{}",
                         row.method
                     );
@@ -82,25 +82,25 @@ async fn what_is_another_tenants_looks_exactly_like_what_is_not_there(world: Wor
     let callers = [Identity::OnlyScope, Identity::Sister, Identity::Organization, Identity::OtherEnvironment];
     // A request id that means something in the other tenant's domain.
     let used = CURIOUS.iter().find(|it| it.json.contains("request_id")).unwrap();
-    let (method_used, key) = (method(used.method), world.key(Identity::Stranger, Scope::KycWrite));
+    let (method_used, key) = (method(used.method), world.key(Identity::Stranger, &[Scope::KycWrite]));
     let request = encode(&method_used, &world.fill(used.json, used.kind, Whose::Others).await);
     assert_eq!(call(&world.channel, &method_used, key, request).await.outcome(), "OK");
     for state in ["as it is", "suspended, with shared emails"] {
         for row in ROWS.iter().chain(CURIOUS).filter(|it| it.kind != Kind::Nothing) {
             let method = method(row.method);
-            let scope = scope_of(&method);
+            let scopes = scopes_of(&method);
             for caller in callers {
                 let mut answers = Vec::new();
                 for whose in [Whose::Others, Whose::OthersDeleted, Whose::OthersAbsent, Whose::Nowhere] {
                     // Resolving is for the customers of others too, within the environment.
-                    let meant = scope == Scope::CustomersResolve && caller != Identity::OtherEnvironment;
+                    let meant = scopes == [Scope::CustomersResolve] && caller != Identity::OtherEnvironment;
                     if meant && whose == Whose::Others {
                         continue;
                     }
                     let request = encode(&method, &world.fill(row.json, row.kind, whose).await);
                     answers.push((
                         whose,
-                        call(&world.channel, &method, world.key(caller, scope), request).await,
+                        call(&world.channel, &method, world.key(caller, &scopes), request).await,
                     ));
                 }
                 let (_, absent) = answers.pop().unwrap();
@@ -136,12 +136,20 @@ fn title(method: &MethodDescriptor, row: &Row) -> String {
     [method.parent_service().name(), "/", method.name(), " ", row.how].concat().trim_end().to_owned()
 }
 
-/// The scope that the method's comment in the proto says it wants: what is documented is what is tested.
-fn scope_of(method: &MethodDescriptor) -> Scope {
+/// The scopes that the method's comment in the proto says it wants: what is documented is what is tested.
+fn scopes_of(method: &MethodDescriptor) -> Vec<Scope> {
     let comment = comment(&method.parent_service().parent_file(), method.path());
-    let after = comment.split_once("cope: `").or_else(|| comment.split_once("with scope `"));
-    let scope = after.and_then(|it| it.1.split_once('`')).map(|it| it.0.parse());
-    scope.and_then(Result::ok).unwrap_or_else(|| panic!("the comment of {} names its scope", method.name()))
+    let after = comment.split_once("copes: `").or_else(|| comment.split_once("cope: `"));
+    let after = after.or_else(|| comment.split_once("with scope `")).map_or("", |it| it.1);
+    let several = comment.contains("copes: `");
+    let named = after.split('`').step_by(2).map_while(|it| it.parse().ok());
+    let named: Vec<_> = named.take(if several { usize::MAX } else { 1 }).collect();
+    assert!(!named.is_empty(), "the comment of {} names its scope", method.name());
+    named
+}
+
+fn names(scopes: &[Scope]) -> String {
+    scopes.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(" + ")
 }
 
 /// What an answer says, and what is in it where it is a batch or a list.

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use prost_types::{Struct, Value, value::Kind};
 use purser::api::{self, BillingAddress, Business, Customer, KycStatus, TransactionType};
+use serde_json::json;
 
+use crate::billing_wire::{KINDS, but};
 use crate::harness::{Database, TestServer, connect, customers, on_each_database};
 use crate::process::{Process, http_get, purser, serving};
 use crate::raw::Raw;
@@ -20,7 +22,7 @@ use crate::wire::{Client, deleting, updating};
 on_each_database!(Database: nothing_of_who_is_erased_is_left_anywhere);
 
 /// What is looked for: one for each place that something personal can be put in, and in no other place.
-const CANARIES: [&str; 26] = [
+const CANARIES: [&str; 32] = [
     "zqfull",
     "zqfirst",
     "zqmiddle",
@@ -47,6 +49,12 @@ const CANARIES: [&str; 26] = [
     "zqremoved",
     "zqpaid",
     "zqwhynot",
+    "zqbilled",
+    "zqholder",
+    "zqnumber",
+    "zqsort",
+    "zqbank",
+    "zqbranch",
 ];
 /// The one that stays, as a name that nobody has.
 const ALIAS: &str = "zqalias";
@@ -137,6 +145,31 @@ async fn crowd(clients: &[Client], round: usize, count: usize) {
     }
 }
 
+/// What they are billed, and how they pay.
+async fn bill(keeper: &Keeper, id: &str) {
+    for kind in &KINDS {
+        for n in 0..8 {
+            let words = json!({"description": format!("zqbilled {n} {}", "v".repeat(n * 31))});
+            let record = but(kind.of(id, &format!("bill-{n}")), &words);
+            keeper.upsert(kind, &record).await;
+            let paid = but(record, &json!({"status": "PAID"}));
+            keeper.upsert(kind, &paid).await;
+        }
+    }
+    for n in 0..8 {
+        let account = json!({
+            "account_name": format!("Zqholder {n} {}", "u".repeat(n * 17)), "account_number": format!("zqnumber{n}-0000"),
+            "account_type": "zqsort", "bank_name": "zqbank", "bank_code": "zqbranch",
+        });
+        let method = json!({"payment_method": {"customer_id": id, "bank_account": account},
+            "request_id": format!("zqasked-method-{n}")});
+        let added = keeper.say("AddPaymentMethod", &method).await;
+        if n % 2 == 0 {
+            keeper.say("RemovePaymentMethod", &json!({"id": added["payment_method"]["id"]})).await;
+        }
+    }
+}
+
 /// The person's life, to its end.
 async fn live(client: &mut Client, keeper: &mut Keeper, clients: &[Client]) -> String {
     let asked = |what: &str| format!("zqasked-{what}");
@@ -189,6 +222,7 @@ async fn live(client: &mut Client, keeper: &mut Keeper, clients: &[Client]) -> S
     };
     keeper.record(paid).await.unwrap();
     keeper.link(&id, "sepolia", &format!("0x{}", BOOKS[2].0)).await.unwrap();
+    bill(keeper, &id).await;
     let freeze = api::FreezeWalletRequest {
         id: managed.id.clone(),
         reason: "zqfrozen".to_owned(),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost_reflect::EnumValueDescriptor;
 use purser::domain::{
-    CustomerId, Environment, Error, Fault, KeyKind, KycStatus, Network, Noun, Scheme, Scope,
+    CustomerId, Environment, Error, Fault, KeyKind, KycStatus, Network, Noun, PaymentMethodId, Scheme, Scope,
     TransactionStatus, WalletId, WalletKind, WebhookEndpointId,
 };
 use purser::grpc::API;
@@ -80,6 +80,9 @@ fn errors() -> Vec<Error> {
             from: TransactionStatus::Failed,
             to: TransactionStatus::Confirmed,
         },
+        Error::NotFound(Noun::PaymentMethod),
+        Error::BillingRecordCustomerFixed(id),
+        Error::PaymentMethodRemoved(PaymentMethodId::from_uuid(uuid::Uuid::nil())),
         Error::NoExtendedKey(Scheme::Evm),
         Error::KeySourceFixed(Scheme::Evm),
         Error::AddressPoolEmpty(Scheme::Solana),
@@ -131,6 +134,8 @@ fn errors() -> Vec<Error> {
             | Error::InsufficientBalance(_)
             | Error::BalanceOverflow(_)
             | Error::TransactionTransitionNotAllowed { .. }
+            | Error::BillingRecordCustomerFixed(_)
+            | Error::PaymentMethodRemoved(_)
             | Error::NoExtendedKey(_)
             | Error::KeySourceFixed(_)
             | Error::AddressPoolEmpty(_)
@@ -158,6 +163,7 @@ fn errors() -> Vec<Error> {
                 | Noun::Wallet
                 | Noun::Address
                 | Noun::Transaction
+                | Noun::PaymentMethod
                 | Noun::Seed
                 | Noun::WebhookEndpoint
                 | Noun::Event => {}

@@ -65,7 +65,8 @@ impl Raw {
             .await;
         let requests: Vec<(Uuid, String, i64)> =
             self.rows("SELECT scope, id, sequence FROM requests ORDER BY scope, id").await;
-        let counters: Vec<(Uuid, i64)> = self.rows("SELECT scope, value FROM counters ORDER BY scope").await;
+        let counters: Vec<(Uuid, String, i64)> =
+            self.rows("SELECT scope, name, value FROM counters ORDER BY scope, name").await;
         let mut rows: Vec<(Uuid, i64, String)> = Vec::new();
         for table in ["organizations", "domains", "api_keys", "customers"] {
             rows.extend(self.rows(&format!("SELECT id, sequence, body FROM {table} ORDER BY id")).await);

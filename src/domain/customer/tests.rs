@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::fixtures::{
-    BEFORE_US, NOW_US, ada, answer, context, customer, customer_id, domain, event, faulty, key, line, profile,
+    BEFORE_US, NOW_US, ada, answer, context, customer, customer_id, domain, domain_id, event, faulty, key,
+    line, profile,
 };
 use crate::domain::tenant::DAY_US;
 use crate::domain::{Expect, Table};
@@ -133,7 +134,7 @@ mod creating {
     #[test]
     fn it_is_counted_once_expects_the_domain_and_makes_one_event_in_its_log() {
         let change = creating(ada(), json!({})).unwrap();
-        assert_eq!(change.counts, [(domain(json!({})).id, 1)]);
+        assert_eq!(change.counts, [(domain_id(1).as_uuid(), Counted::Customers, 1)]);
         assert_eq!(change.decided_on().collect::<Vec<_>>(), [the_domain()]);
         assert_eq!(event(&change), Some((EventType::CustomerCreated, &[][..])));
         assert_eq!(change.logs().collect::<Vec<_>>(), [domain(json!({})).id.into()]);
@@ -340,7 +341,7 @@ mod deleting {
     #[test]
     fn it_is_no_longer_counted_and_the_domain_is_expected() {
         let change = soft_delete(&customer(ada()), &domain(json!({})), context()).unwrap();
-        assert_eq!(change.counts, [(domain(json!({})).id, -1)]);
+        assert_eq!(change.counts, [(domain_id(1).as_uuid(), Counted::Customers, -1)]);
         assert!(change.decided_on().any(|it| it == the_domain()));
     }
 
@@ -381,7 +382,7 @@ mod restoring {
     fn it_takes_its_names_again_is_counted_again_and_expects_the_domain() {
         let change = restore(&deleted(), &domain(json!({})), context()).unwrap();
         assert_eq!(change.keys, names_of_ada().map(KeyChange::Take));
-        assert_eq!(change.counts, [(domain(json!({})).id, 1)]);
+        assert_eq!(change.counts, [(domain_id(1).as_uuid(), Counted::Customers, 1)]);
         assert!(change.decided_on().any(|it| it == the_domain()));
     }
 

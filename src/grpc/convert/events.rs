@@ -5,8 +5,9 @@ use crate::api;
 use crate::api::event::Payload;
 use crate::app::{Happening, Notice, Registered};
 use crate::domain::{
-    AddressId, ApiKeyId, CustomerId, DomainId, Event, EventHeader, EventType, Faults, KeySourceId, Member,
-    OrganizationId, Resource, Table, TransactionId, WalletId, WebhookEndpointId,
+    AddressId, ApiKeyId, CustomerId, DomainId, Event, EventHeader, EventType, Faults, InvoiceId, KeySourceId,
+    Member, OrganizationId, PaymentIntentId, PaymentMethodId, Resource, SubscriptionId, Table, TransactionId,
+    WalletId, WebhookEndpointId,
 };
 
 /// The types of events that are asked for.
@@ -41,6 +42,11 @@ impl From<Happening> for api::Event {
                 Resource::Wallet(it) => Some(Payload::Wallet(it.into())),
                 Resource::Address(it) => Some(Payload::Address(it.into())),
                 Resource::Transaction(it) => Some(Payload::Transaction(it.into())),
+                Resource::PaymentIntent(it) => Some(Payload::PaymentIntent(it.into())),
+                Resource::Invoice(it) => Some(Payload::Invoice(it.into())),
+                Resource::Subscription(it) => Some(Payload::Subscription(it.into())),
+                // Many read events, and account numbers are for few.
+                Resource::PaymentMethod(it) => Some(Payload::PaymentMethod(it.masked().into())),
                 Resource::Domain(it) => Some(Payload::Domain((&it).into())),
                 Resource::ApiKey(it) => Some(Payload::ApiKey(it.into())),
                 Resource::KeySource(it) if it.extended_key.is_none() => Some(Payload::AddressPool(it.into())),
@@ -65,6 +71,10 @@ fn resource_id(table: Table, id: uuid::Uuid) -> String {
         Table::Wallets => WalletId::from_uuid(id).into(),
         Table::Addresses => AddressId::from_uuid(id).into(),
         Table::Transactions => TransactionId::from_uuid(id).into(),
+        Table::PaymentIntents => PaymentIntentId::from_uuid(id).into(),
+        Table::Invoices => InvoiceId::from_uuid(id).into(),
+        Table::Subscriptions => SubscriptionId::from_uuid(id).into(),
+        Table::PaymentMethods => PaymentMethodId::from_uuid(id).into(),
         Table::KeySources => KeySourceId::from_uuid(id).into(),
         Table::WebhookEndpoints => WebhookEndpointId::from_uuid(id).into(),
     }

@@ -3,6 +3,7 @@
 //! Inward takes each request apart by name, so that a new field does not compile until somebody has read it, and is where
 //! requests are refused. Outward cannot fail.
 
+mod billing;
 mod customers;
 mod events;
 mod json;
@@ -11,6 +12,7 @@ mod tenants;
 mod wallets;
 mod webhooks;
 
+pub(super) use billing::{invoice, payment_intent, payment_method, subscription};
 pub(super) use customers::{Known, batch_error, key, profile, status_of};
 pub(super) use events::event_types;
 pub(super) use list::{each, filter, known, page};
@@ -22,6 +24,7 @@ pub(super) use wallets::{
 pub use webhooks::event_json;
 pub(super) use webhooks::{fault_number, new_webhook_endpoint, webhook_patch};
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use prost_types::{FieldMask, Timestamp};
@@ -30,8 +33,8 @@ use tonic::metadata::MetadataMap;
 use crate::domain::{Error, Fault, Line, RequestId, Result};
 
 /// An id that has to be there.
-pub(super) fn id<T: FromStr<Err = Fault>>(field: &'static str, text: &str) -> Result<T> {
-    optional_id(field, text)?.ok_or_else(|| Error::invalid(field, "is required"))
+pub(super) fn id<T: FromStr<Err = Fault>>(field: impl Into<Cow<'static, str>>, text: &str) -> Result<T> {
+    if text.is_empty() { Err(Error::invalid(field, "is required")) } else { parse(field, text.parse()) }
 }
 
 /// An id that may be left out.
@@ -55,7 +58,10 @@ pub(super) fn paths(mask: Option<FieldMask>) -> Result<Vec<String>> {
 }
 
 /// A value of one field.
-pub(super) fn parse<T>(field: &'static str, parsed: std::result::Result<T, Fault>) -> Result<T> {
+pub(super) fn parse<T>(
+    field: impl Into<Cow<'static, str>>,
+    parsed: std::result::Result<T, Fault>,
+) -> Result<T> {
     parsed.map_err(|fault| Error::Invalid(vec![crate::domain::FieldFault { field: field.into(), fault }]))
 }
 
@@ -73,7 +79,7 @@ pub(super) fn request_id(metadata: &MetadataMap, field: String) -> Result<Option
 }
 
 /// A time, in microseconds since 1970.
-pub(super) fn micros(field: &'static str, time: Option<Timestamp>) -> Result<Option<i64>> {
+pub(super) fn micros(field: impl Into<Cow<'static, str>>, time: Option<Timestamp>) -> Result<Option<i64>> {
     // 0001-01-01 to 9999-12-31, as the type says.
     const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
     let Some(Timestamp { seconds, nanos }) = time else { return Ok(None) };

@@ -88,6 +88,13 @@ pub(super) const CHECKS: &[Names] = &[
         said: "SELECT t.domain_id, t.body::json ->> 'reference', t.id FROM transactions AS t",
     },
     Names {
+        what: "each external id leads to its billing record, and no other leads anywhere",
+        kind: KeyKind::BillingRecord,
+        said: "SELECT domain_id, 'payment_intent/' || (body::json ->> 'external_id'), id FROM payment_intents
+               UNION ALL SELECT domain_id, 'invoice/' || (body::json ->> 'external_id'), id FROM invoices
+               UNION ALL SELECT domain_id, 'subscription/' || (body::json ->> 'external_id'), id FROM subscriptions",
+    },
+    Names {
         what: "each place on a chain is its transaction's, and no other is any's",
         kind: KeyKind::Transaction,
         said: "SELECT t.domain_id, (t.body::json ->> 'wallet_id') || '/' || t.type || '/' || t.network || '/'

@@ -4,6 +4,7 @@
 
 mod audit;
 mod balances;
+mod billing;
 mod customers;
 mod keys;
 mod logs;
@@ -35,7 +36,9 @@ impl Store {
         ];
         snapshot.read_whole_tables().await?;
         for (what, sql) in
-            logs::CHECKS.iter().chain(customers::CHECKS).chain(wallets::CHECKS).chain(webhooks::CHECKS)
+            [logs::CHECKS, customers::CHECKS, wallets::CHECKS, webhooks::CHECKS, billing::CHECKS]
+                .into_iter()
+                .flatten()
         {
             found.push((*what, snapshot.count(what, sql).await?));
         }

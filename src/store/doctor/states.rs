@@ -14,6 +14,10 @@ pub(super) const fn what(table: Table) -> &'static str {
         Table::Transactions => "each transaction is what its last event says",
         Table::KeySources => "each source of addresses is what its last event says",
         Table::WebhookEndpoints => "each webhook endpoint is what its last event says",
+        Table::PaymentIntents => "each payment intent is what its last event says",
+        Table::Invoices => "each invoice is what its last event says",
+        Table::Subscriptions => "each subscription is what its last event says",
+        Table::PaymentMethods => "each payment method is what its last event says",
     }
 }
 
@@ -30,7 +34,11 @@ const fn home(table: Table) -> &'static str {
         | Table::Addresses
         | Table::Transactions
         | Table::KeySources
-        | Table::WebhookEndpoints => "t.domain_id",
+        | Table::WebhookEndpoints
+        | Table::PaymentIntents
+        | Table::Invoices
+        | Table::Subscriptions
+        | Table::PaymentMethods => "t.domain_id",
     }
 }
 

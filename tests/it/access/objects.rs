@@ -6,9 +6,9 @@ use purser::app::{CustomerTarget, NewApiKey, WalletTarget, WebhookTarget, parse_
 use purser::clock;
 use purser::domain::{
     Alias, ApiKeyId, CustomerId, CustomerKey, Domain, DomainId, Email, Environment, ExternalId, Movement,
-    Network, NewCustomer, NewTransaction, NewWebhookEndpoint, OrganizationId, Profile, Scope, Text,
-    TransactionId, TransactionStatus, TransactionType, Wallet, WalletId, WalletStatus, WebhookEndpointId,
-    WebhookFormat,
+    Network, NewCustomer, NewPaymentMethod, NewTransaction, NewWebhookEndpoint, OrganizationId,
+    PaymentDetails, PaymentMethodId, Profile, Scope, Text, TransactionId, TransactionStatus, TransactionType,
+    Wallet, WalletId, WalletStatus, WebhookEndpointId, WebhookFormat,
 };
 
 use super::table::Kind;
@@ -51,6 +51,7 @@ impl Whose {
             | Kind::ManagedWallet
             | Kind::FrozenWallet
             | Kind::LedgerWallet
+            | Kind::PaymentMethod
             | Kind::DomainKey
             | Kind::OrganizationKey
             | Kind::OperatorKey
@@ -110,6 +111,7 @@ impl World {
                 };
                 vec![("{webhook}", id.to_string())]
             }
+            Kind::PaymentMethod => self.payment_method(whose).await,
             Kind::DomainKey | Kind::OrganizationKey | Kind::OperatorKey => {
                 let id = match domain {
                     Some(domain) => self.api_key(kind, domain, whose).await,
@@ -234,6 +236,25 @@ impl World {
             self.webhooks.lock().unwrap().insert(domain.id, id);
         }
         id
+    }
+
+    /// A payment method of a customer of its own.
+    async fn payment_method(&self, whose: Whose) -> Vec<(&'static str, String)> {
+        let (id, customer_id) = match self.named(whose).filter(|_| whose.is_there()) {
+            Some(domain) => {
+                let (app, customer_id) = (&self.server.app, self.customer_of(domain).await);
+                let account = serde_json::json!({"account_name": "A", "account_number": "1"});
+                let details = PaymentDetails::BankAccount(serde_json::from_value(account).unwrap());
+                let new = NewPaymentMethod { customer_id, details };
+                let id = app.add_payment_method(&operator(), new, None).await.unwrap().value.id;
+                if whose.is_deleted() {
+                    app.remove_payment_method(&operator(), id, None).await.unwrap();
+                }
+                (id, customer_id)
+            }
+            None => (PaymentMethodId::from_uuid(uuid()), CustomerId::from_uuid(uuid())),
+        };
+        vec![("{payment_method}", id.to_string()), ("{customer}", customer_id.to_string())]
     }
 
     pub async fn customer_of(&self, domain: &Domain) -> CustomerId {

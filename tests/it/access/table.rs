@@ -18,6 +18,8 @@ pub enum Kind {
     LedgerWallet,
     /// A pending one of a ledger wallet.
     Transaction,
+    /// A bank account.
+    PaymentMethod,
     DomainKey,
     OrganizationKey,
     OperatorKey,
@@ -41,7 +43,7 @@ const fn row(method: &'static str, how: &'static str, kind: Kind, json: &'static
 
 use Kind::{
     Customer, Domain, DomainKey, ExternalWallet, FrozenWallet, LedgerWallet, ManagedWallet, Nothing,
-    OperatorKey, Organization, OrganizationKey, Transaction, Webhook,
+    OperatorKey, Organization, OrganizationKey, PaymentMethod, Transaction, Webhook,
 };
 
 /// Every method, at least once.
@@ -275,6 +277,48 @@ pub const ROWS: &[Row] = &[
     row("ListTransactions", "of a customer", Customer, r#"{"customer_id": "{customer}"}"#),
     row("ListTransactions", "of a customer with a wallet", LedgerWallet, r#"{"customer_id": "{customer}"}"#),
     row("CheckRecoverability", "", ManagedWallet, r#"{"wallet_id": "{wallet}"}"#),
+    row(
+        "UpsertPaymentIntent",
+        "of a customer",
+        Customer,
+        r#"{"payment_intent": {"customer_id": "{customer}", "external_id": "{fresh}", "status": "OPEN", "amount": "1", "currency": "EUR"}}"#,
+    ),
+    row(
+        "UpsertInvoice",
+        "of a customer",
+        Customer,
+        r#"{"invoice": {"customer_id": "{customer}", "external_id": "{fresh}", "status": "OPEN", "total": "1", "currency": "EUR"}}"#,
+    ),
+    row(
+        "UpsertSubscription",
+        "of a customer",
+        Customer,
+        r#"{"subscription": {"customer_id": "{customer}", "external_id": "{fresh}", "status": "OPEN", "amount": "1", "currency": "EUR"}}"#,
+    ),
+    row("ListPaymentIntents", "of a customer", Customer, r#"{"customer_id": "{customer}"}"#),
+    row("ListPaymentIntents", "of domain_id", Domain, r#"{"domain_id": "{domain}"}"#),
+    row("ListPaymentIntents", "without a domain", Nothing, "{}"),
+    row("ListInvoices", "of a customer", Customer, r#"{"customer_id": "{customer}"}"#),
+    row("ListInvoices", "of domain_id", Domain, r#"{"domain_id": "{domain}"}"#),
+    row("ListInvoices", "without a domain", Nothing, "{}"),
+    row("ListSubscriptions", "of a customer", Customer, r#"{"customer_id": "{customer}"}"#),
+    row("ListSubscriptions", "of domain_id", Domain, r#"{"domain_id": "{domain}"}"#),
+    row("ListSubscriptions", "without a domain", Nothing, "{}"),
+    row("GetCustomerOverview", "of a customer", Customer, r#"{"customer_id": "{customer}"}"#),
+    row(
+        "GetCustomerOverview",
+        "of a customer with a wallet",
+        ExternalWallet,
+        r#"{"customer_id": "{customer}"}"#,
+    ),
+    row(
+        "AddPaymentMethod",
+        "of a customer",
+        Customer,
+        r#"{"payment_method": {"customer_id": "{customer}", "bank_account": {"account_name": "A", "account_number": "1"}}}"#,
+    ),
+    row("ListPaymentMethods", "of a customer", PaymentMethod, r#"{"customer_id": "{customer}"}"#),
+    row("RemovePaymentMethod", "by id", PaymentMethod, r#"{"id": "{payment_method}"}"#),
     row("ListEvents", "of domain_id", Domain, r#"{"domain_id": "{domain}"}"#),
     row(
         "ListEvents",
@@ -630,5 +674,29 @@ pub const CURIOUS: &[Row] = &[
         "of no addresses",
         Domain,
         r#"{"domain_id": "{domain}", "scheme": "solana", "addresses": ["0x"]}"#,
+    ),
+    row(
+        "UpsertPaymentIntent",
+        "as asked before",
+        Customer,
+        r#"{"payment_intent": {"customer_id": "{customer}", "external_id": "{external_id}", "status": "OPEN", "amount": "1", "currency": "EUR"}, "request_id": "used-to-bill"}"#,
+    ),
+    row(
+        "ListPaymentIntents",
+        "of a customer in their domain",
+        Customer,
+        r#"{"customer_id": "{customer}", "domain_id": "{domain}", "statuses": ["OPEN"]}"#,
+    ),
+    row(
+        "AddPaymentMethod",
+        "on a test network",
+        Customer,
+        r#"{"payment_method": {"customer_id": "{customer}", "external_wallet": {"network": "sepolia", "address": "{fresh_address}"}}}"#,
+    ),
+    row(
+        "RemovePaymentMethod",
+        "as asked before",
+        PaymentMethod,
+        r#"{"id": "{payment_method}", "request_id": "used-to-remove-it"}"#,
     ),
 ];

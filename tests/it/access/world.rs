@@ -59,7 +59,7 @@ pub struct World {
     pub home_wallet: String,
     /// What the answers call them, and what the golden file does.
     pub names: HashMap<String, &'static str>,
-    keys: HashMap<(Identity, Option<Scope>), String>,
+    keys: HashMap<(Identity, Vec<Scope>), String>,
     /// The domain of each wallet, for what says its wallet and not its domain.
     wallets: Mutex<HashMap<String, String>>,
     /// The webhook endpoint of each domain that calls are about.
@@ -76,26 +76,28 @@ impl World {
         let sister = domain(&server, acme.id, "sister", Environment::Live).await;
         let sandbox = domain(&server, acme.id, "sandbox", Environment::Sandbox).await;
         let mut keys = HashMap::from([
-            ((Identity::Garbage, None), "not-a-key".to_owned()),
-            ((Identity::Mistyped, None), mistyped(&home.key)),
-            ((Identity::Expired, None), expired(&server, &home.domain).await),
-            ((Identity::Revoked, None), revoked(&server, &home.domain).await),
-            ((Identity::Sister, None), server.domain_key(&sister, Scopes::all()).await),
-            ((Identity::Stranger, None), globex.key),
+            ((Identity::Garbage, vec![]), "not-a-key".to_owned()),
+            ((Identity::Mistyped, vec![]), mistyped(&home.key)),
+            ((Identity::Expired, vec![]), expired(&server, &home.domain).await),
+            ((Identity::Revoked, vec![]), revoked(&server, &home.domain).await),
+            ((Identity::Sister, vec![]), server.domain_key(&sister, Scopes::all()).await),
+            ((Identity::Stranger, vec![]), globex.key),
         ]);
         for (identity, environment) in
             [(Identity::Organization, Environment::Live), (Identity::OtherEnvironment, Environment::Sandbox)]
         {
             let key = server.organization_key(&acme, environment, Scopes::all()).await;
-            keys.insert((identity, None), key);
+            keys.insert((identity, vec![]), key);
         }
-        keys.insert((Identity::Operator, None), server.operator_key(Scopes::all()).await);
-        for scope in Scope::ALL {
-            let others = Scope::ALL.iter().copied().filter(|it| it != scope).collect();
+        keys.insert((Identity::Operator, vec![]), server.operator_key(Scopes::all()).await);
+        // Each alone, and those that a method wants all of; it is the last of these that is missing.
+        let several = [vec![Scope::CustomersRead, Scope::WalletsRead, Scope::BillingRead]];
+        for scopes in Scope::ALL.iter().map(|it| vec![*it]).chain(several) {
+            let others = Scope::ALL.iter().copied().filter(|it| Some(it) != scopes.last()).collect();
             let without = server.domain_key(&home.domain, others).await;
-            let only = server.domain_key(&home.domain, [*scope].into_iter().collect()).await;
-            keys.insert((Identity::WithoutScope, Some(*scope)), without);
-            keys.insert((Identity::OnlyScope, Some(*scope)), only);
+            let only = server.domain_key(&home.domain, scopes.iter().copied().collect()).await;
+            keys.insert((Identity::WithoutScope, scopes.clone()), without);
+            keys.insert((Identity::OnlyScope, scopes), only);
         }
         let names = HashMap::from([
             (acme.id.to_string(), "acme"),
@@ -118,11 +120,11 @@ impl World {
         world
     }
 
-    pub fn key(&self, identity: Identity, scope: Scope) -> Option<&str> {
+    pub fn key(&self, identity: Identity, scopes: &[Scope]) -> Option<&str> {
         let key = match identity {
             Identity::NoKey => return None,
-            Identity::WithoutScope | Identity::OnlyScope => (identity, Some(scope)),
-            _ => (identity, None),
+            Identity::WithoutScope | Identity::OnlyScope => (identity, scopes.to_vec()),
+            _ => (identity, vec![]),
         };
         Some(&self.keys[&key])
     }
