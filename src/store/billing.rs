@@ -1,5 +1,6 @@
 //! Billing records and payment methods in lists, and all that an overview of a customer shows.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use uuid::Uuid;
@@ -171,6 +172,10 @@ impl Store {
                 _ => found.counts.set(what.parse().map_err(Error::internal)?, number),
             }
         }
+        // Each part is in order, and nothing says that the parts of one statement keep it.
+        found.wallets.sort_by_key(|it| Reverse((it.create_us, it.id)));
+        found.payment_intents.sort_by_key(|it| Reverse((it.create_us, it.id.as_uuid())));
+        found.invoices.sort_by_key(|it| Reverse((it.create_us, it.id.as_uuid())));
         Ok(found)
     }
 }

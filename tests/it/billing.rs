@@ -131,7 +131,9 @@ async fn every_bad_field_is_named_at_once(mut it: Purse) {
     let before = it.picture().await;
     for kind in &KINDS {
         let told = it.told(kind.upsert, &json!({"request_id": "é"})).await;
-        assert_eq!(faults(&told), [kind.noun, "request_id"]);
+        let mut expected = [kind.noun, "request_id"];
+        expected.sort_unstable();
+        assert_eq!(faults(&told), expected);
         let mut required = ["currency", "customer_id", "external_id", "status", kind.amount];
         required.sort_unstable();
         let told = it.told(kind.upsert, &json!({kind.noun: {}})).await;
@@ -155,7 +157,8 @@ async fn each_field_takes_what_its_form_allows_and_nothing_else(mut it: Purse) {
     let most = format!("{}.99", "9".repeat(60));
     let code = "c".repeat(64);
     let text = "é".repeat(500);
-    let good: [(usize, Value); 17] = [
+    let good: [(usize, Value); 18] = [
+        (0, json!({"amount": most})),
         (0, json!({"external_id": long})),
         (0, json!({"status": word})),
         (0, json!({"amount": "0"})),
@@ -178,15 +181,17 @@ async fn each_field_takes_what_its_form_allows_and_nothing_else(mut it: Purse) {
         let kind = &KINDS[*kind];
         let made = it.keeper.upsert(kind, &but(kind.of(&customer, &format!("good-{n}")), fields)).await;
         let again = it.keeper.upsert(kind, &but(kind.of(&customer, &format!("good-{n}")), fields)).await;
-        if n > 0 {
-            assert_eq!(made, again, "{fields}");
-        }
+        assert_eq!(made, again, "{fields}");
     }
     let before = it.picture().await;
     for (kind, field, values) in [
         (0, "external_id", vec![json!(""), json!("a b"), json!(format!("{long}x")), json!("a\u{0}")]),
         (0, "status", vec![json!(""), json!("open"), json!("2A"), json!(" A"), json!(format!("{word}W"))]),
-        (0, "amount", vec![json!(""), json!("-1"), json!("1e3"), json!("1."), json!("0.001"), json!(most)]),
+        (
+            0,
+            "amount",
+            vec![json!(""), json!("-1"), json!("1e3"), json!("1."), json!("0.001"), json!("9".repeat(61))],
+        ),
         (1, "total", vec![json!("01"), json!("1,5"), json!(" 1"), json!("9".repeat(61))]),
         (2, "amount", vec![json!(".5")]),
         (0, "currency", vec![json!(""), json!("eur"), json!("DOGE"), json!("EU")]),

@@ -226,8 +226,13 @@ async fn lists_go_on_where_they_ended(mut it: Purse) {
 /// With words that look like the fields they are in, and with nothing in them at all.
 async fn erasure_takes_the_details_and_the_words_and_nothing_else(mut it: Purse) {
     let (ada, bob) = (it.customer().await, it.customer().await);
-    let words =
-        ["zq plain", r#"zq ","details":{"description":"x"#, r#"zq \",\"description\":\"} "#, r"zq \", ""];
+    let words = [
+        "zqcanary plain",
+        r#"zqcanary ","details":{"description":"x"#,
+        r#"zqcanary \",\"description\":\"} "#,
+        r"zqcanary \",
+        "",
+    ];
     let mut records = Vec::new();
     for (n, text) in words.iter().enumerate() {
         for kind in &KINDS {
@@ -235,8 +240,7 @@ async fn erasure_takes_the_details_and_the_words_and_nothing_else(mut it: Purse)
             let record = but(kind.of(&ada, &format!("order-{n}")), &words);
             records.push((kind, it.keeper.upsert(kind, &record).await));
         }
-        let named =
-            json!({"account_name": format!("zq {text}"), "account_number": "zq12345", "bank_name": text});
+        let named = json!({"account_name": format!("zqcanary {text}"), "account_number": "zqcanary-12345", "bank_name": text});
         it.add(&json!({"customer_id": ada, "bank_account": named})).await;
     }
     it.add(&external(&ada)).await;
@@ -246,7 +250,7 @@ async fn erasure_takes_the_details_and_the_words_and_nothing_else(mut it: Purse)
     }
     it.acme.client.delete(&ada).await.unwrap();
     it.keeper.say("EraseCustomer", &json!({"id": ada})).await;
-    assert!(!crate::rows::dump_all(it.database()).await.contains("zq"), "something is left");
+    assert!(!crate::rows::dump_all(it.database()).await.contains("zqcanary"), "something is left");
     for (kind, record) in &records {
         let listed = it.keeper.pages(kind, &json!({"customer_id": ada}), 100).await;
         let found = listed.iter().find(|it| it["id"] == record["id"]).unwrap();
@@ -262,11 +266,12 @@ async fn erasure_takes_the_details_and_the_words_and_nothing_else(mut it: Purse)
         let listed = it.keeper.pages(kind, &json!({"customer_id": bob}), 100).await;
         assert_eq!(listed[0]["description"], "kept");
         // The books go on, without words.
-        let told = but(kind.of(&ada, "order-0"), &json!({"status": "REFUNDED", "description": "zq again"}));
+        let told =
+            but(kind.of(&ada, "order-0"), &json!({"status": "REFUNDED", "description": "zqcanary again"}));
         let refunded = it.keeper.upsert(kind, &told).await;
         assert_eq!((refunded["status"].as_str(), refunded.get("description")), (Some("REFUNDED"), None));
     }
-    assert!(!crate::rows::dump_all(it.database()).await.contains("zq"), "something came back");
+    assert!(!crate::rows::dump_all(it.database()).await.contains("zqcanary"), "something came back");
     assert_sound(it.acme.server.app.store()).await;
     let store = it.acme.server.app.store();
     assert!(store.audit_log().await.unwrap().is_empty() && store.audit_chain().await.unwrap().is_empty());
