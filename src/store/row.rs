@@ -61,30 +61,24 @@ const fn columns(table: Table) -> Columns {
 
 /// The values of a resource's row, in the order of its columns.
 fn row(resource: &Resource, sequence: i64, body: String) -> Vec<Value> {
+    let mut row = vec![resource.id().into()];
+    row.extend(found_by(resource));
+    row.extend([sequence.into(), resource.create_us().into(), body.into()]);
+    row
+}
+
+/// What a resource is found by, beside its id.
+fn found_by(resource: &Resource) -> Vec<Value> {
     match resource {
-        Resource::Organization(it) => {
-            vec![it.id.as_uuid().into(), sequence.into(), it.create_us.into(), body.into()]
-        }
-        Resource::Domain(it) => vec![
-            it.id.as_uuid().into(),
-            it.organization_id.as_uuid().into(),
-            it.environment.as_str().into(),
-            sequence.into(),
-            it.create_us.into(),
-            body.into(),
-        ],
+        Resource::Organization(_) => Vec::new(),
+        Resource::Domain(it) => vec![it.organization_id.as_uuid().into(), it.environment.as_str().into()],
         Resource::ApiKey(it) => vec![
-            it.id.as_uuid().into(),
             it.organization_id.map(OrganizationId::as_uuid).into(),
             it.domain_id.map(DomainId::as_uuid).into(),
             it.environment.map(Environment::as_str).into(),
             (*it.secret_sha256.as_bytes()).into(),
-            sequence.into(),
-            it.create_us.into(),
-            body.into(),
         ],
         Resource::Customer(it) => vec![
-            it.id.as_uuid().into(),
             it.domain_id.as_uuid().into(),
             it.profile.kind.as_str().into(),
             text(&it.profile.first_name),
@@ -97,35 +91,23 @@ fn row(resource: &Resource, sequence: i64, body: String) -> Vec<Value> {
             it.profile.external_id.as_ref().map(ExternalId::as_str).into(),
             it.status.as_str().into(),
             it.kyc_status.as_str().into(),
-            sequence.into(),
-            it.create_us.into(),
-            body.into(),
         ],
         Resource::Wallet(it) => vec![
-            it.id.as_uuid().into(),
             it.domain_id.as_uuid().into(),
             it.customer_id.as_uuid().into(),
             it.kind.as_str().into(),
             it.status.as_str().into(),
             it.currency.as_ref().map(Currency::as_str).into(),
-            sequence.into(),
-            it.create_us.into(),
-            body.into(),
         ],
         Resource::Address(it) => vec![
-            it.id.as_uuid().into(),
             it.domain_id.as_uuid().into(),
             it.wallet_id.as_uuid().into(),
             it.network.as_str().into(),
             it.address.as_str().into(),
             it.derivation.as_ref().map(|it| it.scheme.as_str()).into(),
             it.derivation.as_ref().map(|it| i64::from(it.index)).into(),
-            sequence.into(),
-            it.create_us.into(),
-            body.into(),
         ],
         Resource::Transaction(it) => vec![
-            it.id.as_uuid().into(),
             it.domain_id.as_uuid().into(),
             it.wallet_id.as_uuid().into(),
             it.customer_id.as_uuid().into(),
@@ -134,50 +116,20 @@ fn row(resource: &Resource, sequence: i64, body: String) -> Vec<Value> {
             it.kind.as_str().into(),
             it.status.as_str().into(),
             it.token.as_str().into(),
-            sequence.into(),
-            it.create_us.into(),
-            body.into(),
         ],
-        Resource::PaymentIntent(it) => billing(it, sequence, body),
-        Resource::Invoice(it) => billing(it, sequence, body),
-        Resource::Subscription(it) => billing(it, sequence, body),
-        Resource::PaymentMethod(it) => vec![
-            it.id.as_uuid().into(),
-            it.domain_id.as_uuid().into(),
-            it.customer_id.as_uuid().into(),
-            it.status.as_str().into(),
-            sequence.into(),
-            it.create_us.into(),
-            body.into(),
-        ],
-        Resource::KeySource(it) => vec![
-            it.id.as_uuid().into(),
-            it.domain_id.as_uuid().into(),
-            sequence.into(),
-            it.create_us.into(),
-            body.into(),
-        ],
-        Resource::WebhookEndpoint(it) => vec![
-            it.id.as_uuid().into(),
-            it.domain_id.as_uuid().into(),
-            it.standing().into(),
-            sequence.into(),
-            it.create_us.into(),
-            body.into(),
-        ],
+        Resource::PaymentIntent(it) => billing(it),
+        Resource::Invoice(it) => billing(it),
+        Resource::Subscription(it) => billing(it),
+        Resource::PaymentMethod(it) => {
+            vec![it.domain_id.as_uuid().into(), it.customer_id.as_uuid().into(), it.status.as_str().into()]
+        }
+        Resource::KeySource(it) => vec![it.domain_id.as_uuid().into()],
+        Resource::WebhookEndpoint(it) => vec![it.domain_id.as_uuid().into(), it.standing().into()],
     }
 }
 
-fn billing<K: BillingKind>(it: &BillingRecord<K>, sequence: i64, body: String) -> Vec<Value> {
-    vec![
-        K::uuid(it.id).into(),
-        it.domain_id.as_uuid().into(),
-        it.customer_id.as_uuid().into(),
-        it.status.as_str().into(),
-        sequence.into(),
-        it.create_us.into(),
-        body.into(),
-    ]
+fn billing<K: BillingKind>(it: &BillingRecord<K>) -> Vec<Value> {
+    vec![it.domain_id.as_uuid().into(), it.customer_id.as_uuid().into(), it.status.as_str().into()]
 }
 
 fn text<const MAX: usize>(it: &Text<MAX>) -> Value {
