@@ -4,6 +4,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     const PROTOS: &[&str] = &[
         "purser/v1/admin_service.proto",
         "purser/v1/billing_service.proto",
+        "purser/v1/claim_service.proto",
         "purser/v1/customer_service.proto",
         "purser/v1/error_reason.proto",
         "purser/v1/event_service.proto",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::app::Claiming;
 use crate::chain::node::{Endpoint, Nodes};
 use crate::domain::{Fault, HostName};
 use crate::grpc::server;
@@ -109,9 +110,53 @@ pub struct Serve {
         value_name = "HOST"
     )]
     pub webhook_allow_hosts: Vec<HostName>,
+    /// What the links that people get begin with, such as `https://pay.example`. Without it, `http://` and where it
+    /// listens for HTTP.
+    #[arg(long, env = "PURSER_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+    /// How often those may call who hold a payment claim link.
+    #[command(flatten)]
+    pub claims: Claims,
     /// What a peer may take.
     #[command(flatten)]
     pub limits: Limits,
+}
+
+/// What the links that people get begin with: a scheme, a host, and perhaps a path.
+#[derive(Clone, Debug)]
+pub struct PublicUrl(pub String);
+
+impl FromStr for PublicUrl {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let is_plain = |it: char| it.is_ascii_graphic() && !"?#\"<>\\^`{|}@".contains(it);
+        match rest {
+            Some(rest) if !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(is_plain) => {
+                Ok(Self(text.trim_end_matches('/').to_owned()))
+            }
+            _ => Err(Fault::new("must be http:// or https://, a host, and perhaps a path")),
+        }
+    }
+}
+
+/// How often those may call who hold a payment claim link and show no key.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Claims {
+    /// Claims a minute by one payment claim link.
+    #[arg(long, env = "PURSER_MAX_CLAIMS_PER_LINK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    max_claims_per_link: u32,
+    /// Looks at payment claim links, and claims, a minute from one peer: an IPv4 address or an IPv6 /64.
+    #[arg(long, env = "PURSER_MAX_CLAIMS_PER_PEER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    max_claims_per_peer: u32,
+}
+
+impl From<Claims> for Claiming {
+    fn from(it: Claims) -> Self {
+        Self { per_link: it.max_claims_per_link, per_peer: it.max_claims_per_peer, ..Self::default() }
+    }
 }
 
 impl Serve {
@@ -232,6 +277,14 @@ pub struct Limits {
     /// How long a unary call may take that says nothing of it.
     #[arg(long, env = "PURSER_DEFAULT_DEADLINE", default_value = "5s", value_parser = humantime::parse_duration)]
     default_deadline: Duration,
+}
+
+impl Limits {
+    /// Peers without a limit of their own.
+    #[must_use]
+    pub fn trusted_proxies(&self) -> &[IpAddr] {
+        &self.trusted_proxies
+    }
 }
 
 impl From<Limits> for server::Limits {

@@ -1,5 +1,7 @@
-//! The plain HTTP port: what orchestrators and Prometheus ask.
+//! The plain HTTP port: what orchestrators and Prometheus ask, and the pages of payment claim links.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,15 +9,18 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tower::ServiceExt;
 
-use crate::grpc::server::accept;
+use crate::claim_page::Guest;
+use crate::grpc::server::{Peer, accept};
 use crate::health::Readiness;
 
 /// Connections at one time. One more is closed at once.
@@ -46,13 +51,19 @@ pub fn router(readiness: watch::Receiver<Readiness>, metrics: PrometheusHandle) 
 }
 
 /// Serves `router` until `stop` resolves, then lets the requests that run finish within `grace`, drops the
-/// rest, and returns.
-pub async fn serve(listener: TcpListener, router: Router, grace: Duration, stop: impl Future<Output = ()>) {
+/// rest, and returns. Each request carries the [`Guest`] it is from; peers that are `trusted` speak for many.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    trusted: Vec<IpAddr>,
+    grace: Duration,
+    stop: impl Future<Output = ()>,
+) {
     let (drain, draining) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::select! {
         () = stop => {}
-        () = accept_all(&listener, router, &draining, &mut connections) => {}
+        () = accept_all(&listener, router, &trusted, &draining, &mut connections) => {}
     }
     drop(listener);
     drain.send_replace(true);
@@ -65,6 +76,7 @@ pub async fn serve(listener: TcpListener, router: Router, grace: Duration, stop:
 async fn accept_all(
     listener: &TcpListener,
     router: Router,
+    trusted: &[IpAddr],
     draining: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
@@ -77,7 +89,8 @@ async fn accept_all(
         let (stream, peer) = accept::next(listener).await;
         while connections.try_join_next().is_some() {}
         if connections.len() < MAX_CONNECTIONS {
-            connections.spawn(connection(Arc::clone(&http), stream, router.clone(), draining.clone()));
+            let guest = Guest(Peer::of(peer.ip(), trusted).0);
+            connections.spawn(connection(Arc::clone(&http), stream, guest, router.clone(), draining.clone()));
         } else {
             tracing::debug!(%peer, "HTTP connection refused");
         }
@@ -87,10 +100,18 @@ async fn accept_all(
 async fn connection(
     http: Arc<http1::Builder>,
     stream: TcpStream,
+    guest: Guest,
     router: Router,
     mut draining: watch::Receiver<bool>,
 ) {
-    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(guest);
+        let router = router.clone();
+        async move {
+            let Ok(answer) = router.oneshot(request).await;
+            Ok::<_, Infallible>(answer)
+        }
+    });
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     let drained = async { draining.wait_for(|told| *told).await.is_ok() };
     let ended = tokio::select! {
@@ -132,7 +153,7 @@ mod tests {
         let router = router(readiness, PrometheusBuilder::new().build_recorder().handle());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { drop(stopped.await) };
-        let server = tokio::spawn(serve(listener, router, Duration::from_millis(300), stopped));
+        let server = tokio::spawn(serve(listener, router, Vec::new(), Duration::from_millis(300), stopped));
 
         assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200"));
         let missing = get(address, "/readyz").await;

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod chain;
+pub mod claim_page;
 pub mod cli;
 pub mod clock;
 pub mod config;

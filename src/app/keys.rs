@@ -13,13 +13,13 @@ use super::App;
 use super::indexes::{Indexes, Lease, Series};
 use super::write::Reload;
 use crate::chain::address::{self, Address};
-use crate::chain::keys::{AccountKey, KeyRing, Place, Seed, Source, derive_checked};
+use crate::chain::keys::{AccountKey, KeyRing, Place, Sealed, Seed, Source, derive_checked};
 use crate::clock;
 use crate::domain::{
     Caller, Change, Derivation, Domain, DomainId, Error, EventType, KeySource, KeySourceId, Network, Noun,
     Result, Scheme, SourceUse, key_source,
 };
-use crate::store::{SealedSeed, Store};
+use crate::store::{SealedSeed, Sealing, Store};
 
 /// What the directory needs to make addresses.
 #[derive(Debug)]
@@ -181,42 +181,44 @@ impl App {
             return Ok(None);
         };
         let ring = self.ring()?;
-        let opened = self.compute(move || open(&ring, domain, &sealed)).await??;
+        let opened = self.compute(move || open(&ring, domain, sealed)).await??;
         Ok(Some(opened))
     }
 
-    /// Opens a secret of each master key that any is sealed with, seeds and those of webhooks: with other keys the server would fail at the first wallet.
+    /// Opens a secret of each master key that any is sealed with: with other keys the server would fail where it needs one.
     ///
     /// # Errors
     ///
     /// Those of the database; [`Error::Internal`] where one does not open.
     pub async fn check_master_keys(&self) -> Result<()> {
-        let mut version = i64::MAX;
-        while let Some((domain, sealed)) = self.0.store.seeds_sealed_before(version).await?.into_iter().next()
-        {
-            open(&*self.ring()?, domain, &sealed)?;
-            version = sealed.key_version;
+        for sealing in Sealing::ALL {
+            let mut version = i64::MAX;
+            while let Some((id, it)) = self.0.store.sealed_before(sealing, version).await?.into_iter().next()
+            {
+                version = it.key_version;
+                unsealed(&*self.ring()?, sealing, &id, it.key_version, it.sealed)?;
+            }
         }
         self.check_keys_of_webhooks().await
     }
 
-    /// Seals every seed that an older master key sealed with that one, and answers how many there were.
+    /// Seals everything of a table that an older master key sealed with that one, and answers how much there was.
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::Internal`] where a seed does not open.
-    pub async fn reseal_seeds(&self, version: u32) -> Result<u64> {
-        let ring = self.ring()?;
+    /// Those of the database; [`Error::Internal`] where a secret does not open.
+    pub async fn reseal(&self, sealing: Sealing, version: u32) -> Result<u64> {
+        let (ring, store) = (self.ring()?, self.0.store.clone());
         let mut count = 0;
         loop {
-            let store = self.0.store.clone();
-            let old = store.seeds_sealed_before(version.into()).await?;
+            let old = store.sealed_before(sealing, version.into()).await?;
             if old.is_empty() {
                 return Ok(count);
             }
-            for (domain, sealed) in old {
-                let again = seal(&ring, domain, &open(&ring, domain, &sealed)?)?;
-                store.reseal(domain, &sealed, again).await?;
+            for (id, it) in old {
+                let plain = unsealed(&ring, sealing, &id, it.key_version, it.sealed.clone())?;
+                let (key_version, sealed) = sealed_in(&ring, sealing, &id, &plain)?;
+                store.reseal(sealing, id, &it, SealedSeed { key_version, sealed }).await?;
                 count += 1;
             }
         }
@@ -255,26 +257,43 @@ impl App {
     }
 
     /// Runs what a processor is busy with, apart from the tasks that wait for the network.
-    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    pub(super) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
         let _place = Arc::clone(&self.0.keys.processors).acquire_owned().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }
 }
 
-fn place(row: &Uuid) -> Place<'_> {
-    Place { table: "seeds", row: row.as_bytes(), column: "sealed" }
+/// Opens what is kept in a table for an id with the master key that sealed it.
+pub(super) fn unsealed(
+    ring: &KeyRing,
+    sealing: Sealing,
+    id: &Uuid,
+    key_version: i64,
+    sealed: Vec<u8>,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let version = u32::try_from(key_version).map_err(Error::internal)?;
+    ring.open(place(sealing, id), &Sealed { version, bytes: sealed }).map_err(Error::internal)
 }
 
-/// Opens a seed with the master key that sealed it.
-pub(super) fn open(ring: &KeyRing, domain: DomainId, sealed: &SealedSeed) -> Result<Seed> {
-    let version = u32::try_from(sealed.key_version).map_err(Error::internal)?;
-    let sealed = crate::chain::keys::Sealed { version, bytes: sealed.sealed.clone() };
-    let plain = ring.open(place(&domain.as_uuid()), &sealed).map_err(Error::internal)?;
+/// Seals a secret for its table and id with the newest master key: its version, and what came of that.
+pub(super) fn sealed_in(ring: &KeyRing, sealing: Sealing, id: &Uuid, plain: &[u8]) -> Result<(i64, Vec<u8>)> {
+    let sealed = ring.seal(place(sealing, id), plain).map_err(Error::internal)?;
+    Ok((sealed.version.into(), sealed.bytes))
+}
+
+fn place(sealing: Sealing, id: &Uuid) -> Place<'_> {
+    Place { table: sealing.table(), row: id.as_bytes(), column: "sealed" }
+}
+
+fn open(ring: &KeyRing, domain: DomainId, it: SealedSeed) -> Result<Seed> {
+    let plain = unsealed(ring, Sealing::Seeds, &domain.as_uuid(), it.key_version, it.sealed)?;
     Seed::from_bytes(plain).map_err(Error::internal)
 }
 
-/// Seals a seed with the newest master key.
-pub(super) fn seal(ring: &KeyRing, domain: DomainId, seed: &Seed) -> Result<SealedSeed> {
-    let sealed = ring.seal(place(&domain.as_uuid()), &seed.to_bytes()).map_err(Error::internal)?;
-    Ok(SealedSeed { key_version: sealed.version.into(), sealed: sealed.bytes })
+fn seal(ring: &KeyRing, domain: DomainId, seed: &Seed) -> Result<SealedSeed> {
+    let (key_version, sealed) = sealed_in(ring, Sealing::Seeds, &domain.as_uuid(), &seed.to_bytes())?;
+    Ok(SealedSeed { key_version, sealed })
 }

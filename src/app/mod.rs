@@ -7,6 +7,8 @@ mod auth;
 mod auto_wallets;
 mod balances;
 mod billing;
+mod claim_links;
+mod claims;
 mod committer;
 mod customers;
 mod deliveries;
@@ -20,6 +22,7 @@ mod keys;
 mod loader;
 mod tails;
 mod tenants;
+mod throttle;
 mod transactions;
 mod wallets;
 mod watch;
@@ -27,8 +30,8 @@ mod webhook_secrets;
 mod webhooks;
 mod write;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -36,6 +39,8 @@ use uuid::Uuid;
 pub use api_keys::{Issued, NewApiKey};
 pub use balances::ChainBalance;
 pub use billing::Overview;
+pub use claim_links::{OpenLink, ShownLink};
+pub use claims::Claiming;
 pub use customers::{CustomerList, CustomerTarget};
 pub use deliveries::{EventKey, Signing, pending};
 pub use events::{Events, Happening, Moment, PastKey};
@@ -50,9 +55,9 @@ pub use write::Answer;
 use crate::chain::keys::KeyRing;
 use crate::chain::node::Nodes;
 use crate::domain::{
-    ApiKey, ApiKeyId, Customer, Domain, DomainId, Ends, Error, Event, Invoice, KeySource, LogId,
-    PaymentIntent, PaymentMethod, Resource, Result, Subscription, Table, Transaction, UniqueKey, Wallet,
-    WebhookEndpoint,
+    ApiKey, ApiKeyId, Claim, Customer, Domain, DomainId, Ends, Error, Event, Invoice, KeySource, LogId,
+    PaymentClaimLink, PaymentIntent, PaymentMethod, Resource, Result, Subscription, Table, Transaction,
+    UniqueKey, Wallet, WebhookEndpoint,
 };
 use crate::store::Store;
 use committer::Committer;
@@ -93,6 +98,11 @@ struct Parts {
     invoices: Loader<UniqueKey, Invoice>,
     subscriptions: Loader<UniqueKey, Subscription>,
     payment_methods: Loader<Uuid, PaymentMethod>,
+    claim_links_by_id: Loader<Uuid, PaymentClaimLink>,
+    claim_links_by_token: Loader<UniqueKey, PaymentClaimLink>,
+    claims_by_id: Loader<Uuid, Claim>,
+    claiming: OnceLock<Claiming>,
+    guests: claims::Guests,
     log_ends: Loader<LogId, Ends>,
     events: Loader<(LogId, i64), Event>,
     tails: Arc<Tails>,
@@ -136,6 +146,11 @@ impl App {
             invoices: by_key("invoice", &store, Table::Invoices),
             subscriptions: by_key("subscription", &store, Table::Subscriptions),
             payment_methods: by_id("payment_method", &store, Table::PaymentMethods),
+            claim_links_by_id: by_id("claim_link_id", &store, Table::ClaimLinks),
+            claim_links_by_token: by_key("claim_link_token", &store, Table::ClaimLinks),
+            claims_by_id: by_id("claim_id", &store, Table::Claims),
+            claiming: OnceLock::new(),
+            guests: claims::Guests::new(),
             log_ends: {
                 let reader = store.clone();
                 Loader::start("log_end", move |logs: Vec<LogId>| {

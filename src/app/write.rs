@@ -124,7 +124,10 @@ impl App {
             | KeyKind::WatchOnly
             | KeyKind::PooledAddress
             | KeyKind::WebhookSlot
-            | KeyKind::BillingRecord => None,
+            | KeyKind::BillingRecord
+            | KeyKind::ClaimToken
+            // Whoever submits a claim shows no key.
+            | KeyKind::ClaimedTransaction => None,
         };
         Ok(owner)
     }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::chain::keys::{KeyRing, MasterKeys};
 use crate::config;
 use crate::domain::Error;
-use crate::store::{Schema, Store};
+use crate::store::{Schema, Sealing, Store};
 
 const NEWER: &str = "the schema is newer than this program: install a newer `purser`";
 
@@ -66,8 +66,11 @@ pub(super) async fn has_seeds(store: &Store) -> anyhow::Result<bool> {
     if !store.has_table("seeds").await.map_err(explain)? {
         return Ok(false);
     }
-    if !store.seeds_sealed_before(i64::MAX).await.map_err(explain)?.is_empty() {
-        return Ok(true);
+    for sealing in Sealing::ALL {
+        let is_there = store.has_table(sealing.table()).await.map_err(explain)?;
+        if is_there && !store.sealed_before(sealing, i64::MAX).await.map_err(explain)?.is_empty() {
+            return Ok(true);
+        }
     }
     let has_secrets = store.has_table("webhook_secrets").await.map_err(explain)?;
     Ok(has_secrets && !store.webhook_secrets_sealed_before(i64::MAX).await.map_err(explain)?.is_empty())

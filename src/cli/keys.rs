@@ -17,6 +17,7 @@ use crate::chain::keys::{KeyRing, MasterKeys};
 use crate::chain::node::Nodes;
 use crate::config::{Database, MasterKey};
 use crate::domain::{Caller, Domain, DomainName};
+use crate::store::Sealing;
 
 /// The master key, and the seeds that it seals.
 #[derive(Debug, clap::Args)]
@@ -34,7 +35,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Makes a new master key and seals every seed and webhook secret with it. The old ones stay in the file, for backups of the database.
+    /// Makes a new master key and seals every seed, webhook secret and claim token with it. The old ones stay in the file, for backups of the database.
     /// Without a file it makes the first one.
     #[command(after_help = "Example:
   purser keys rotate --database-url postgres://purser@db/purser --master-key-file /etc/purser/master.key")]
@@ -97,10 +98,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn rotate(app: &App, version: u32) -> anyhow::Result<()> {
-    let sealed = app.reseal_seeds(version).await.map_err(database::explain)?;
+    let seeds = app.reseal(Sealing::Seeds, version).await.map_err(database::explain)?;
     let secrets = app.reseal_webhook_secrets(version).await.map_err(database::explain)?;
+    let tokens = app.reseal(Sealing::ClaimTokens, version).await.map_err(database::explain)?;
     println!(
-        "master key {version} seals from now on; {sealed} seeds and {secrets} webhook secrets were sealed anew"
+        "master key {version} seals from now on; {seeds} seeds, {secrets} webhook secrets and {tokens} claim tokens \
+         were sealed anew"
     );
     Ok(())
 }

@@ -13,12 +13,12 @@ use tokio::task::JoinSet;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use super::{database, dev, upkeep};
-use crate::app::{App, Chains};
+use crate::app::{App, Chains, Claiming};
 use crate::config;
 use crate::health::{self, Readiness};
 use crate::store::Store;
 use crate::webhook::{Guard, Webhooks};
-use crate::{clock, grpc, http, telemetry};
+use crate::{claim_page, clock, grpc, http, telemetry};
 
 /// Serves the directory over gRPC.
 #[derive(Debug, clap::Args)]
@@ -69,9 +69,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         config.limits.clone().into(),
         told(stopped.clone()),
     ));
-    let router = http::router(readiness, metrics);
-    let mut http_serving =
-        tokio::spawn(http::serve(http_listener, router, Duration::from_secs(2), told(stopped.clone())));
+    let public_url = config.public_url.clone().map_or_else(|| format!("http://{}", addresses.1), |it| it.0);
+    app.offer_claims(Claiming { public_url, ..config.claims.clone().into() });
+    let router = http::router(readiness, metrics).merge(claim_page::router(app.clone()));
+    let trusted = config.limits.trusted_proxies().to_vec();
+    let mut http_serving = tokio::spawn(http::serve(
+        http_listener,
+        router,
+        trusted,
+        Duration::from_secs(2),
+        told(stopped.clone()),
+    ));
 
     if !config.dev {
         database::open(&app, &config).await?;

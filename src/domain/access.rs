@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiKey, ApiKeyId, Domain, DomainId, Environment, Error, Fault, Faults, OrganizationId, Result,
-    SecretHash, WebhookEndpointId, words,
+    ApiKey, ApiKeyId, Domain, DomainId, Environment, Error, Fault, Faults, OrganizationId,
+    PaymentClaimLinkId, Result, SecretHash, WebhookEndpointId, words,
 };
 
 words! {
@@ -176,6 +176,8 @@ pub enum Actor {
     Cli(String),
     /// The receiver behind a webhook endpoint, by what it answered to a delivery.
     Receiver(WebhookEndpointId),
+    /// Whoever holds a payment claim link.
+    Link(PaymentClaimLinkId),
 }
 
 impl fmt::Display for Actor {
@@ -184,6 +186,7 @@ impl fmt::Display for Actor {
             Self::Key(id) => write!(f, "{id}"),
             Self::Cli(user) => write!(f, "cli:{user}"),
             Self::Receiver(id) => write!(f, "receiver:{id}"),
+            Self::Link(id) => write!(f, "link:{id}"),
         }
     }
 }
@@ -222,6 +225,18 @@ impl Caller {
         Self {
             actor: Actor::Receiver(id),
             reach: Reach::Operator,
+            scopes: Scopes::default(),
+            expire_us: None,
+            shown: None,
+        }
+    }
+
+    /// Somebody who holds a payment claim link into a domain, and may do nothing but use it.
+    #[must_use]
+    pub fn holding(link: PaymentClaimLinkId, domain: &Domain) -> Self {
+        Self {
+            actor: Actor::Link(link),
+            reach: Reach::Domain(domain.organization_id, domain.environment, domain.id),
             scopes: Scopes::default(),
             expire_us: None,
             shown: None,

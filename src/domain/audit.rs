@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::event::chain;
 use super::{
-    AddressId, ApiKeyId, CustomerId, DomainId, EventHeader, Hash, InvoiceId, KeySourceId, LogId,
-    OrganizationId, PaymentIntentId, PaymentMethodId, SubscriptionId, Table, TransactionId, WalletId,
-    WebhookEndpointId,
+    AddressId, ApiKeyId, ClaimId, CustomerId, DomainId, EventHeader, Hash, InvoiceId, KeySourceId, LogId,
+    OrganizationId, PaymentClaimLinkId, PaymentIntentId, PaymentMethodId, SubscriptionId, Table,
+    TransactionId, WalletId, WebhookEndpointId,
 };
 
 /// What is wrong with an event, or with what it should be the last of.
@@ -63,6 +63,8 @@ fn name(table: Table, id: Uuid) -> String {
         Table::PaymentMethods => PaymentMethodId::from_uuid(id).to_string(),
         Table::KeySources => KeySourceId::from_uuid(id).to_string(),
         Table::WebhookEndpoints => WebhookEndpointId::from_uuid(id).to_string(),
+        Table::ClaimLinks => PaymentClaimLinkId::from_uuid(id).to_string(),
+        Table::Claims => ClaimId::from_uuid(id).to_string(),
     }
 }
 

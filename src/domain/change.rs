@@ -1,9 +1,9 @@
 //! A [`Change`]: everything that one decision does to what is stored, and what it was decided on.
 
 use super::{
-    Actor, Add, Address, ApiKey, Customer, CustomerId, Domain, DomainId, Error, EventType, Invoice,
-    KeySource, KeySourceId, Line, LogId, Organization, PaymentIntent, PaymentMethod, RequestId, Result,
-    SecretChange, Subscription, Transaction, Wallet, WebhookEndpoint, words,
+    Actor, Add, Address, ApiKey, Claim, Customer, CustomerId, Domain, DomainId, Error, EventType, Invoice,
+    KeySource, KeySourceId, Line, LogId, Organization, PaymentClaimLink, PaymentIntent, PaymentMethod,
+    RequestId, Result, SealedToken, SecretChange, Subscription, Transaction, Wallet, WebhookEndpoint, words,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -37,6 +37,10 @@ words! {
         Subscriptions = "subscriptions",
         /// How customers pay and are paid.
         PaymentMethods = "payment_methods",
+        /// Payment claim links.
+        ClaimLinks = "claim_links",
+        /// Claims.
+        Claims = "claims",
     }
 }
 
@@ -91,6 +95,10 @@ words! {
         WebhookSlot = "webhook_slot",
         /// A caller's own id of a billing record of a kind, in a domain.
         BillingRecord = "billing_record",
+        /// The token of a payment claim link, by its SHA-256, everywhere.
+        ClaimToken = "claim_token",
+        /// A transaction on a chain that somebody claims to have made, in a domain.
+        ClaimedTransaction = "claimed_transaction",
     }
 }
 
@@ -110,7 +118,8 @@ impl KeyKind {
             Self::ExtendedKey => "the extended key",
             Self::LedgerWallet => "the customer's wallet in this currency",
             Self::Reference => "the reference",
-            Self::Transaction => "the transaction",
+            Self::Transaction | Self::ClaimedTransaction => "the transaction",
+            Self::ClaimToken => "the token",
             Self::WebhookSlot => "the place for a webhook endpoint",
             Self::BillingRecord => "the external id of the billing record",
         }
@@ -261,6 +270,10 @@ pub enum Resource {
     Subscription(Subscription),
     /// How a customer pays or is paid.
     PaymentMethod(PaymentMethod),
+    /// A payment claim link.
+    PaymentClaimLink(PaymentClaimLink),
+    /// A claim.
+    Claim(Claim),
 }
 
 /// Evaluates an expression with `$it` bound to whichever resource it is.
@@ -280,6 +293,8 @@ macro_rules! each {
             Resource::Invoice($it) => $body,
             Resource::Subscription($it) => $body,
             Resource::PaymentMethod($it) => $body,
+            Resource::PaymentClaimLink($it) => $body,
+            Resource::Claim($it) => $body,
         }
     };
 }
@@ -302,6 +317,8 @@ impl Resource {
             Self::Invoice(_) => Table::Invoices,
             Self::Subscription(_) => Table::Subscriptions,
             Self::PaymentMethod(_) => Table::PaymentMethods,
+            Self::PaymentClaimLink(_) => Table::ClaimLinks,
+            Self::Claim(_) => Table::Claims,
         }
     }
 
@@ -347,6 +364,8 @@ impl Resource {
             Self::Invoice(it) => it.domain_id.into(),
             Self::Subscription(it) => it.domain_id.into(),
             Self::PaymentMethod(it) => it.domain_id.into(),
+            Self::PaymentClaimLink(it) => it.domain_id.into(),
+            Self::Claim(it) => it.domain_id.into(),
         }
     }
 
@@ -362,6 +381,8 @@ impl Resource {
             Self::Invoice(it) => Some(it.customer_id),
             Self::Subscription(it) => Some(it.customer_id),
             Self::PaymentMethod(it) => Some(it.customer_id),
+            Self::PaymentClaimLink(it) => Some(it.customer_id),
+            Self::Claim(it) => Some(it.customer_id),
             Self::Organization(_)
             | Self::Domain(_)
             | Self::ApiKey(_)
@@ -399,6 +420,8 @@ impl Resource {
             Table::Invoices => serde_json::from_str(json).map(Self::Invoice),
             Table::Subscriptions => serde_json::from_str(json).map(Self::Subscription),
             Table::PaymentMethods => serde_json::from_str(json).map(Self::PaymentMethod),
+            Table::ClaimLinks => serde_json::from_str(json).map(Self::PaymentClaimLink),
+            Table::Claims => serde_json::from_str(json).map(Self::Claim),
         }
         .map(|it| it.at(sequence))
         .map_err(|it| it.column())
@@ -422,7 +445,9 @@ impl Resource {
             | Self::WebhookEndpoint(_)
             | Self::PaymentIntent(_)
             | Self::Invoice(_)
-            | Self::Subscription(_) => true,
+            | Self::Subscription(_)
+            | Self::PaymentClaimLink(_)
+            | Self::Claim(_) => true,
         }
     }
 }
@@ -461,7 +486,9 @@ resources!(
     Invoice,
     Subscription,
     PaymentMethod,
-    WebhookEndpoint
+    WebhookEndpoint,
+    PaymentClaimLink,
+    Claim
 );
 
 /// A row that was read, and the version it had.
@@ -484,7 +511,9 @@ macro_rules! expected {
         })+
     };
 }
-expected!(Domain in Domains, Customer in Customers, Wallet in Wallets, KeySource in KeySources);
+expected!(
+    Domain in Domains, Customer in Customers, Wallet in Wallets, KeySource in KeySources, Claim in Claims
+);
 
 /// A resource as it becomes, and the event that says so. Without an event it stays as it is.
 #[derive(Clone, Debug)]
@@ -544,6 +573,8 @@ pub struct Change {
     pub pool: Option<(KeySourceId, u32, Vec<String>)>,
     /// What happens to the secrets of the webhook endpoint that is the first resource written.
     pub secrets: Option<SecretChange>,
+    /// The token of the payment claim link that is the first resource written, as it is kept.
+    pub token: Option<SealedToken>,
     /// A change to many rows.
     pub sweep: Option<Sweep>,
     /// Logs beside the resource's own that the event is kept in.
@@ -566,6 +597,7 @@ impl Change {
             adds: Vec::new(),
             pool: None,
             secrets: None,
+            token: None,
             sweep: None,
             also_logged: Vec::new(),
             reason: Line::default(),

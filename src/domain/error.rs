@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{
-    CustomerId, Environment, KeyKind, KycStatus, Network, PaymentMethodId, Scheme, Scope, TransactionStatus,
-    WalletId, WalletKind, WebhookEndpointId,
+    ClaimId, ClaimStatus, CustomerId, Environment, KeyKind, KycStatus, Network, PaymentMethodId, Scheme,
+    Scope, TransactionStatus, WalletId, WalletKind, WebhookEndpointId,
 };
 
 /// The result of anything the directory does.
@@ -194,6 +195,10 @@ pub enum Noun {
     WebhookEndpoint,
     /// An event.
     Event,
+    /// A payment claim link.
+    ClaimLink,
+    /// A claim.
+    Claim,
 }
 
 impl Noun {
@@ -211,6 +216,8 @@ impl Noun {
             Self::Seed => "seed of the domain",
             Self::WebhookEndpoint => "webhook endpoint",
             Self::Event => "event",
+            Self::ClaimLink => "payment claim link",
+            Self::Claim => "claim",
         }
     }
 }
@@ -360,6 +367,27 @@ pub enum Error {
     /// The domain is suspended: its keys may read only.
     #[error("the domain is suspended: its keys may read only")]
     DomainSuspended,
+    /// The link was used as often as it may be.
+    #[error("the link was used already")]
+    ClaimLinkUsed,
+    /// The link's time has passed.
+    #[error("the link has expired")]
+    ClaimLinkExpired {
+        /// Since when, in microseconds since 1970.
+        since_us: i64,
+    },
+    /// The claim is decided on already.
+    #[error("claim {0} is {1} already")]
+    ClaimClosed(ClaimId, ClaimStatus),
+    /// The customer has no wallet that what was claimed could be on.
+    #[error("customer {0} has no wallet on {1}")]
+    NoWalletOnNetwork(CustomerId, Network),
+    /// Too many calls in a short time.
+    #[error("too many calls: try again in {} s", after.as_secs() + 1)]
+    RateLimited {
+        /// When it may be tried again.
+        after: Duration,
+    },
     /// Retention has removed what is asked for.
     #[error("events before {earliest} are kept no more")]
     EventsExpired {

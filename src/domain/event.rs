@@ -72,6 +72,18 @@ words! {
         WebhookEndpointUpdated = "webhook_endpoint.updated",
         /// A webhook endpoint was deleted.
         WebhookEndpointDeleted = "webhook_endpoint.deleted",
+        /// A payment claim link was made.
+        ClaimLinkCreated = "claim_link.created",
+        /// A claim was submitted by a payment claim link.
+        ClaimLinkUsed = "claim_link.used",
+        /// A payment claim link was ended.
+        ClaimLinkRevoked = "claim_link.revoked",
+        /// A claim was submitted.
+        ClaimSubmitted = "claim.submitted",
+        /// A claim was approved.
+        ClaimApproved = "claim.approved",
+        /// A claim was rejected.
+        ClaimRejected = "claim.rejected",
     }
 }
 
@@ -100,6 +112,8 @@ impl EventType {
             Self::WebhookEndpointCreated | Self::WebhookEndpointUpdated | Self::WebhookEndpointDeleted => {
                 Table::WebhookEndpoints
             }
+            Self::ClaimLinkCreated | Self::ClaimLinkUsed | Self::ClaimLinkRevoked => Table::ClaimLinks,
+            Self::ClaimSubmitted | Self::ClaimApproved | Self::ClaimRejected => Table::Claims,
         }
     }
 }

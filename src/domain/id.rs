@@ -129,6 +129,14 @@ id!(
     TransactionId, "txn"
 );
 id!(
+    /// Names a payment claim link.
+    PaymentClaimLinkId, "pcl"
+);
+id!(
+    /// Names a claim.
+    ClaimId, "claim"
+);
+id!(
     /// Names where a domain's addresses come from. Never on the wire.
     KeySourceId, "src"
 );

@@ -9,6 +9,8 @@ pub mod api_key;
 mod audit;
 pub mod billing;
 mod change;
+pub mod claim;
+pub mod claim_link;
 pub mod customer;
 mod delivery;
 mod error;
@@ -47,13 +49,18 @@ pub use change::{
     Change, Context, Counted, Expect, KeyChange, KeyKind, RequestMark, Resource, Sweep, Table, UniqueKey,
     Write,
 };
+pub use claim::{Claim, ClaimStatus, NewClaim};
+pub use claim_link::{
+    ClaimToken, NewPaymentClaimLink, PaymentClaimLink, PaymentClaimLinkStatus, SealedToken,
+};
 pub use customer::{Customer, CustomerKey, CustomerPatch, CustomerStatus, Member, NewCustomer};
 pub use delivery::{AttemptEnd, Delivery, DeliveryFault, DeliveryStatus, Due};
 pub use error::{Cause, Error, Fault, Faults, FieldFault, Noun, Result};
 pub use event::{Ends, Event, EventFilter, EventHeader, EventType, Hash, LogId, chain};
 pub use id::{
-    AddressId, ApiKeyId, CustomerId, DeliveryId, DomainId, EventId, InvoiceId, KeySourceId, OrganizationId,
-    PaymentIntentId, PaymentMethodId, SubscriptionId, TransactionId, WalletId, WebhookEndpointId,
+    AddressId, ApiKeyId, ClaimId, CustomerId, DeliveryId, DomainId, EventId, InvoiceId, KeySourceId,
+    OrganizationId, PaymentClaimLinkId, PaymentIntentId, PaymentMethodId, SubscriptionId, TransactionId,
+    WalletId, WebhookEndpointId,
 };
 pub use judge::{Facts, KeyState, Remembered, Verdict, judge};
 pub use key_source::{KeySource, NewAddresses, NewExtendedKey};

@@ -4,6 +4,7 @@
 
 mod admin;
 mod billing;
+mod claims;
 mod convert;
 mod customers;
 mod events;
@@ -32,6 +33,7 @@ use tower::Service;
 
 use crate::api::admin_service_server::{AdminService, AdminServiceServer};
 use crate::api::billing_service_server::BillingServiceServer;
+use crate::api::claim_service_server::ClaimServiceServer;
 use crate::api::customer_service_server::CustomerServiceServer;
 use crate::api::event_service_server::EventServiceServer;
 use crate::api::wallet_service_server::WalletServiceServer;
@@ -43,6 +45,10 @@ use server::Methods;
 
 /// The largest message that is read, in bytes.
 const MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// The one method of ours that wants no key, and so reads no more of whoever calls than a claim needs, in bytes.
+const KEYLESS: &str = "/purser.v1.ClaimService/SubmitClaim";
+const KEYLESS_BYTES: usize = 8 * 1024;
 
 /// The descriptors of the API, as protoc would write them.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
@@ -124,7 +130,11 @@ pub fn services(app: App, webhooks: Webhooks, health: HealthServer<impl Health>)
         .add_service(v1.build_v1()?.max_decoding_message_size(MESSAGE_BYTES))
         .add_service(v1alpha.build_v1alpha()?.max_decoding_message_size(MESSAGE_BYTES))
         .prepare();
-    Ok(Services(Arc::new(Parts { purser: Purser { app, webhooks }, closed: paths().collect(), open })))
+    Ok(Services(Arc::new(Parts {
+        purser: Purser { app, webhooks },
+        closed: paths().filter(|it| it != KEYLESS).collect(),
+        open,
+    })))
 }
 
 impl Service<http::Request<Incoming>> for Services {
@@ -170,10 +180,11 @@ macro_rules! serve_each {
                 request: http::Request<Incoming>,
                 open: &Routes,
             ) -> Result<http::Response<Body>, Infallible> {
+                let most = if request.uri().path() == KEYLESS { KEYLESS_BYTES } else { MESSAGE_BYTES };
                 match request.uri().path().split('/').nth(1) {
                     $(Some($name) => {
                         let server = $server::new(self.clone());
-                        server.max_decoding_message_size(MESSAGE_BYTES).call(request).await
+                        server.max_decoding_message_size(most).call(request).await
                     })+
                     _ => open.clone().call(request).await,
                 }
@@ -188,6 +199,7 @@ serve_each! {
     "purser.v1.WebhookService" => WebhookServiceServer,
     "purser.v1.EventService" => EventServiceServer,
     "purser.v1.BillingService" => BillingServiceServer,
+    "purser.v1.ClaimService" => ClaimServiceServer,
 }
 
 /// Who calls, if they may do this. They were found out before the message was read, or are at the machine itself.

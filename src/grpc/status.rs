@@ -37,6 +37,9 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(Duration::from_secs(1)));
                 tracing::warn!(%network, %cause, "a node gave no usable answer");
             }
+            Error::RateLimited { after } => {
+                details.set_retry_info(Some(*after));
+            }
             Error::Contended | Error::Overloaded => {
                 details.set_retry_info(Some(Duration::from_millis(100)));
             }
@@ -131,6 +134,11 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::WebhookEndpointDisabled(_) => (Code::FailedPrecondition, ErrorReason::WebhookEndpointDisabled),
         Error::TooManyWebhookEndpoints(_) => (Code::FailedPrecondition, ErrorReason::TooManyWebhookEndpoints),
         Error::DomainSuspended => (Code::FailedPrecondition, ErrorReason::DomainSuspended),
+        Error::ClaimLinkUsed => (Code::FailedPrecondition, ErrorReason::ClaimLinkUsed),
+        Error::ClaimLinkExpired { .. } => (Code::FailedPrecondition, ErrorReason::ClaimLinkExpired),
+        Error::ClaimClosed(..) => (Code::FailedPrecondition, ErrorReason::ClaimClosed),
+        Error::NoWalletOnNetwork(..) => (Code::FailedPrecondition, ErrorReason::NoWalletOnNetwork),
+        Error::RateLimited { .. } => (Code::ResourceExhausted, ErrorReason::RateLimited),
         Error::EventsExpired { .. } => (Code::OutOfRange, ErrorReason::EventsExpired),
         Error::SequenceAhead { .. } => (Code::OutOfRange, ErrorReason::SequenceAhead),
         Error::SlowWatcher => (Code::ResourceExhausted, ErrorReason::SlowWatcher),
@@ -157,6 +165,8 @@ const fn not_found(noun: Noun) -> ErrorReason {
         Noun::WebhookEndpoint => ErrorReason::WebhookEndpointNotFound,
         Noun::Event => ErrorReason::EventNotFound,
         Noun::PaymentMethod => ErrorReason::PaymentMethodNotFound,
+        Noun::ClaimLink => ErrorReason::ClaimLinkNotFound,
+        Noun::Claim => ErrorReason::ClaimNotFound,
     }
 }
 
@@ -174,6 +184,8 @@ const fn taken(kind: KeyKind) -> ErrorReason {
         KeyKind::WebhookSlot => ErrorReason::TooManyWebhookEndpoints,
         // Whoever finds it taken changes what has it: nobody is told.
         KeyKind::BillingRecord => ErrorReason::BillingRecordCustomerFixed,
+        // No token is drawn twice.
+        KeyKind::ClaimedTransaction | KeyKind::ClaimToken => ErrorReason::ClaimExists,
         // An index has one taker, and a source that is taken is an error of its own.
         KeyKind::Derivation | KeyKind::KeySource | KeyKind::UsedSource | KeyKind::WatchOnly => {
             ErrorReason::AddressSourceFixed
@@ -227,6 +239,11 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         }
         Error::WebhookEndpointDisabled(id) => vec![("webhook_endpoint_id", id.to_string())],
         Error::TooManyWebhookEndpoints(limit) => vec![("limit", limit.to_string())],
+        Error::ClaimLinkExpired { since_us } => vec![("expire_time", timestamp(*since_us).to_string())],
+        Error::ClaimClosed(id, status) => vec![("claim_id", id.to_string()), ("status", status.to_string())],
+        Error::NoWalletOnNetwork(id, network) => {
+            vec![("customer_id", id.to_string()), ("network", network.to_string())]
+        }
         Error::EventsExpired { earliest } => vec![("earliest_sequence", earliest.to_string())],
         Error::SequenceAhead { last } => vec![("last_sequence", last.to_string())],
         Error::AliasQuarantined { until_us } => {
@@ -250,8 +267,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        CustomerId, Environment, KycStatus, Network, PaymentMethodId, Scheme, Scope, TransactionStatus,
-        WalletId, WalletKind,
+        ClaimId, ClaimStatus, CustomerId, Environment, KycStatus, Network, PaymentMethodId, Scheme, Scope,
+        TransactionStatus, WalletId, WalletKind,
     };
 
     /// Reasons that no operation has: they are answered before or around it.
@@ -420,6 +437,39 @@ mod tests {
                 Code::FailedPrecondition,
                 "TOO_MANY_WEBHOOK_ENDPOINTS",
                 &["limit"],
+            ),
+            (Error::NotFound(Noun::ClaimLink), Code::NotFound, "CLAIM_LINK_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::Claim), Code::NotFound, "CLAIM_NOT_FOUND", &[]),
+            (Error::ClaimLinkUsed, Code::FailedPrecondition, "CLAIM_LINK_USED", &[]),
+            (
+                Error::ClaimLinkExpired { since_us: 0 },
+                Code::FailedPrecondition,
+                "CLAIM_LINK_EXPIRED",
+                &["expire_time"],
+            ),
+            (
+                Error::ClaimClosed(ClaimId::from_uuid(Uuid::nil()), ClaimStatus::Approved),
+                Code::FailedPrecondition,
+                "CLAIM_CLOSED",
+                &["claim_id", "status"],
+            ),
+            (
+                Error::NoWalletOnNetwork(id, Network::Ethereum),
+                Code::FailedPrecondition,
+                "NO_WALLET_ON_NETWORK",
+                &["customer_id", "network"],
+            ),
+            (
+                Error::Taken { kind: KeyKind::ClaimedTransaction, owner: None },
+                Code::AlreadyExists,
+                "CLAIM_EXISTS",
+                &[],
+            ),
+            (
+                Error::RateLimited { after: Duration::from_secs(1) },
+                Code::ResourceExhausted,
+                "RATE_LIMITED",
+                &[],
             ),
             (
                 Error::EventsExpired { earliest: 5 },

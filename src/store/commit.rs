@@ -17,10 +17,10 @@ use super::row::Puts;
 use super::set::{Part, Set, Type, Value};
 use super::transaction::Tx;
 use super::webhooks::SecretChanges;
-use super::{Store, balances, facts, is_of_dead_connection, sweep};
+use super::{Store, balances, claims, facts, is_of_dead_connection, sweep};
 use crate::domain::{
     Account, Change, Counted, CustomerId, Error, Facts, KeyChange, KeyKind, KeyState, LogId, Resource,
-    Result, Sums, Sweep, Table, UniqueKey, Verdict, judge,
+    Result, SealedToken, Sums, Sweep, Table, UniqueKey, Verdict, judge,
 };
 
 /// What became of a Change.
@@ -138,6 +138,7 @@ struct Batch {
     sums: BTreeMap<Account, Sums>,
     pool: Set<'static>,
     secrets: SecretChanges,
+    tokens: Vec<(Uuid, SealedToken)>,
     new_search: Set<'static>,
     search: Set<'static>,
     sweeps: Vec<Sweep>,
@@ -160,6 +161,7 @@ impl Default for Batch {
             sums: BTreeMap::new(),
             pool: Set::new(&[Uuid, Int, Text]),
             secrets: SecretChanges::default(),
+            tokens: Vec::new(),
             new_search: Set::new(&[Uuid, Text]),
             search: Set::new(&[Uuid, Text]),
             sweeps: Vec::new(),
@@ -207,6 +209,7 @@ impl Batch {
             let (id, home) = (answer.resource.id(), answer.resource.home());
             self.secrets.add(secrets, id, home, first.unwrap_or(outcome), change.ctx.now_us);
         }
+        self.tokens.extend(change.token.iter().map(|it| (answer.resource.id(), it.clone())));
         // One that is there is too old to count: it would have been the answer otherwise.
         let old =
             change.ctx.request.iter().filter(|it| facts.requests.contains_key(&(it.scope, it.id.clone())));
@@ -368,6 +371,7 @@ impl Batch {
             Part::new("scope, name, value", counts, PUT_COUNTS),
             Part::new("wallet_id, network, token, sums", balances::set(self.sums), PUT_SUMS),
             Part::new("source_id, position, address", self.pool, PUT_POOL),
+            claims::new_tokens(self.tokens.iter().map(|it| (it.0, &it.1))),
         ]);
         parts.extend(self.secrets.parts());
         parts.extend(log.parts());

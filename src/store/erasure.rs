@@ -87,13 +87,22 @@ async fn forget_requests(tx: &mut Tx, customer: CustomerId) -> Result<()> {
 struct Personal {
     table: Table,
     field: &'static str,
-    /// The field as Postgres finds it in the text, and what is left in its place.
+    /// What follows its name as Postgres finds it in the text, and what is left in the place of both.
     pattern: (&'static str, &'static str),
 }
 
 impl Personal {
     const fn description(table: Table) -> Self {
-        Self { table, field: "description", pattern: (r#","description":"([^"\\]|\\.)*""#, "") }
+        Self::text(table, "description")
+    }
+
+    const fn text(table: Table, field: &'static str) -> Self {
+        Self { table, field, pattern: (r#":"([^"\\]|\\.)*""#, "") }
+    }
+
+    /// The last field of its body, and an object.
+    const fn object(table: Table, field: &'static str) -> Self {
+        Self { table, field, pattern: (":.*$", "}") }
     }
 
     /// The statement that clears it. The bodies keep the order of their fields, as they would be written without. Within a
@@ -103,7 +112,7 @@ impl Personal {
         let cleared = if embedded {
             format!("json_remove(body, '$.{field}')")
         } else {
-            format!("regexp_replace(body, '{pattern}', '{rest}')")
+            format!("regexp_replace(body, ',\"{field}\"{pattern}', '{rest}')")
         };
         format!(
             "WITH q(customer_id) AS ({{set}})
@@ -120,8 +129,10 @@ const PERSONAL: &[Personal] = &[
     Personal::description(Table::PaymentIntents),
     Personal::description(Table::Invoices),
     Personal::description(Table::Subscriptions),
-    // The last field, and an object.
-    Personal { table: Table::PaymentMethods, field: "details", pattern: (r#","details":.*$"#, "}") },
+    Personal::object(Table::PaymentMethods, "details"),
+    Personal::text(Table::Claims, "note"),
+    Personal::text(Table::Claims, "reason"),
+    Personal::object(Table::ClaimLinks, "metadata"),
 ];
 
 /// Counts erasures whose traces may still be in the files. In the same transaction, so that none is forgotten.

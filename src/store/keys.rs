@@ -18,6 +18,36 @@ pub struct SealedSeed {
     pub sealed: Vec<u8>,
 }
 
+/// A table of secrets that are kept sealed, each under the id of what it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealing {
+    /// The seeds of domains.
+    Seeds,
+    /// The tokens of payment claim links.
+    ClaimTokens,
+}
+
+impl Sealing {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Seeds, Self::ClaimTokens];
+
+    /// The table.
+    #[must_use]
+    pub const fn table(self) -> &'static str {
+        match self {
+            Self::Seeds => "seeds",
+            Self::ClaimTokens => "claim_tokens",
+        }
+    }
+
+    const fn id(self) -> &'static str {
+        match self {
+            Self::Seeds => "domain_id",
+            Self::ClaimTokens => "link_id",
+        }
+    }
+}
+
 impl Store {
     /// The seed of a domain, if it has one.
     ///
@@ -71,37 +101,40 @@ impl Store {
         Ok(found.first().map_or((false, false), |it| (it.0 > 0, it.1 > 0)))
     }
 
-    /// Domains whose seeds are sealed with an older master key than that, at most a hundred, the newest keys first.
+    /// What is sealed with an older master key than that, at most a hundred of it, the newest keys first.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn seeds_sealed_before(&self, key_version: i64) -> Result<Vec<(DomainId, SealedSeed)>> {
-        const READ: &str = "
-            WITH q(key_version) AS ({set})
-            SELECT s.domain_id, s.key_version, s.sealed FROM q CROSS JOIN seeds AS s
-            WHERE s.key_version < q.key_version ORDER BY s.key_version DESC, s.domain_id LIMIT 100";
+    pub async fn sealed_before(&self, sealing: Sealing, key_version: i64) -> Result<Vec<(Uuid, SealedSeed)>> {
+        let (table, id) = (sealing.table(), sealing.id());
+        let sql = format!(
+            "WITH q(key_version) AS ({{set}})
+             SELECT s.{id}, s.key_version, s.sealed FROM q CROSS JOIN {table} AS s
+             WHERE s.key_version < q.key_version ORDER BY s.key_version DESC, s.{id} LIMIT 100"
+        );
         let rows: Vec<(Uuid, i64, Vec<u8>)> =
-            self.read(READ, Set::of(&[Type::Int], [[key_version.into()]])).await?;
-        let seed = |(id, key_version, sealed)| (DomainId::from_uuid(id), SealedSeed { key_version, sealed });
-        Ok(rows.into_iter().map(seed).collect())
+            self.read(&sql, Set::of(&[Type::Int], [[key_version.into()]])).await?;
+        let secret = |(id, key_version, sealed)| (id, SealedSeed { key_version, sealed });
+        Ok(rows.into_iter().map(secret).collect())
     }
 
-    /// Puts a seed that was sealed anew in the place of what it was opened from; not where that has changed since.
+    /// Puts what was sealed anew in the place of what it was opened from; not where that has changed since.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn reseal(&self, domain: DomainId, from: &SealedSeed, to: SealedSeed) -> Result<()> {
-        const RESEAL: &str = "
-            WITH q(domain_id, old_version, key_version, sealed) AS ({set})
-            UPDATE seeds SET key_version = (SELECT max(q.key_version) FROM q WHERE q.domain_id = seeds.domain_id),
-                             sealed = (SELECT q.sealed FROM q WHERE q.domain_id = seeds.domain_id)
-            WHERE (domain_id, key_version) IN (SELECT domain_id, old_version FROM q) RETURNING 1";
-        let row =
-            [domain.as_uuid().into(), from.key_version.into(), to.key_version.into(), Value::from(to.sealed)];
+    pub async fn reseal(&self, sealing: Sealing, id: Uuid, from: &SealedSeed, to: SealedSeed) -> Result<()> {
+        let (table, key) = (sealing.table(), sealing.id());
+        let sql = format!(
+            "WITH q(id, old_version, key_version, sealed) AS ({{set}})
+             UPDATE {table} SET key_version = (SELECT max(q.key_version) FROM q WHERE q.id = {table}.{key}),
+                                sealed = (SELECT q.sealed FROM q WHERE q.id = {table}.{key})
+             WHERE ({key}, key_version) IN (SELECT id, old_version FROM q) RETURNING 1"
+        );
+        let row = [id.into(), from.key_version.into(), to.key_version.into(), Value::from(to.sealed)];
         let set = Set::of(&[Type::Uuid, Type::Int, Type::Int, Type::Bytes], [row]);
-        self.write::<(i32,)>(RESEAL, set).await.map(drop)
+        self.write::<(i32,)>(&sql, set).await.map(drop)
     }
 
     /// Reserves a block of indexes of a scheme in a domain, durably. None is ever reserved twice.

@@ -6,6 +6,7 @@
 mod backend;
 mod balances;
 mod billing;
+mod claims;
 mod commit;
 mod customers;
 mod deliveries;
@@ -37,10 +38,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub use billing::{BillingCounts, BillingFilter, Holdings};
+pub use claims::{ClaimFilter, ClaimLinkFilter};
 pub use commit::Outcome;
 pub use customers::{CustomerFilter, TextColumn, Total};
 pub use erasure::Rewritten;
-pub use keys::SealedSeed;
+pub use keys::{SealedSeed, Sealing};
 pub use leases::Enabled;
 pub use lookup::Found;
 pub use open::{PoolUse, Schema};

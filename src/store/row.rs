@@ -3,7 +3,7 @@
 use super::set::{Part, Set, Type, Value};
 use crate::domain::{
     Alias, BillingKind, BillingRecord, Currency, DomainId, Email, Environment, ExternalId, Network,
-    OrganizationId, Phone, Resource, Table, Text,
+    OrganizationId, Phone, Resource, Table, Text, TransactionId,
 };
 
 /// The columns of a table that a put writes, in the order of [`row`].
@@ -55,6 +55,14 @@ const fn columns(table: Table) -> Columns {
         Table::PaymentIntents | Table::Invoices | Table::Subscriptions | Table::PaymentMethods => Columns {
             list: "id, domain_id, customer_id, status, sequence, create_us, body",
             types: &[Uuid, Uuid, Uuid, Text, Int, Int, Text],
+        },
+        Table::ClaimLinks => Columns {
+            list: "id, domain_id, customer_id, status, expire_us, sequence, create_us, body",
+            types: &[Uuid, Uuid, Uuid, Text, Int, Int, Int, Text],
+        },
+        Table::Claims => Columns {
+            list: "id, domain_id, customer_id, link_id, status, transaction_id, sequence, create_us, body",
+            types: &[Uuid, Uuid, Uuid, Uuid, Text, Uuid, Int, Int, Text],
         },
     }
 }
@@ -125,6 +133,19 @@ fn found_by(resource: &Resource) -> Vec<Value> {
         }
         Resource::KeySource(it) => vec![it.domain_id.as_uuid().into()],
         Resource::WebhookEndpoint(it) => vec![it.domain_id.as_uuid().into(), it.standing().into()],
+        Resource::PaymentClaimLink(it) => vec![
+            it.domain_id.as_uuid().into(),
+            it.customer_id.as_uuid().into(),
+            it.status.as_str().into(),
+            it.expire_us.into(),
+        ],
+        Resource::Claim(it) => vec![
+            it.domain_id.as_uuid().into(),
+            it.customer_id.as_uuid().into(),
+            it.link_id.as_uuid().into(),
+            it.status.as_str().into(),
+            it.transaction_id.map(TransactionId::as_uuid).into(),
+        ],
     }
 }
 

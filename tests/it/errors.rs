@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost_reflect::EnumValueDescriptor;
 use purser::domain::{
-    CustomerId, Environment, Error, Fault, KeyKind, KycStatus, Network, Noun, PaymentMethodId, Scheme, Scope,
-    TransactionStatus, WalletId, WalletKind, WebhookEndpointId,
+    ClaimId, ClaimStatus, CustomerId, Environment, Error, Fault, KeyKind, KycStatus, Network, Noun,
+    PaymentMethodId, Scheme, Scope, TransactionStatus, WalletId, WalletKind, WebhookEndpointId,
 };
 use purser::grpc::API;
 use tonic::Status;
@@ -94,6 +94,14 @@ fn errors() -> Vec<Error> {
         Error::NotFound(Noun::Event),
         Error::WebhookEndpointDisabled(WebhookEndpointId::from_uuid(uuid::Uuid::nil())),
         Error::TooManyWebhookEndpoints(100),
+        Error::NotFound(Noun::ClaimLink),
+        Error::NotFound(Noun::Claim),
+        Error::ClaimLinkUsed,
+        Error::ClaimLinkExpired { since_us: 0 },
+        Error::ClaimClosed(ClaimId::from_uuid(uuid::Uuid::nil()), ClaimStatus::Approved),
+        Error::NoWalletOnNetwork(id, Network::Ethereum),
+        Error::Taken { kind: KeyKind::ClaimedTransaction, owner: None },
+        Error::RateLimited { after: std::time::Duration::from_secs(1) },
         Error::EventsExpired { earliest: 5 },
         Error::SequenceAhead { last: 9 },
         Error::SlowWatcher,
@@ -145,6 +153,11 @@ fn errors() -> Vec<Error> {
             | Error::DomainSuspended
             | Error::WebhookEndpointDisabled(_)
             | Error::TooManyWebhookEndpoints(_)
+            | Error::ClaimLinkUsed
+            | Error::ClaimLinkExpired { .. }
+            | Error::ClaimClosed(..)
+            | Error::NoWalletOnNetwork(..)
+            | Error::RateLimited { .. }
             | Error::EventsExpired { .. }
             | Error::SequenceAhead { .. }
             | Error::SlowWatcher
@@ -166,7 +179,9 @@ fn errors() -> Vec<Error> {
                 | Noun::PaymentMethod
                 | Noun::Seed
                 | Noun::WebhookEndpoint
-                | Noun::Event => {}
+                | Noun::Event
+                | Noun::ClaimLink
+                | Noun::Claim => {}
             },
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use purser::api;
 use purser::api::admin_service_client::AdminServiceClient;
 use purser::api::customer_service_client::CustomerServiceClient;
-use purser::app::{App, Chains, NewApiKey};
+use purser::app::{App, Chains, Claiming, NewApiKey};
 use purser::chain::keys::{KeyRing, MasterKeys};
 use purser::domain::{Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes};
 use purser::grpc;
@@ -121,6 +121,8 @@ impl TestServer {
     pub async fn over(database: Database) -> Self {
         let app = App::start(database.store().await, chains());
         app.open();
+        // So that only those tests meet the limits that are about them.
+        app.offer_claims(Claiming { per_link: 1_000_000, per_peer: 1_000_000, ..Claiming::default() });
         let address = Self::listen(&app).await;
         Self { app, address, database }
     }

@@ -186,6 +186,19 @@ fn what_is_delivered_knows_no_sql_and_no_api() {
 fn what_is_offered_knows_no_sql() {
     none(trespasses(&["grpc"], &["sqlx", "crate::cli", "crate::config"]));
     none(trespasses(&["telemetry", "http", "health"], &["sqlx", "crate::store"]));
+    // The page of a claim link is a face of the directory as gRPC is one, and has no more of it.
+    let banned = [
+        "sqlx",
+        "tonic",
+        "prost",
+        "crate::api",
+        "crate::store",
+        "crate::chain",
+        "crate::grpc",
+        "crate::cli",
+        "crate::config",
+    ];
+    none(trespasses(&["claim_page"], &banned));
 }
 
 #[test]

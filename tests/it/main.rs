@@ -21,6 +21,7 @@ mod billing_races;
 mod billing_wire;
 mod chain;
 mod changes;
+mod claims;
 mod concurrency;
 mod customers;
 mod customers_batch;

@@ -5,9 +5,9 @@ use crate::api;
 use crate::api::event::Payload;
 use crate::app::{Happening, Notice, Registered};
 use crate::domain::{
-    AddressId, ApiKeyId, CustomerId, DomainId, Event, EventHeader, EventType, Faults, InvoiceId, KeySourceId,
-    Member, OrganizationId, PaymentIntentId, PaymentMethodId, Resource, SubscriptionId, Table, TransactionId,
-    WalletId, WebhookEndpointId,
+    AddressId, ApiKeyId, ClaimId, CustomerId, DomainId, Event, EventHeader, EventType, Faults, InvoiceId,
+    KeySourceId, Member, OrganizationId, PaymentClaimLinkId, PaymentIntentId, PaymentMethodId, Resource,
+    SubscriptionId, Table, TransactionId, WalletId, WebhookEndpointId,
 };
 
 /// The types of events that are asked for.
@@ -54,6 +54,8 @@ impl From<Happening> for api::Event {
                     Registered::try_from(it).ok().map(|it| Payload::ExtendedKey(it.into()))
                 }
                 Resource::WebhookEndpoint(it) => Some(Payload::WebhookEndpoint(it.into())),
+                Resource::PaymentClaimLink(it) => Some(Payload::PaymentClaimLink(it.into())),
+                Resource::Claim(it) => Some(Payload::Claim(it.into())),
                 // Those are in the operators' log.
                 Resource::Organization(_) => None,
             }),
@@ -77,6 +79,8 @@ fn resource_id(table: Table, id: uuid::Uuid) -> String {
         Table::PaymentMethods => PaymentMethodId::from_uuid(id).into(),
         Table::KeySources => KeySourceId::from_uuid(id).into(),
         Table::WebhookEndpoints => WebhookEndpointId::from_uuid(id).into(),
+        Table::ClaimLinks => PaymentClaimLinkId::from_uuid(id).into(),
+        Table::Claims => ClaimId::from_uuid(id).into(),
     }
 }
 

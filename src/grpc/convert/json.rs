@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::domain::{Fault, Metadata};
 
-pub(super) fn metadata(from: Option<Struct>) -> Result<Metadata, Fault> {
+pub(in crate::grpc) fn metadata(from: Option<Struct>) -> Result<Metadata, Fault> {
     map(from.unwrap_or_default())?.try_into()
 }
 

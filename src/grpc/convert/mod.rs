@@ -4,6 +4,7 @@
 //! requests are refused. Outward cannot fail.
 
 mod billing;
+mod claims;
 mod customers;
 mod events;
 mod json;
@@ -13,8 +14,10 @@ mod wallets;
 mod webhooks;
 
 pub(super) use billing::{invoice, payment_intent, payment_method, subscription};
+pub(super) use claims::shown;
 pub(super) use customers::{Known, batch_error, key, profile, status_of};
 pub(super) use events::event_types;
+pub(super) use json::metadata;
 pub(super) use list::{each, filter, known, page};
 pub(super) use tenants::{environment, settings};
 pub(super) use wallets::{

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{counter, gauge};
 
-use super::Limits;
+use super::{Limits, Peer};
 
 /// Counts the open connections against their limits.
 #[derive(Debug)]
@@ -28,6 +28,14 @@ struct Open {
 pub(super) struct Place {
     admission: Arc<Admission>,
     peer: IpAddr,
+    is_trusted: bool,
+}
+
+impl Place {
+    /// Whose it is, unless they speak for many.
+    pub(super) fn peer(&self) -> Peer {
+        Peer((!self.is_trusted).then_some(self.peer))
+    }
 }
 
 /// Counts a connection that was closed before it could make a call.
@@ -54,13 +62,14 @@ impl Admission {
             return Err("total");
         }
         let of_peer = open.per_peer.get(&peer).copied().unwrap_or_default();
-        if of_peer >= self.max_per_peer && !self.trusted.contains(&address) {
+        let is_trusted = self.trusted.contains(&address);
+        if of_peer >= self.max_per_peer && !is_trusted {
             return Err("peer");
         }
         open.total += 1;
         open.per_peer.insert(peer, of_peer + 1);
         gauge!("purser_grpc_connections").increment(1);
-        Ok(Place { admission: Arc::clone(self), peer })
+        Ok(Place { admission: Arc::clone(self), peer, is_trusted })
     }
 
     /// The counts are whole numbers changed in one step, so no panic can have left them half done.
@@ -84,7 +93,7 @@ impl Drop for Place {
 }
 
 /// What counts as one peer. A host with IPv6 chooses its address freely within a /64.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),

@@ -28,8 +28,9 @@ use crate::grpc::status::refusal;
 /// Answers `request`.
 pub(super) async fn answer(
     connection: Arc<Connection<impl GrpcService>>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    request.extensions_mut().insert(connection.peer);
     if let Some(refused) = refuse_other_than_grpc(&request) {
         return Ok(refused);
     }

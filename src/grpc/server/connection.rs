@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::admission::{Place, count_refused};
-use super::{GrpcService, Server, call};
+use super::{GrpcService, Peer, Server, call};
 
 /// What begins HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -21,6 +21,8 @@ pub(super) struct Connection<S> {
     pub(super) server: Arc<Server<S>>,
     /// True once the connection is to end: no streaming call may go on.
     pub(super) ending: watch::Receiver<bool>,
+    /// Who is at the other end.
+    pub(super) peer: Peer,
 }
 
 /// Serves `stream` until it ends, is too old, or outstays the drain.
@@ -28,7 +30,7 @@ pub(super) async fn run(
     server: Arc<Server<impl GrpcService>>,
     stream: TcpStream,
     mut draining: watch::Receiver<bool>,
-    _place: Place,
+    place: Place,
 ) {
     let preface = read_preface(stream, server.limits.preface_timeout);
     let io = tokio::select! {
@@ -36,7 +38,7 @@ pub(super) async fn run(
         () = told(&mut draining) => None,
     };
     if let Some(io) = io {
-        serve(server, io, draining).await;
+        serve(server, io, draining, place.peer()).await;
     }
 }
 
@@ -44,9 +46,10 @@ async fn serve(
     server: Arc<Server<impl GrpcService>>,
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     mut draining: watch::Receiver<bool>,
+    peer: Peer,
 ) {
     let (end, ending) = watch::channel(false);
-    let connection = Arc::new(Connection { server: Arc::clone(&server), ending });
+    let connection = Arc::new(Connection { server: Arc::clone(&server), ending, peer });
     let service = service_fn(move |request| call::answer(Arc::clone(&connection), request));
     let mut http = std::pin::pin!(server.http.serve_connection(TokioIo::new(io), service));
     let grace = tokio::select! {

@@ -107,6 +107,12 @@ pub(super) const CHECKS: &[Names] = &[
         said: "SELECT t.domain_id, CAST(t.body::json ->> 'slot' AS TEXT), t.id
                FROM webhook_endpoints AS t WHERE t.status <> 'DELETED'",
     },
+    Names {
+        what: "each transaction that is claimed is its claim's, and no other is any's",
+        kind: KeyKind::ClaimedTransaction,
+        said: "SELECT t.domain_id, (t.body::json ->> 'network') || '/' || (t.body::json ->> 'tx_hash'), t.id
+               FROM claims AS t WHERE t.status <> 'REJECTED'",
+    },
 ];
 
 impl Names {

@@ -5,6 +5,7 @@
 mod audit;
 mod balances;
 mod billing;
+mod claims;
 mod customers;
 mod keys;
 mod logs;
@@ -35,11 +36,15 @@ impl Store {
             ("each address that a wallet names has its row", rows::unnamed(&mut snapshot).await?),
         ];
         snapshot.read_whole_tables().await?;
-        for (what, sql) in
-            [logs::CHECKS, customers::CHECKS, wallets::CHECKS, webhooks::CHECKS, billing::CHECKS]
-                .into_iter()
-                .flatten()
-        {
+        let checks = [
+            logs::CHECKS,
+            customers::CHECKS,
+            wallets::CHECKS,
+            webhooks::CHECKS,
+            billing::CHECKS,
+            claims::CHECKS,
+        ];
+        for (what, sql) in checks.into_iter().flatten() {
             found.push((*what, snapshot.count(what, sql).await?));
         }
         for table in Table::ALL.iter().copied() {

@@ -18,6 +18,8 @@ pub(super) const fn what(table: Table) -> &'static str {
         Table::Invoices => "each invoice is what its last event says",
         Table::Subscriptions => "each subscription is what its last event says",
         Table::PaymentMethods => "each payment method is what its last event says",
+        Table::ClaimLinks => "each payment claim link is what its last event says",
+        Table::Claims => "each claim is what its last event says",
     }
 }
 
@@ -38,7 +40,9 @@ const fn home(table: Table) -> &'static str {
         | Table::PaymentIntents
         | Table::Invoices
         | Table::Subscriptions
-        | Table::PaymentMethods => "t.domain_id",
+        | Table::PaymentMethods
+        | Table::ClaimLinks
+        | Table::Claims => "t.domain_id",
     }
 }
 

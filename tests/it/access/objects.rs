@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 use purser::app::{CustomerTarget, NewApiKey, WalletTarget, WebhookTarget, parse_address};
 use purser::clock;
 use purser::domain::{
-    Alias, ApiKeyId, CustomerId, CustomerKey, Domain, DomainId, Email, Environment, ExternalId, Movement,
-    Network, NewCustomer, NewPaymentMethod, NewTransaction, NewWebhookEndpoint, OrganizationId,
-    PaymentDetails, PaymentMethodId, Profile, Scope, Text, TransactionId, TransactionStatus, TransactionType,
-    Wallet, WalletId, WalletStatus, WebhookEndpointId, WebhookFormat,
+    Alias, ApiKeyId, ClaimId, CustomerId, CustomerKey, Domain, DomainId, Email, Environment, ExternalId,
+    Faults, Metadata, Movement, Network, NewClaim, NewCustomer, NewPaymentClaimLink, NewPaymentMethod,
+    NewTransaction, NewWebhookEndpoint, OrganizationId, PaymentClaimLinkId, PaymentDetails, PaymentMethodId,
+    Profile, Scope, Text, TransactionId, TransactionStatus, TransactionType, Wallet, WalletId, WalletStatus,
+    WebhookEndpointId, WebhookFormat,
 };
 
 use super::table::Kind;
@@ -55,7 +56,10 @@ impl Whose {
             | Kind::DomainKey
             | Kind::OrganizationKey
             | Kind::OperatorKey
-            | Kind::Webhook => ALL,
+            | Kind::Webhook
+            | Kind::ClaimLink
+            | Kind::Claim
+            | Kind::ClaimToken => ALL,
         }
     }
 
@@ -74,6 +78,7 @@ impl World {
         let mut filled = json
             .replace("{fresh}", &format!("fresh-{}", self.next()))
             .replace("{fresh_address}", &self.fresh_address())
+            .replace("{fresh_hash}", &format!("0x{:064x}", self.next()))
             .replace("{home_wallet}", &self.home_wallet);
         for (place, value) in self.object(kind, whose).await {
             filled = filled.replace(place, &value);
@@ -104,6 +109,7 @@ impl World {
                 self.wallet(kind, whose).await
             }
             Kind::Transaction => self.transaction(whose).await,
+            Kind::ClaimLink | Kind::Claim | Kind::ClaimToken => self.claim(kind, whose).await,
             Kind::Webhook => {
                 let id = match domain {
                     Some(domain) => self.webhook(domain, whose).await,
@@ -208,6 +214,40 @@ impl World {
             ("{reference}", reference),
             ("{wallet}", wallet_id.to_string()),
             ("{domain}", named.map_or(DomainId::from_uuid(uuid()), |it| it.id).to_string()),
+        ]
+    }
+
+    /// A claim by a link of its own, for a customer who has a wallet that it can be approved to.
+    async fn claim(&self, kind: Kind, whose: Whose) -> Vec<(&'static str, String)> {
+        let named = self.named(whose);
+        let app = &self.server.app;
+        let (mut token, mut customer) = ("A".repeat(32), CustomerId::from_uuid(uuid()));
+        let (mut link_id, mut claim_id) = (PaymentClaimLinkId::from_uuid(uuid()), ClaimId::from_uuid(uuid()));
+        if let Some(domain) = named.filter(|_| whose.is_there()) {
+            customer = self.link(domain, &self.fresh_address()).await.customer_id;
+            let metadata = Metadata::default();
+            let new = NewPaymentClaimLink { customer_id: customer, expire_us: None, max_uses: 99, metadata };
+            let (link, url) = app.create_claim_link(&operator(), new, None).await.unwrap().value;
+            link_id = link.id;
+            token = url.unwrap().rsplit('/').next().unwrap().to_owned();
+            if kind == Kind::Claim {
+                let hash = format!("0x{:064x}", self.next());
+                let mut faults = Faults::default();
+                let (network, amount) = (Some(Network::Ethereum), "1".to_owned());
+                let new = NewClaim::parse(network, "ETH", amount, &hash, String::new(), &mut faults).unwrap();
+                claim_id = app.submit_claim(None, &token, &new).await.unwrap().id;
+            }
+            if whose.is_deleted() && kind == Kind::Claim {
+                app.reject_claim(&operator(), claim_id, line(""), None).await.unwrap();
+            } else if whose.is_deleted() {
+                app.revoke_claim_link(&operator(), link_id, None).await.unwrap();
+            }
+        }
+        vec![
+            ("{link}", link_id.to_string()),
+            ("{claim}", claim_id.to_string()),
+            ("{token}", token),
+            ("{customer}", customer.to_string()),
         ]
     }
 

@@ -25,6 +25,12 @@ pub enum Kind {
     OperatorKey,
     /// That delivers nothing: its host is not public.
     Webhook,
+    /// A payment claim link of a customer; a deleted one is revoked.
+    ClaimLink,
+    /// A claim that nobody has decided on; a deleted one is rejected.
+    Claim,
+    /// The token of a payment claim link, which is the credential: no key is looked at. A deleted one is revoked.
+    ClaimToken,
 }
 
 /// A request of a method. `{…}` stands for what the object is known by; `{fresh}` for a name and `{fresh_address}` for an
@@ -42,8 +48,8 @@ const fn row(method: &'static str, how: &'static str, kind: Kind, json: &'static
 }
 
 use Kind::{
-    Customer, Domain, DomainKey, ExternalWallet, FrozenWallet, LedgerWallet, ManagedWallet, Nothing,
-    OperatorKey, Organization, OrganizationKey, PaymentMethod, Transaction, Webhook,
+    Claim, ClaimLink, ClaimToken, Customer, Domain, DomainKey, ExternalWallet, FrozenWallet, LedgerWallet,
+    ManagedWallet, Nothing, OperatorKey, Organization, OrganizationKey, PaymentMethod, Transaction, Webhook,
 };
 
 /// Every method, at least once.
@@ -362,11 +368,38 @@ pub const ROWS: &[Row] = &[
     row("ListDeliveries", "", Webhook, r#"{"webhook_endpoint_id": "{webhook}"}"#),
     row("RedeliverEvent", "", Webhook, r#"{"webhook_endpoint_id": "{webhook}", "sequence": 1}"#),
     row("DeleteWebhookEndpoint", "", Webhook, r#"{"id": "{webhook}"}"#),
+    row("CreatePaymentClaimLink", "for a customer", Customer, r#"{"customer_id": "{customer}"}"#),
+    row("GetPaymentClaimLink", "", ClaimLink, r#"{"id": "{link}"}"#),
+    row("ListPaymentClaimLinks", "of domain_id", Domain, r#"{"domain_id": "{domain}"}"#),
+    row("ListPaymentClaimLinks", "of a customer", ClaimLink, r#"{"customer_id": "{customer}"}"#),
+    row("ListPaymentClaimLinks", "without domain_id", Nothing, "{}"),
+    row("RevokePaymentClaimLink", "", ClaimLink, r#"{"id": "{link}"}"#),
+    row(
+        "SubmitClaim",
+        "by the token of a link",
+        ClaimToken,
+        r#"{"link_token": "{token}", "network": "ethereum", "token": "ETH", "amount": "1", "tx_hash": "{fresh_hash}"}"#,
+    ),
+    row("GetClaim", "", Claim, r#"{"id": "{claim}"}"#),
+    row("ListClaims", "of domain_id", Domain, r#"{"domain_id": "{domain}"}"#),
+    row("ListClaims", "of a customer", Claim, r#"{"customer_id": "{customer}"}"#),
+    row("ListClaims", "of a link", Claim, r#"{"link_id": "{link}"}"#),
+    row("ListClaims", "without domain_id", Nothing, "{}"),
+    row("ApproveClaim", "", Claim, r#"{"id": "{claim}"}"#),
+    row("RejectClaim", "", Claim, r#"{"id": "{claim}"}"#),
 ];
 
 /// Requests whose answer would tell of an object if anything but its absence were looked at first: its version, its
 /// state, its names, what was done to it before.
 pub const CURIOUS: &[Row] = &[
+    row("RevokePaymentClaimLink", "as asked before", ClaimLink, r#"{"id": "{link}", "request_id": "used"}"#),
+    row("ApproveClaim", "as asked before", Claim, r#"{"id": "{claim}", "request_id": "used"}"#),
+    row(
+        "CreatePaymentClaimLink",
+        "in the past",
+        Customer,
+        r#"{"customer_id": "{customer}", "expire_time": "2001-01-01T00:00:00Z"}"#,
+    ),
     row(
         "UpdateWebhookEndpoint",
         "with a stale etag",

@@ -1,0 +1,195 @@
+//! What is done with claims.
+
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::throttle::Throttle;
+use super::write::{Answer, Reload, mark};
+use super::{App, OpenLink};
+use crate::clock;
+use crate::domain::{
+    Caller, Claim, ClaimId, ClaimToken, DomainId, Error, Line, Member, NewClaim, Noun, Page, PageRequest,
+    PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, TransactionId, Wallet, claim,
+};
+use crate::store::ClaimFilter;
+
+/// What is offered to those who hold a payment claim link.
+#[derive(Clone, Debug)]
+pub struct Claiming {
+    /// What the URLs of links begin with.
+    pub public_url: String,
+    /// How often a minute a claim may be submitted by one link.
+    pub per_link: u32,
+    /// How often a minute one peer may open a link or submit a claim.
+    pub per_peer: u32,
+}
+
+impl Default for Claiming {
+    fn default() -> Self {
+        Self { public_url: "http://127.0.0.1:8080".to_owned(), per_link: 10, per_peer: 30 }
+    }
+}
+
+/// Who has called without a key, and how often.
+#[derive(Debug)]
+pub(super) struct Guests {
+    links: Throttle<PaymentClaimLinkId>,
+    peers: Throttle<IpAddr>,
+}
+
+impl Guests {
+    pub(super) fn new() -> Self {
+        Self { links: Throttle::new(), peers: Throttle::new() }
+    }
+}
+
+/// What is decided on about a claim: where its deposit would go is part of it.
+type Case = (Claim, Member, Option<(Wallet, String)>);
+
+impl App {
+    /// Says what is offered to those who hold a link. Once: what was said first stays.
+    pub fn offer_claims(&self, claiming: Claiming) {
+        let _ = self.0.claiming.set(claiming);
+    }
+
+    pub(super) fn claiming(&self) -> &Claiming {
+        self.0.claiming.get_or_init(Claiming::default)
+    }
+
+    /// The link that a text leads to, for whoever calls from there; nobody in particular where the peer speaks for many.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RateLimited`]; [`Error::NotFound`] where it leads nowhere or the link is revoked.
+    pub async fn open_claim_link(&self, peer: Option<IpAddr>, text: &str) -> Result<OpenLink> {
+        self.admit_guest(peer)?;
+        self.link_of(&ClaimToken::read(text).ok_or(Error::NotFound(Noun::ClaimLink))?).await
+    }
+
+    /// Submits a claim by the link that a text leads to.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::open_claim_link`] and [`claim::submit`]; [`Error::Taken`].
+    pub async fn submit_claim(&self, peer: Option<IpAddr>, text: &str, new: &NewClaim) -> Result<Claim> {
+        let OpenLink { link, domain } = self.open_claim_link(peer, text).await?;
+        self.0.guests.links.admit(&link.id, self.claiming().per_link, Instant::now())?;
+        let (link_id, caller) = (link.id, Caller::holding(link.id, &domain));
+        let member = self.member(&caller, link.customer_id).await?;
+        let mut loaded = (link, member);
+        let id = ClaimId::from_uuid(clock::new_uuid(clock::now_us()));
+        let reload = || -> Reload<'_, _> { Box::pin(self.link_and_member(&caller, link_id)) };
+        let decide = |(link, member): &(PaymentClaimLink, Member), ctx| {
+            let change = claim::submit(new, link, member, id, ctx)?;
+            caller.may_change(&member.domain)?;
+            Ok(change)
+        };
+        Ok(self.write::<_, Claim>(&caller, None, &mut loaded, reload, decide).await?.value)
+    }
+
+    /// Whoever shows no key is let in no sooner than anybody else, and not too often.
+    fn admit_guest(&self, peer: Option<IpAddr>) -> Result<()> {
+        if !self.0.is_open.load(Ordering::Acquire) {
+            return Err(Error::unavailable("starting"));
+        }
+        match peer {
+            Some(peer) => self.0.guests.peers.admit(&peer, self.claiming().per_peer, Instant::now()),
+            None => Ok(()),
+        }
+    }
+
+    /// A claim within what the key covers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn get_claim(&self, caller: &Caller, id: ClaimId) -> Result<Claim> {
+        const MISSING: Error = Error::NotFound(Noun::Claim);
+        let claim = self.0.claims_by_id.get(id.as_uuid()).await?.ok_or(MISSING)?;
+        let domain = self.own_domain(claim.domain_id).await?;
+        if caller.reach.covers(&domain) { Ok(claim) } else { Err(MISSING) }
+    }
+
+    /// Lists claims, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a domain, customer or link that is not covered.
+    pub async fn list_claims(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        mut filter: ClaimFilter,
+        page: PageRequest,
+    ) -> Result<Page<Claim>> {
+        if let Some(id) = filter.link {
+            let link = self.owned_link(caller, id).await?;
+            if filter.customer.is_none() && domain.is_none() {
+                filter.domain = Some(link.domain_id);
+            }
+        }
+        if filter.domain.is_none() {
+            filter.domain = self.domain_of_list(caller, domain, filter.customer).await?;
+        }
+        self.task(move |store| async move { store.list_claims(&filter, &page).await }).await
+    }
+
+    /// Approves a claim, and records its deposit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`claim::approve`]; [`Error::Taken`].
+    pub async fn approve_claim(
+        &self,
+        caller: &Caller,
+        id: ClaimId,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Claim>> {
+        let deposit = TransactionId::from_uuid(clock::new_uuid(clock::now_us()));
+        let mut case = self.case(caller, id).await?;
+        let request = mark(case.1.domain.id.into(), "ApproveClaim", request, &id)?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.case(caller, id)) };
+        self.write(caller, request, &mut case, reload, |(claim, member, wallet), ctx| {
+            caller.may_change(&member.domain)?;
+            claim::approve(claim, wallet.as_ref(), member, deposit, ctx)
+        })
+        .await
+    }
+
+    /// Turns a claim down.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`claim::reject`].
+    pub async fn reject_claim(
+        &self,
+        caller: &Caller,
+        id: ClaimId,
+        reason: Line,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Claim>> {
+        let mut loaded = self.claim_and_member(caller, id).await?;
+        let request = mark(loaded.1.domain.id.into(), "RejectClaim", request, &(id, &reason))?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.claim_and_member(caller, id)) };
+        self.write(caller, request, &mut loaded, reload, |(claim, member), ctx| {
+            caller.may_change(&member.domain)?;
+            claim::reject(claim, member, reason.clone(), ctx)
+        })
+        .await
+    }
+
+    /// The claim is read before its customer: one that was erased meanwhile shows as erased.
+    async fn claim_and_member(&self, caller: &Caller, id: ClaimId) -> Result<(Claim, Member)> {
+        let claim = self.get_claim(caller, id).await?;
+        let member = self.member(caller, claim.customer_id).await?;
+        Ok((claim, member))
+    }
+
+    async fn case(&self, caller: &Caller, id: ClaimId) -> Result<Case> {
+        let (claim, member) = self.claim_and_member(caller, id).await?;
+        let (customer, network) = (claim.customer_id, claim.network);
+        let wallet = self.task(move |store| async move { store.wallet_on(customer, network).await }).await?;
+        Ok((claim, member, wallet))
+    }
+}

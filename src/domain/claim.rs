@@ -1,0 +1,243 @@
+//! Claims: what somebody says that they have paid, until somebody else has looked at it.
+
+use serde::{Deserialize, Serialize};
+
+use super::claim_link::refuse_deleted;
+use super::{
+    Amount, Change, ClaimId, Context, CustomerId, Decimal, DomainId, Error, EventType, Fault, Faults,
+    KeyChange, KeyKind, Line, Member, Movement, Network, NewTransaction, OnChain, PaymentClaimLink,
+    PaymentClaimLinkId, Result, Text, Token, TransactionId, TransactionStatus, TransactionType, TxHash,
+    UniqueKey, Wallet, Write, transaction, wallet, words,
+};
+
+words! {
+    /// How far a claim has come.
+    ClaimStatus {
+        /// Nobody has decided on it.
+        Pending = "PENDING",
+        /// Its deposit is recorded.
+        Approved = "APPROVED",
+        /// It was turned down.
+        Rejected = "REJECTED",
+    }
+}
+
+/// That somebody says they have paid a customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Which.
+    pub id: ClaimId,
+    /// The sequence of the last event about it.
+    #[serde(skip)]
+    pub sequence: i64,
+    /// By which link.
+    pub link_id: PaymentClaimLinkId,
+    /// In which domain.
+    pub domain_id: DomainId,
+    /// Who was paid.
+    pub customer_id: CustomerId,
+    /// How far it has come.
+    pub status: ClaimStatus,
+    /// On which network.
+    pub network: Network,
+    /// Of what: a symbol of the network's tokens.
+    pub token: String,
+    /// How many decimals the token has.
+    pub decimals: u8,
+    /// How much.
+    pub amount: Amount,
+    /// Where it is on the chain.
+    pub tx_hash: TxHash,
+    /// What whoever submitted it wrote.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub note: Text<500>,
+    /// Why it was rejected.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub reason: Line,
+    /// The deposit that approval recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction_id: Option<TransactionId>,
+    /// When it was submitted, in microseconds since 1970.
+    pub create_us: i64,
+    /// When it last changed.
+    pub update_us: i64,
+}
+
+impl Claim {
+    /// What a caller shows to say which version it has seen. Callers see it as opaque.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        format!("v{}", self.sequence)
+    }
+
+    /// The name that keeps its transaction from being claimed twice.
+    fn key(&self) -> UniqueKey {
+        let text = format!("{}/{}", self.network, self.tx_hash.as_str());
+        UniqueKey::of_customer(KeyKind::ClaimedTransaction, self.domain_id, &text)
+    }
+
+    fn require_pending(&self) -> Result<()> {
+        match self.status {
+            ClaimStatus::Pending => Ok(()),
+            status => Err(Error::ClaimClosed(self.id, status)),
+        }
+    }
+}
+
+/// What `SubmitClaim` asks for.
+#[derive(Clone, Debug)]
+pub struct NewClaim {
+    /// On which network.
+    pub network: Network,
+    /// Of what.
+    pub token: &'static Token,
+    /// How much.
+    pub amount: Amount,
+    /// The transaction's hash.
+    pub tx_hash: TxHash,
+    /// Anything else.
+    pub note: Text<500>,
+}
+
+impl NewClaim {
+    /// Reads one; none where a fault was noted. What depends on the network is not looked at without one.
+    pub fn parse(
+        network: Option<Network>,
+        token: &str,
+        amount: String,
+        tx_hash: &str,
+        note: String,
+        faults: &mut Faults,
+    ) -> Option<Self> {
+        const MISSING: Fault = Fault::new("is required");
+        let given = |text: &str| if text.is_empty() { Err(MISSING) } else { Ok(()) };
+        let known = |it: Network| it.token(token).ok_or(Fault::new("must be a token of the network"));
+        let token = given(token).and_then(|()| network.map(known).transpose());
+        let token = faults.keep("token", token).flatten();
+        let amount = given(&amount).and_then(|()| Decimal::try_from(amount));
+        let amount = faults.keep("amount", amount);
+        let units =
+            token.zip(amount).and_then(|(token, it)| faults.keep("amount", it.in_units(token.decimals)));
+        let hash = |it: Network| TxHash::parse(it.info().family, tx_hash);
+        let tx_hash = given(tx_hash).and_then(|()| network.map(hash).transpose());
+        let tx_hash = faults.keep("tx_hash", tx_hash).flatten();
+        let note = faults.keep("note", note.try_into());
+        Some(Self { network: network?, token: token?, amount: units?, tx_hash: tx_hash?, note: note? })
+    }
+}
+
+/// Submits a claim by a link, which is used by that.
+///
+/// # Errors
+///
+/// As [`PaymentClaimLink::admit`]; [`Error::CustomerDeleted`], [`Error::NetworkNotAllowed`]. That the transaction is claimed
+/// already shows when it is committed.
+pub fn submit(
+    new: &NewClaim,
+    link: &PaymentClaimLink,
+    member: &Member,
+    id: ClaimId,
+    ctx: Context,
+) -> Result<Change> {
+    link.admit(ctx.now_us)?;
+    refuse_deleted(member)?;
+    wallet::allow(&member.domain, new.network)?;
+    let claim = Claim {
+        id,
+        sequence: 0,
+        link_id: link.id,
+        domain_id: link.domain_id,
+        customer_id: link.customer_id,
+        status: ClaimStatus::Pending,
+        network: new.network,
+        token: new.token.symbol.to_owned(),
+        decimals: new.token.decimals,
+        amount: new.amount,
+        tx_hash: new.tx_hash.clone(),
+        note: new.note.clone(),
+        reason: Line::default(),
+        transaction_id: None,
+        create_us: ctx.now_us,
+        update_us: ctx.now_us,
+    };
+    let used = link.used(ctx.now_us);
+    let mut changed = vec!["use_count"];
+    if used.status != link.status {
+        changed.push("status");
+    }
+    let keys = vec![KeyChange::TakeFor(claim.key(), id.as_uuid())];
+    let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain).keys(keys);
+    let change = change.writes(claim, EventType::ClaimSubmitted, &[]);
+    Ok(change.writes(used, EventType::ClaimLinkUsed, &changed))
+}
+
+/// Approves a claim, and records its deposit on a wallet of the customer, at that address of it.
+///
+/// # Errors
+///
+/// [`Error::ClaimClosed`], [`Error::CustomerDeleted`]; [`Error::NoWalletOnNetwork`] without a wallet; as
+/// [`transaction::record`].
+pub fn approve(
+    claim: &Claim,
+    wallet: Option<&(Wallet, String)>,
+    member: &Member,
+    id: TransactionId,
+    ctx: Context,
+) -> Result<Change> {
+    claim.require_pending()?;
+    refuse_deleted(member)?;
+    let (wallet, address) = wallet.ok_or(Error::NoWalletOnNetwork(claim.customer_id, claim.network))?;
+    let unknown = || Error::internal(format!("{} is of a token that is not known", claim.id));
+    let moved = OnChain {
+        network: claim.network,
+        token: claim.network.token(&claim.token).ok_or_else(unknown)?,
+        amount: claim.amount,
+        address: None,
+        place: Some((claim.tx_hash.clone(), 0)),
+        block_height: 0,
+        from: None,
+        to: None,
+    };
+    let deposit = NewTransaction {
+        wallet_id: wallet.id,
+        reference: None,
+        kind: TransactionType::Deposit,
+        status: TransactionStatus::Confirmed,
+        movement: Movement::OnChain(Box::new(moved)),
+        description: Text::default(),
+    };
+    let now_us = ctx.now_us;
+    let mut change = transaction::record(&deposit, wallet, member, Some(address), id, ctx)?;
+    let next =
+        Claim { status: ClaimStatus::Approved, transaction_id: Some(id), update_us: now_us, ..claim.clone() };
+    let event = Some((EventType::ClaimApproved, vec!["status", "transaction_id"]));
+    // It is what is answered, so it comes first.
+    change.writes.insert(0, Write { resource: next.into(), event });
+    Ok(change)
+}
+
+/// Turns a claim down; its transaction may be claimed again.
+///
+/// # Errors
+///
+/// [`Error::ClaimClosed`].
+pub fn reject(claim: &Claim, member: &Member, reason: Line, ctx: Context) -> Result<Change> {
+    claim.require_pending()?;
+    let mut next = Claim {
+        status: ClaimStatus::Rejected,
+        reason: reason.clone(),
+        update_us: ctx.now_us,
+        ..claim.clone()
+    };
+    let mut why = reason;
+    if member.customer.erase_us.is_some() {
+        // What was said left with them, and nothing more is said of them.
+        (next.note, next.reason, why) = Default::default();
+    }
+    let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain).because(why);
+    let change = change.keys(vec![KeyChange::Release(claim.key())]);
+    Ok(change.writes(next, EventType::ClaimRejected, &["status", "reason"]))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Payment claim links and claims in lists, the tokens of links, and which wallet what was claimed goes to.
+
+use uuid::Uuid;
+
+use super::Store;
+use super::select::Select;
+use super::set::{Part, Set, Type, Value};
+use crate::domain::{
+    Claim, ClaimStatus, CustomerId, DomainId, Network, Page, PageRequest, PaymentClaimLink,
+    PaymentClaimLinkId, PaymentClaimLinkStatus, Position, Result, SealedToken, Table, Wallet, WalletStatus,
+};
+
+/// Which links to list. Values of a field are alternatives; fields must all hold; an empty field says nothing.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ClaimLinkFilter {
+    /// In which domain.
+    pub domain: Option<DomainId>,
+    /// For whom.
+    pub customer: Option<CustomerId>,
+    /// What can be done with them.
+    pub statuses: Vec<PaymentClaimLinkStatus>,
+}
+
+/// Which claims to list; as [`ClaimLinkFilter`].
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ClaimFilter {
+    /// In which domain.
+    pub domain: Option<DomainId>,
+    /// For whom.
+    pub customer: Option<CustomerId>,
+    /// By which link.
+    pub link: Option<PaymentClaimLinkId>,
+    /// How far they have come.
+    pub statuses: Vec<ClaimStatus>,
+}
+
+/// The tokens that a group of Changes keeps.
+pub(super) fn new_tokens<'a>(tokens: impl Iterator<Item = (Uuid, &'a SealedToken)>) -> Part<'static> {
+    const PUT: &str = "
+        INSERT INTO claim_tokens (link_id, key_version, sealed)
+        SELECT link_id, key_version, sealed FROM {q} WHERE link_id IS NOT NULL";
+    let row = |(link, it): (Uuid, &SealedToken)| {
+        [link.into(), it.key_version.into(), Value::from(it.sealed.clone())]
+    };
+    Part::new(
+        "link_id, key_version, sealed",
+        Set::of(&[Type::Uuid, Type::Int, Type::Bytes], tokens.map(row)),
+        PUT,
+    )
+}
+
+impl Store {
+    /// Lists payment claim links, newest first. Which have expired is said by the time.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn list_claim_links(
+        &self,
+        filter: &ClaimLinkFilter,
+        page: &PageRequest,
+        now_us: i64,
+    ) -> Result<Page<PaymentClaimLink>> {
+        let mut select = Select::new("t.body, t.sequence", "claim_links");
+        if let Some(id) = filter.customer {
+            select.equals("customer_id", id.as_uuid());
+        }
+        if let Some(id) = filter.domain {
+            select.equals("domain_id", id.as_uuid());
+        }
+        if !filter.statuses.is_empty() {
+            let now = select.bind(now_us);
+            let statuses = select.list(filter.statuses.iter().map(|it| it.as_str()));
+            select.and(&format!(
+                "CASE WHEN t.status = 'ACTIVE' AND t.expire_us <= {now} THEN 'EXPIRED' ELSE t.status END IN {statuses}"
+            ));
+        }
+        select.page(page, true);
+        let found = self.listed(Table::ClaimLinks, select).await?;
+        let position = |it: &PaymentClaimLink| Position { create_us: it.create_us, id: it.id.as_uuid() };
+        Ok(page.page(found, position))
+    }
+
+    /// Lists claims, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn list_claims(&self, filter: &ClaimFilter, page: &PageRequest) -> Result<Page<Claim>> {
+        let mut select = Select::new("t.body, t.sequence", "claims");
+        if let Some(id) = filter.link {
+            select.equals("link_id", id.as_uuid());
+        }
+        if let Some(id) = filter.customer {
+            select.equals("customer_id", id.as_uuid());
+        }
+        if let Some(id) = filter.domain {
+            select.equals("domain_id", id.as_uuid());
+        }
+        select.among("status", filter.statuses.iter().map(|it| it.as_str()));
+        select.page(page, true);
+        let found = self.listed(Table::Claims, select).await?;
+        Ok(page.page(found, |it: &Claim| Position { create_us: it.create_us, id: it.id.as_uuid() }))
+    }
+
+    /// The sealed tokens of links.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn claim_tokens(
+        &self,
+        links: &[PaymentClaimLinkId],
+    ) -> Result<Vec<(PaymentClaimLinkId, SealedToken)>> {
+        const READ: &str = "
+            WITH q(link_id) AS ({set})
+            SELECT t.link_id, t.key_version, t.sealed FROM q CROSS JOIN claim_tokens AS t
+            WHERE t.link_id = q.link_id";
+        let rows = links.iter().map(|it| [it.as_uuid().into()]);
+        let rows: Vec<(Uuid, i64, Vec<u8>)> = self.read(READ, Set::of(&[Type::Uuid], rows)).await?;
+        let token = |(id, key_version, sealed)| {
+            (PaymentClaimLinkId::from_uuid(id), SealedToken { key_version, sealed })
+        };
+        Ok(rows.into_iter().map(token).collect())
+    }
+
+    /// The oldest wallet of a customer that is not removed and has an address on a network, with the first of those.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn wallet_on(
+        &self,
+        customer: CustomerId,
+        network: Network,
+    ) -> Result<Option<(Wallet, String)>> {
+        let mut select = Select::new("t.body, t.sequence", "wallets");
+        select.equals("customer_id", customer.as_uuid());
+        let network_key = select.bind(network.as_str());
+        let removed = select.bind(WalletStatus::Removed.as_str());
+        select.and(&format!("t.status <> {removed}"));
+        select.and(&format!(
+            "EXISTS (SELECT 1 FROM addresses AS a WHERE a.wallet_id = t.id AND a.network = {network_key})"
+        ));
+        select.ordered("t.create_us, t.id");
+        select.limited("1");
+        let wallets: Vec<Wallet> = self.listed(Table::Wallets, select).await?;
+        let Some(wallet) = wallets.into_iter().next() else { return Ok(None) };
+        Ok(self.first_address(wallet.id, network).await?.map(|address| (wallet, address)))
+    }
+}

@@ -1,0 +1,11 @@
+//! Payment claim links and claims, over the wire and by the page.
+
+mod browser;
+mod desk;
+mod kyc;
+mod links;
+mod page;
+mod races;
+mod secrets;
+mod submissions;
+mod verdicts;

@@ -1,0 +1,141 @@
+//! The page, byte by byte: what it carries, what it refuses, and that nothing gets into it as markup.
+
+use super::desk::{Desk, claim, hash, http, pages, token_of};
+use crate::harness::on_each_database;
+
+on_each_database!(Desk:
+    every_answer_says_that_nobody_keeps_frames_or_follows_it,
+    what_is_wrong_is_said_beside_each_field_and_then_it_is_received,
+    an_unknown_page_and_a_revoked_one_are_the_same,
+    what_is_sent_is_never_markup,
+    what_is_no_form_is_refused,
+);
+
+const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
+
+fn right(byte: u8) -> String {
+    format!("network=ethereum&token=USDC&amount=1.5&tx_hash={}&note=tea", hash(byte))
+}
+
+/// Sabotage: in `src/claim_page/mod.rs`, leave `guarded` out, or put it on one route alone.
+async fn every_answer_says_that_nobody_keeps_frames_or_follows_it(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let (address, token) = (pages(it.app()).await, token_of(&it.link(&customer).await));
+    let path = format!("/claim/{token}");
+    let long = "x".repeat(9_000);
+    for (request, headers, body, status) in [
+        (format!("GET {path}"), "", "", "200"),
+        (format!("HEAD {path}"), "", "", "200"),
+        (format!("GET /claim/{}", "A".repeat(32)), "", "", "404"),
+        (format!("PUT {path}"), "", "", "405"),
+        (format!("POST {path}"), "content-type: application/json\r\n", "{}", "415"),
+        (format!("POST {path}"), "", "x", "415"),
+        (format!("POST {path}"), FORM, long.as_str(), "413"),
+        (format!("POST {path}"), FORM, "", "422"),
+    ] {
+        let (head, told) = http(address, &request, headers, body).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{request}: {head}");
+        for expected in [
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+            "x-content-type-options: nosniff",
+            "content-security-policy: default-src 'none'; style-src 'sha256-",
+            "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ] {
+            assert!(head.contains(expected), "{request}: {head}");
+        }
+        assert!(!told.contains(&token) && !head.contains(&token), "{request}");
+        assert!(!told.contains("<script") && !told.contains("src=") && !told.contains("http"), "{told}");
+        assert_eq!(status == "405", head.contains("allow: GET,HEAD,POST"), "{head}");
+    }
+}
+
+async fn what_is_wrong_is_said_beside_each_field_and_then_it_is_received(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let (address, link) = (pages(it.app()).await, it.link(&customer).await);
+    let post = format!("POST /claim/{}", token_of(&link));
+    let before = it.purse.picture().await;
+    let wrong = "network=ethereum&token=BTC&amount=1,5&tx_hash=0x1&note=tea";
+    let (head, body) = http(address, &post, FORM, wrong).await;
+    assert!(head.starts_with("HTTP/1.1 422"), "{head}");
+    assert!(body.contains("role=\"alert\" tabindex=\"-1\" autofocus"));
+    for field in ["token", "amount", "tx_hash"] {
+        assert!(body.contains(&format!("<a href=\"#{field}\">")), "{body}");
+        assert!(body.contains(&format!("id=\"{field}-fault\"")));
+        let about = format!("aria-describedby=\"{field}-fault {field}-hint\" aria-invalid=\"true\"");
+        assert!(body.contains(&about), "{body}");
+    }
+    // What was right stays as it was.
+    assert!(body.contains("<option value=\"ethereum\" selected>") && body.contains("\ntea</textarea>"));
+    assert!(!body.contains("network-fault") && body.contains("value=\"1,5\""));
+    assert_eq!(it.purse.picture().await, before);
+    let (head, body) = http(address, &post, FORM, &right(1)).await;
+    assert!(head.starts_with("HTTP/1.1 200") && body.contains("Thank you"), "{head} {body}");
+    let claims = it.list(purser::api::ListClaimsRequest::default()).await;
+    assert_eq!((claims.len(), claims[0].amount.as_str(), claims[0].note.as_str()), (1, "1.5", "tea"));
+    assert!(body.contains(&claims[0].id) && body.contains(&hash(1)));
+    for request in [post.replace("POST", "GET"), post] {
+        let (head, body) = http(address, &request, FORM, &right(2)).await;
+        assert!(head.starts_with("HTTP/1.1 410") && body.contains("This link has been used."), "{body}");
+    }
+    let other = it.link(&customer).await;
+    let (head, body) = http(address, &format!("POST /claim/{}", token_of(&other)), FORM, &right(1)).await;
+    assert!(head.starts_with("HTTP/1.1 422") && body.contains("was submitted already"), "{body}");
+    it.assert_sound().await;
+}
+
+async fn an_unknown_page_and_a_revoked_one_are_the_same(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let address = pages(it.app()).await;
+    let (revoked, used) = (it.link(&customer).await, it.link(&customer).await);
+    it.submit(claim(&token_of(&used), 1)).await.unwrap();
+    for link in [&revoked, &used] {
+        it.revoke(&link.id).await.unwrap();
+    }
+    for method in ["GET", "POST"] {
+        let ask =
+            async |token: &str| http(address, &format!("{method} /claim/{token}"), FORM, &right(2)).await;
+        let unknown = ask(&"A".repeat(32)).await;
+        assert!(unknown.0.starts_with("HTTP/1.1 404"), "{}", unknown.0);
+        for token in [&token_of(&revoked), &token_of(&used), "x", &"A".repeat(500), "%3Cscript%3E", "%00"] {
+            assert_eq!(ask(token).await, unknown, "{method} {token}");
+        }
+    }
+}
+
+async fn what_is_sent_is_never_markup(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let post = format!("POST /claim/{}", token_of(&it.link(&customer).await));
+    let address = pages(it.app()).await;
+    let hostile = "%22%27%3E%3C%2Ftextarea%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E%26%00";
+    let body =
+        ["network", "token", "amount", "tx_hash", "note"].map(|it| format!("{it}={hostile}")).join("&");
+    let (head, told) = http(address, &post, FORM, &body).await;
+    assert!(head.starts_with("HTTP/1.1 422"), "{head}");
+    assert!(!told.contains("<script") && !told.contains("\"'>") && !told.contains('\0'), "{told}");
+    assert!(told.contains("&quot;&#39;&gt;&lt;/textarea&gt;&lt;script&gt;"), "{told}");
+}
+
+async fn what_is_no_form_is_refused(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let path = format!("/claim/{}", token_of(&it.link(&customer).await));
+    let address = pages(it.app()).await;
+    let before = it.purse.picture().await;
+    for (method, headers, status) in [
+        ("PUT", FORM, "405"),
+        ("DELETE", FORM, "405"),
+        ("POST", "content-type: multipart/form-data; boundary=x\r\n", "415"),
+        ("POST", "content-type: text/plain\r\n", "415"),
+    ] {
+        let (head, _) = http(address, &format!("{method} {path}"), headers, &right(1)).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{method} {headers}: {head}");
+    }
+    // 8 KiB are read, and not one more.
+    let sized = |size: usize| format!("{}&else=", right(1)) + &"x".repeat(size - right(1).len() - 6);
+    let (head, _) = http(address, &format!("POST {path}"), FORM, &sized(8 * 1024 + 1)).await;
+    assert!(head.starts_with("HTTP/1.1 413"), "{head}");
+    assert_eq!(it.purse.picture().await, before);
+    let kind = "content-type: Application/X-WWW-Form-urlencoded; charset=utf-8\r\n";
+    let (head, _) = http(address, &format!("POST {path}"), kind, &sized(8 * 1024)).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+}

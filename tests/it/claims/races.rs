@@ -1,0 +1,100 @@
+//! Many at once: one use is one claim, and one claim is one deposit.
+
+use std::collections::BTreeMap;
+
+use tokio::task::JoinSet;
+
+use super::desk::{Desk, approve, claim, submit, token_of};
+use crate::concurrency::channels;
+use crate::harness::{on_each_database, reason};
+use crate::wire::Answer;
+
+on_each_database!(Desk:
+    of_64_submissions_at_once_by_a_link_for_one_use_one_is_a_claim,
+    of_64_claims_of_one_transaction_at_once_one_stands,
+    of_32_approvals_at_once_one_records_a_deposit,
+    an_approval_while_its_wallet_is_removed_records_all_or_nothing,
+);
+
+/// How often calls at once were told what.
+async fn outcomes<T: Send + 'static>(
+    calls: impl Iterator<Item = impl Future<Output = Answer<T>> + Send + 'static>,
+) -> BTreeMap<String, usize> {
+    let mut racing = JoinSet::new();
+    calls.for_each(|call| drop(racing.spawn(call)));
+    let mut told = BTreeMap::new();
+    for answer in racing.join_all().await {
+        *told.entry(answer.map_or_else(|it| reason(&it), |_| "OK".to_owned())).or_default() += 1;
+    }
+    told
+}
+
+fn counts(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    of.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
+}
+
+/// Sabotage: in `claim::submit`, write no link.
+async fn of_64_submissions_at_once_by_a_link_for_one_use_one_is_a_claim(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    for (uses, told) in
+        [(1, [("OK", 1), ("CLAIM_LINK_USED", 63)]), (10, [("OK", 10), ("CLAIM_LINK_USED", 54)])]
+    {
+        let link = it.link_for(&customer, uses).await;
+        let channels = channels(&it.purse.acme.server, 64).await;
+        let token = token_of(&link);
+        let first = u8::try_from(uses).unwrap() * 10;
+        let calls =
+            channels.into_iter().zip(first..).map(|(channel, byte)| submit(channel, claim(&token, byte)));
+        assert_eq!(outcomes(calls).await, counts(&told));
+        assert_eq!(it.get_link(&link.id).await.unwrap().use_count, uses);
+    }
+    it.assert_sound().await;
+}
+
+async fn of_64_claims_of_one_transaction_at_once_one_stands(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let link = it.link_for(&customer, 1_000).await;
+    let token = token_of(&link);
+    let channels = channels(&it.purse.acme.server, 64).await;
+    let calls = channels.into_iter().map(|channel| submit(channel, claim(&token, 7)));
+    assert_eq!(outcomes(calls).await, counts(&[("OK", 1), ("CLAIM_EXISTS", 63)]));
+    assert_eq!(it.get_link(&link.id).await.unwrap().use_count, 1);
+    it.assert_sound().await;
+}
+
+async fn of_32_approvals_at_once_one_records_a_deposit(mut it: Desk) {
+    let (customer, wallet) = it.payee().await;
+    let token = token_of(&it.link(&customer).await);
+    let claimed = it.submit(claim(&token, 1)).await.unwrap();
+    let mut desks = Vec::new();
+    for _ in 0..32 {
+        desks.push(Desk::claims_of(&it.purse, &it.purse.acme.tenant.key).await);
+    }
+    let calls = desks.into_iter().map(|mut claims| {
+        let id = claimed.id.clone();
+        async move { approve(&mut claims, &id).await }
+    });
+    assert_eq!(outcomes(calls).await, counts(&[("OK", 1), ("CLAIM_CLOSED", 31)]));
+    assert_eq!(it.purse.keeper.transactions(&wallet).await.len(), 1);
+    assert_eq!(it.purse.keeper.balances(&wallet).await, [["ethereum", "USDC", "1.5", "1500000"]]);
+    it.assert_sound().await;
+}
+
+async fn an_approval_while_its_wallet_is_removed_records_all_or_nothing(mut it: Desk) {
+    for round in 0..12 {
+        let (customer, wallet) = it.payee().await;
+        let token = token_of(&it.link(&customer).await);
+        let claimed = it.submit(claim(&token, round)).await.unwrap();
+        let (mut keeper, mut claims) = (it.purse.keeper.clone(), it.claims.clone());
+        let (removed, approved) = tokio::join!(keeper.remove(&wallet), approve(&mut claims, &claimed.id));
+        removed.unwrap();
+        let recorded = it.purse.keeper.transactions(&wallet).await.len();
+        match approved {
+            Ok(_) => assert_eq!(recorded, 1),
+            Err(refused) => {
+                assert_eq!((reason(&refused).as_str(), recorded), ("NO_WALLET_ON_NETWORK", 0));
+            }
+        }
+    }
+    it.assert_sound().await;
+}

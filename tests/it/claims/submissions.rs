@@ -1,0 +1,186 @@
+//! What is submitted: by whoever has the link, once for each transaction, and not too often.
+
+use std::sync::Arc;
+
+use purser::api::{self, ClaimStatus};
+use purser::app::{App, Claiming};
+use purser::store::Store;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use super::desk::{Desk, claim, hash, http, pages, submit, token_of};
+use crate::harness::{TestServer, bad_fields, chains, connect, on_each_database};
+use crate::wire::{is, refusal};
+
+on_each_database!(Desk:
+    five_steps_lead_from_a_customer_to_their_deposit,
+    what_is_wrong_with_a_claim_is_named_and_nothing_is_kept,
+    a_transaction_is_claimed_once_until_it_is_rejected,
+    whoever_shows_no_key_is_limited,
+    nothing_is_claimed_of_somebody_gone_or_in_a_suspended_domain,
+);
+
+async fn five_steps_lead_from_a_customer_to_their_deposit(mut it: Desk) {
+    // 1. A customer, who has a wallet.
+    let john = api::Customer {
+        email: "john@example.com".to_owned(),
+        first_name: "John".to_owned(),
+        last_name: "Doe".to_owned(),
+        ..Default::default()
+    };
+    let customer = it.purse.acme.client.create(john).await.unwrap().id;
+    let wallet = it.purse.keeper.create(&customer, &["ethereum"]).await.unwrap().id;
+    let before = it.events(0).await.len();
+    // 2. A link for them. 3. It is sent to whoever pays. 4. They say what they paid.
+    let link = it.link(&customer).await;
+    let claimed = it.submit(claim(&token_of(&link), 1)).await.unwrap();
+    assert!(claimed.id.starts_with("claim_"));
+    let expected = api::Claim {
+        id: claimed.id.clone(),
+        link_id: link.id.clone(),
+        domain_id: it.purse.acme.tenant.domain.id.to_string(),
+        customer_id: customer.clone(),
+        status: ClaimStatus::Pending.into(),
+        network: "ethereum".to_owned(),
+        token: "USDC".to_owned(),
+        amount: "1.5".to_owned(),
+        tx_hash: hash(1),
+        note: "for tea".to_owned(),
+        ..claimed.clone()
+    };
+    assert_eq!(claimed, expected);
+    // 5. It is looked at, and approved.
+    let statuses = vec![ClaimStatus::Pending.into()];
+    let listed = it.list(api::ListClaimsRequest { statuses, ..Default::default() }).await;
+    assert_eq!(listed, [claimed.clone()]);
+    let approved = it.approve(&claimed.id).await.unwrap();
+    assert_eq!(approved.status(), ClaimStatus::Approved);
+    assert_eq!(it.get(&claimed.id).await.unwrap(), approved);
+    let recorded = it.purse.keeper.transactions(&wallet).await;
+    assert_eq!(recorded.len(), 1);
+    assert_eq!((&recorded[0].id, &recorded[0].tx_hash), (&approved.transaction_id, &hash(1)));
+    assert_eq!(it.purse.keeper.balances(&wallet).await, [["ethereum", "USDC", "1.5", "1500000"]]);
+    let events = it.events(i64::try_from(before).unwrap()).await;
+    let told: Vec<_> = events.iter().map(|it| it.r#type.as_str()).collect();
+    let expected =
+        ["claim_link.created", "claim.submitted", "claim_link.used", "claim.approved", "transaction.created"];
+    assert_eq!(told, expected);
+    let by: Vec<_> = events.iter().map(|it| it.actor == format!("link:{}", link.id)).collect();
+    assert_eq!(by, [false, true, true, false, false]);
+    assert_eq!(it.get_link(&link.id).await.unwrap().use_count, 1);
+    it.assert_sound().await;
+}
+
+async fn what_is_wrong_with_a_claim_is_named_and_nothing_is_kept(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let token = token_of(&it.link(&customer).await);
+    let before = it.purse.picture().await;
+    let with = |change: fn(&mut api::SubmitClaimRequest)| {
+        let mut request = claim(&token, 1);
+        change(&mut request);
+        request
+    };
+    for (request, fields) in [
+        (with(|it| it.link_token.clear()), &["link_token"][..]),
+        (with(|it| it.network.clear()), &["network"]),
+        (with(|it| it.token = "BTC".to_owned()), &["token"]),
+        (with(|it| it.token.clear()), &["token"]),
+        (with(|it| it.amount = "0.0000001".to_owned()), &["amount"]),
+        (with(|it| it.amount = "0".to_owned()), &["amount"]),
+        (with(|it| it.amount = "-1".to_owned()), &["amount"]),
+        (with(|it| it.amount = "1e3".to_owned()), &["amount"]),
+        (with(|it| it.amount = "9".repeat(61)), &["amount"]),
+        (with(|it| it.tx_hash = hash(1)[2..].to_owned()), &["tx_hash"]),
+        (with(|it| it.tx_hash.clear()), &["tx_hash"]),
+        (with(|it| it.note = "x".repeat(501)), &["note"]),
+        (with(|it| it.note = "a\0b".to_owned()), &["note"]),
+    ] {
+        assert_eq!(bad_fields(&it.submit(request.clone()).await.unwrap_err()), fields, "{request:?}");
+    }
+    let unknown = it.submit(with(|it| it.network = "nowhere".to_owned())).await;
+    assert_eq!(refusal(unknown), is(Code::InvalidArgument, "UNKNOWN_NETWORK"));
+    let large = it.submit(with(|it| it.note = "x".repeat(9_000))).await;
+    assert_eq!(refusal(large), is(Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
+    assert_eq!(it.purse.picture().await, before);
+    it.submit(with(|it| it.note = "é".repeat(500))).await.unwrap();
+}
+
+/// Sabotage: in `claim::reject`, release no name.
+async fn a_transaction_is_claimed_once_until_it_is_rejected(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let token = token_of(&it.link_for(&customer, 9).await);
+    let first = it.submit(claim(&token, 1)).await.unwrap();
+    let mut again = claim(&token, 1);
+    again.tx_hash = again.tx_hash.to_uppercase().replace("0X", "0x");
+    let refused = it.submit(again.clone()).await;
+    assert_eq!(refusal(refused), is(Code::AlreadyExists, "CLAIM_EXISTS"));
+    // On another network it is another transaction.
+    it.submit(api::SubmitClaimRequest { network: "polygon".to_owned(), ..claim(&token, 1) }).await.unwrap();
+    it.reject(&first.id, "not found").await.unwrap();
+    let second = it.submit(again).await.unwrap();
+    it.approve(&second.id).await.unwrap();
+    let refused = it.submit(claim(&token, 1)).await;
+    assert_eq!(refusal(refused), is(Code::AlreadyExists, "CLAIM_EXISTS"));
+    it.assert_sound().await;
+}
+
+async fn whoever_shows_no_key_is_limited(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let (first, second) = (it.link_for(&customer, 99).await, it.link_for(&customer, 99).await);
+    let store: Store = it.app().store().clone();
+    let limited = |per_link, per_peer| {
+        let app = App::start(store.clone(), chains());
+        app.open();
+        app.offer_claims(Claiming { per_link, per_peer, ..Claiming::default() });
+        Arc::new(app)
+    };
+    let app = limited(3, 100);
+    let channel = connect(TestServer::listen(&app).await).await;
+    for byte in 1..=3 {
+        submit(channel.clone(), claim(&token_of(&first), byte)).await.unwrap();
+    }
+    let refused = submit(channel.clone(), claim(&token_of(&first), 4)).await.unwrap_err();
+    assert!(refused.get_details_retry_info().unwrap().retry_delay.unwrap().as_secs() < 60);
+    assert_eq!(refusal::<()>(Err(refused)), is(Code::ResourceExhausted, "RATE_LIMITED"));
+    submit(channel, claim(&token_of(&second), 4)).await.unwrap();
+    let app = limited(100, 3);
+    let channel = connect(TestServer::listen(&app).await).await;
+    let unknown = "B".repeat(32);
+    for _ in 0..3 {
+        let refused = submit(channel.clone(), claim(&unknown, 9)).await;
+        assert_eq!(refusal(refused), is(Code::NotFound, "CLAIM_LINK_NOT_FOUND"));
+    }
+    let refused = submit(channel, claim(&token_of(&second), 9)).await;
+    assert_eq!(refusal(refused), is(Code::ResourceExhausted, "RATE_LIMITED"));
+    // The page is by the same count.
+    let (head, _) = http(pages(&app).await, &format!("GET /claim/{}", token_of(&second)), "", "").await;
+    assert!(head.starts_with("HTTP/1.1 429") && head.contains("retry-after: "), "{head}");
+}
+
+async fn nothing_is_claimed_of_somebody_gone_or_in_a_suspended_domain(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let link = it.link_for(&customer, 9).await;
+    let pending = it.submit(claim(&token_of(&link), 1)).await.unwrap();
+    let domain = it.purse.acme.tenant.domain.clone();
+    it.purse.acme.suspend(&domain).await;
+    let suspended = is(Code::FailedPrecondition, "DOMAIN_SUSPENDED");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let before = it.purse.picture().await;
+    assert_eq!(refusal(it.submit(claim(&token_of(&link), 2)).await), suspended);
+    assert_eq!(refusal(it.approve(&pending.id).await), suspended);
+    assert_eq!(refusal(it.reject(&pending.id, "").await), suspended);
+    assert_eq!(refusal(it.revoke(&link.id).await), suspended);
+    assert_eq!(it.purse.picture().await, before);
+    it.purse.acme.reinstate(&domain).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    it.purse.acme.client.delete(&customer).await.unwrap();
+    let gone = is(Code::FailedPrecondition, "CUSTOMER_DELETED");
+    assert_eq!(refusal(it.submit(claim(&token_of(&link), 2)).await), gone);
+    assert_eq!(refusal(it.approve(&pending.id).await), gone);
+    let asked = api::CreatePaymentClaimLinkRequest { customer_id: customer, ..Default::default() };
+    assert_eq!(refusal(it.link_as(asked).await), gone);
+    // What ends something can still be done.
+    it.reject(&pending.id, "they are gone").await.unwrap();
+    it.revoke(&link.id).await.unwrap();
+    it.assert_sound().await;
+}
