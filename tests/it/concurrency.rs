@@ -31,6 +31,7 @@ pub async fn channels(server: &TestServer, count: usize) -> Vec<Channel> {
     if !server.app.store().is_embedded() {
         let second = App::start(Store::open(&server.database.url).unwrap(), crate::harness::chains());
         second.open();
+        second.offer_claims(crate::harness::unlimited());
         addresses.push(TestServer::listen(&second).await);
     }
     let mut channels = Vec::new();

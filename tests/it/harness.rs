@@ -113,6 +113,11 @@ pub fn chains() -> Chains {
     Chains { ring: Some(Arc::clone(&RING.1)), ..Chains::default() }
 }
 
+/// So that only those tests meet the limits that are about them.
+pub fn unlimited() -> Claiming {
+    Claiming { per_link: 1_000_000, per_peer: 1_000_000, ..Claiming::default() }
+}
+
 impl TestServer {
     pub async fn new(on: On) -> Self {
         Self::over(Database::new(on).await).await
@@ -121,8 +126,7 @@ impl TestServer {
     pub async fn over(database: Database) -> Self {
         let app = App::start(database.store().await, chains());
         app.open();
-        // So that only those tests meet the limits that are about them.
-        app.offer_claims(Claiming { per_link: 1_000_000, per_peer: 1_000_000, ..Claiming::default() });
+        app.offer_claims(unlimited());
         let address = Self::listen(&app).await;
         Self { app, address, database }
     }

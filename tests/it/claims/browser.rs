@@ -54,10 +54,7 @@ async fn somebody_with_a_browser_says_what_they_paid_and_it_is_approved(mut it: 
         it.approve(&claims[0].id).await.unwrap();
         let balance = ["ethereum", "USDC", "12.5", "12500000"];
         assert_eq!(it.purse.keeper.balances(&wallet).await, [balance]);
-        assert!(
-            shot.with_extension("form.png").exists()
-                || std::fs::metadata(format!("{}-form.png", shot.display())).is_ok()
-        );
+        assert!(std::fs::metadata(format!("{}-form.png", shot.display())).is_ok());
     }
     it.assert_sound().await;
 }
