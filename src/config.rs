@@ -315,6 +315,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_public_url_is_a_scheme_a_host_and_perhaps_a_path() {
+        for (text, kept) in [
+            ("https://pay.example", "https://pay.example"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("https://example.com/pay/", "https://example.com/pay"),
+        ] {
+            assert_eq!(text.parse::<PublicUrl>().unwrap().0, kept);
+        }
+        for text in ["", "pay.example", "https://", "https:///x", "ftp://x", "https://x?y", "https://x#y"] {
+            assert!(text.parse::<PublicUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn events_are_kept_for_a_week_at_least() {
         assert_eq!(event_retention("7d"), Ok(Duration::from_hours(168)));
         assert_eq!(event_retention("1y").map(|it| it > Duration::from_hours(24 * 364)), Ok(true));
