@@ -3,9 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rand::TryRngCore;
-use rand::rngs::OsRng;
-
 use super::App;
 use super::keys::{sealed_in, unsealed};
 use super::write::{Answer, Reload, mark};
@@ -115,13 +112,10 @@ impl App {
         domain: Option<DomainId>,
         customer: Option<CustomerId>,
     ) -> Result<Option<DomainId>> {
-        if let Some(id) = customer {
-            self.member(caller, id).await?;
+        match customer {
+            Some(id) => self.member_in(caller, id, domain).await.map(|_| None),
+            None => Ok(Some(self.domain_for(caller, domain).await?.id)),
         }
-        if customer.is_some() && domain.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(self.domain_for(caller, domain).await?.id))
     }
 
     /// The link that a token leads to, whatever can be done with it; one that was revoked is not there.
@@ -193,9 +187,7 @@ impl App {
 
     /// A token that nobody can guess, and the same as it is kept for a link.
     async fn new_token(&self, id: PaymentClaimLinkId) -> Result<(ClaimToken, SealedToken)> {
-        let mut random = [0; 24];
-        OsRng.try_fill_bytes(&mut random).map_err(Error::internal)?;
-        let (token, ring) = (ClaimToken::new(random), self.ring()?);
+        let (token, ring) = (ClaimToken::new(clock::random()), self.ring()?);
         let sealed = token.clone();
         let sealed =
             move || sealed_in(&ring, Sealing::ClaimTokens, &id.as_uuid(), sealed.expose().as_bytes());

@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use sha2::{Digest, Sha256};
+
 use super::throttle::Throttle;
 use super::write::{Answer, Reload, mark};
 use super::{App, OpenLink};
 use crate::clock;
 use crate::domain::{
-    Caller, Claim, ClaimId, ClaimToken, DomainId, Error, Line, Member, NewClaim, Noun, Page, PageRequest,
-    PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, TransactionId, Wallet, claim,
+    Caller, Claim, ClaimId, ClaimToken, DomainId, Error, Fault, Line, Member, NewClaim, Noun, Page,
+    PageRequest, PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, TransactionId, Wallet, claim,
 };
 use crate::store::ClaimFilter;
 
@@ -72,10 +74,18 @@ impl App {
     /// # Errors
     ///
     /// As [`App::open_claim_link`] and [`claim::submit`]; [`Error::Taken`].
-    pub async fn submit_claim(&self, peer: Option<IpAddr>, text: &str, new: &NewClaim) -> Result<Claim> {
+    pub async fn submit_claim(
+        &self,
+        peer: Option<IpAddr>,
+        text: &str,
+        new: &NewClaim,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Claim>> {
         let OpenLink { link, domain } = self.open_claim_link(peer, text).await?;
         self.0.guests.links.admit(&link.id, self.claiming().per_link, Instant::now())?;
         let (link_id, caller) = (link.id, Caller::holding(link.id, &domain));
+        let request = request.map(|it| remembered(link_id, &it)).transpose()?;
+        let request = mark(domain.id.into(), "SubmitClaim", request, &(link_id, new))?;
         let member = self.member(&caller, link.customer_id).await?;
         let mut loaded = (link, member);
         let id = ClaimId::from_uuid(clock::new_uuid(clock::now_us()));
@@ -85,7 +95,7 @@ impl App {
             caller.may_change(&member.domain)?;
             Ok(change)
         };
-        Ok(self.write::<_, Claim>(&caller, None, &mut loaded, reload, decide).await?.value)
+        self.write(&caller, request, &mut loaded, reload, decide).await
     }
 
     /// Whoever shows no key is let in no sooner than anybody else, and not too often.
@@ -192,4 +202,11 @@ impl App {
         let wallet = self.task(move |store| async move { store.wallet_on(customer, network).await }).await?;
         Ok((claim, member, wallet))
     }
+}
+
+/// The id under which a request of whoever holds a link is remembered: they take none that a caller with a key may give, and
+/// do not learn which those gave.
+fn remembered(link: PaymentClaimLinkId, id: &RequestId) -> Result<RequestId> {
+    let digest = hex::encode(Sha256::digest(id.as_str()));
+    format!("{link}/{digest}").try_into().map_err(|it: Fault| Error::internal(it.problem().to_owned()))
 }

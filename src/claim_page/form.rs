@@ -1,6 +1,9 @@
 //! What somebody put into the form.
 
-use crate::domain::{Error, Fault, Faults, Network, NewClaim};
+use sha2::{Digest, Sha256};
+
+use crate::clock;
+use crate::domain::{Error, Fault, Faults, Network, NewClaim, RequestId};
 
 /// The fields as they were sent, to be shown again where one of them is wrong. The first of a name counts.
 #[derive(Clone, Debug, Default)]
@@ -10,9 +13,16 @@ pub(super) struct Form {
     pub(super) amount: String,
     pub(super) tx_hash: String,
     pub(super) note: String,
+    /// What tells one time that the form was opened from another.
+    pub(super) attempt: String,
 }
 
 impl Form {
+    /// An empty one.
+    pub(super) fn new() -> Self {
+        Self { attempt: hex::encode(clock::random::<16>()), ..Self::default() }
+    }
+
     /// Reads what a browser sends. What is not of the form is not looked at.
     pub(super) fn read(body: &[u8]) -> Self {
         let mut form = Self::default();
@@ -23,6 +33,7 @@ impl Form {
                 "amount" => &mut form.amount,
                 "tx_hash" => &mut form.tx_hash,
                 "note" => &mut form.note,
+                "attempt" => &mut form.attempt,
                 _ => continue,
             };
             if field.is_empty() {
@@ -30,6 +41,17 @@ impl Form {
             }
         }
         form
+    }
+
+    /// The request that it is: the same form sent again, as browsers do when a page is loaded again, is the same one.
+    pub(super) fn request(&self) -> Option<RequestId> {
+        let Self { network, token, amount, tx_hash, note, attempt } = self;
+        let mut digest = Sha256::new();
+        for field in [attempt, network, token, amount, tx_hash, note] {
+            // No field runs into the next.
+            digest.update(Sha256::digest(field));
+        }
+        if attempt.is_empty() { None } else { hex::encode(digest.finalize()).try_into().ok() }
     }
 
     /// What is claimed. People paste with blanks around, and write on several lines.
@@ -68,6 +90,20 @@ mod tests {
         assert_eq!(new.amount.to_string(), "50000000");
         assert_eq!(new.tx_hash, TxHash::parse(Network::Bitcoin.info().family, &hash).unwrap());
         assert_eq!(new.note.as_str(), "for tea");
+    }
+
+    #[test]
+    fn a_form_is_the_same_request_while_nothing_in_it_changes() {
+        let request = |body: &str| Form::read(body.as_bytes()).request();
+        let first = request("attempt=1&amount=12&note=3");
+        assert!(first.is_some());
+        assert_eq!(request("note=3&amount=12&attempt=1&else=x"), first);
+        for other in
+            ["attempt=2&amount=12&note=3", "attempt=1&amount=1&note=23", "attempt=11&amount=2&note=3"]
+        {
+            assert_ne!(request(other), first, "{other}");
+        }
+        assert_eq!(request("amount=12&note=3"), None);
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub(super) fn form(link: &OpenLink, form: &Form, faults: &[(String, Fault)]) -> 
         let fault = faults.iter().find(|it| it.0 == name).map(|it| &it.1);
         field(&mut main, &link.domain, form, (name, label, hint), fault);
     }
+    let _ = writeln!(main, "<input type=\"hidden\" name=\"attempt\" value=\"{}\">", escaped(&form.attempt));
     main.push_str("<button type=\"submit\">Send</button>\n</form>\n");
     let title = if faults.is_empty() { "Confirm your payment" } else { "Error: Confirm your payment" };
     document(title, &main)

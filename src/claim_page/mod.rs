@@ -45,7 +45,7 @@ async fn show(
     Path(token): Path<String>,
 ) -> Response {
     match open(&app, guest, &token).await {
-        Ok(link) => page(StatusCode::OK, html::form(&link, &Form::default(), &[])),
+        Ok(link) => page(StatusCode::OK, html::form(&link, &Form::new(), &[])),
         Err(error) => refused(&error),
     }
 }
@@ -66,18 +66,19 @@ async fn submit(
     let Ok(body) = body else {
         return page(StatusCode::PAYLOAD_TOO_LARGE, html::note("This is more than the form takes."));
     };
-    let link = match open(&app, guest, &token).await {
+    let link = match app.open_claim_link(guest.0, &token).await {
         Ok(link) => link,
         Err(error) => return refused(&error),
     };
     let form = Form::read(&body);
     let claimed = match form.claim() {
-        // The look at the link was the peer's one call.
-        Ok(new) => app.submit_claim(None, &token, &new).await,
-        Err(error) => Err(error),
+        // The look at the link was the peer's one call. Whether the link can still be used is asked there: what was received
+        // is received, though it was the link's last use.
+        Ok(new) => app.submit_claim(None, &token, &new, form.request()).await,
+        Err(error) => Err(link.link.admit(clock::now_us()).err().unwrap_or(error)),
     };
     match claimed {
-        Ok(claim) => page(StatusCode::OK, html::received(&claim)),
+        Ok(claim) => page(StatusCode::OK, html::received(&claim.value)),
         Err(error) => match beside_fields(&error) {
             Some(faults) => page(StatusCode::UNPROCESSABLE_ENTITY, html::form(&link, &form, &faults)),
             None => refused(&error),

@@ -92,17 +92,20 @@ impl ClaimService for Purser {
         &self,
         request: Request<api::SubmitClaimRequest>,
     ) -> Reply<api::SubmitClaimResponse> {
-        let peer = request.extensions().get::<Peer>().and_then(|it| it.0);
-        let message = request.into_inner();
-        let api::SubmitClaimRequest { link_token, network, token, amount, tx_hash, note } = message;
+        let (metadata, extensions, message) = request.into_parts();
+        let peer = extensions.get::<Peer>().and_then(|it| it.0);
+        let api::SubmitClaimRequest { link_token, network, token, amount, tx_hash, note, request_id } =
+            message;
         let mut faults = Faults::default();
+        let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
         if link_token.is_empty() {
             faults.add("link_token", Fault::new("is required"));
         }
         let network = faults.gather(convert::network("network", &network))?;
         let new = NewClaim::parse(network, &token, amount, &tx_hash, note, &mut faults);
-        let claim = self.app.submit_claim(peer, &link_token, &faults.finish(new)?).await?;
-        Ok(Response::new(api::SubmitClaimResponse { claim: Some(claim.into()) }))
+        let new = faults.finish(new)?;
+        let submitted = self.app.submit_claim(peer, &link_token, &new, request_id).await?;
+        Ok(answered(submitted.map(|it| api::SubmitClaimResponse { claim: Some(it.into()) })))
     }
 
     async fn get_claim(&self, request: Request<api::GetClaimRequest>) -> Reply<api::GetClaimResponse> {

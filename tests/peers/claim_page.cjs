@@ -60,6 +60,9 @@ async function run() {
     await page.click("button");
     must((await page.locator("h1").innerText()) === "Thank you", "it is received");
     await page.screenshot({ path: `${shot}-received.png`, fullPage: true });
+    const received = await page.locator("dl").innerText();
+    await page.reload();
+    must((await page.locator("dl").innerText()) === received, "loaded again, it is the same claim");
 
     await page.goto(url);
     must((await page.locator("h1").innerText()) === "This link has been used.", "it was used");

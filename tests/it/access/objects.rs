@@ -235,7 +235,7 @@ impl World {
                 let mut faults = Faults::default();
                 let (network, amount) = (Some(Network::Ethereum), "1".to_owned());
                 let new = NewClaim::parse(network, "ETH", amount, &hash, String::new(), &mut faults).unwrap();
-                claim_id = app.submit_claim(None, &token, &new).await.unwrap().id;
+                claim_id = app.submit_claim(None, &token, &new, None).await.unwrap().value.id;
             }
             if whose.is_deleted() && kind == Kind::Claim {
                 app.reject_claim(&operator(), claim_id, line(""), None).await.unwrap();

@@ -38,6 +38,7 @@ pub fn claim(token: &str, byte: u8) -> api::SubmitClaimRequest {
         amount: "1.50".to_owned(),
         tx_hash: hash(byte),
         note: "for tea".to_owned(),
+        request_id: String::new(),
     }
 }
 

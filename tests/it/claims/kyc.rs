@@ -20,6 +20,8 @@ async fn whoever_is_approved_has_their_wallets_and_each_step_is_one_event(it: De
     let made =
         client.create(api::Customer { first_name: "Ada".to_owned(), ..Default::default() }).await.unwrap();
     assert_eq!(made.kyc_status(), KycStatus::Pending);
+    let told: Vec<_> = desk_events(&mut events, 0).await.into_iter().map(|it| it.r#type).collect();
+    assert_eq!(told, ["domain.created", "api_key.created", "customer.created"]);
     assert!(!made.can_receive && keeper.wallets_of(&made.id).await.is_empty());
     assert_eq!(refusal(keeper.create(&made.id, &["ethereum"]).await), failed("KYC_NOT_APPROVED"));
     // A claim can be made, and waits for the wallet.

@@ -6,6 +6,7 @@ use crate::harness::on_each_database;
 on_each_database!(Desk:
     every_answer_says_that_nobody_keeps_frames_or_follows_it,
     what_is_wrong_is_said_beside_each_field_and_then_it_is_received,
+    a_form_that_is_sent_again_is_received_once_and_shows_that_it_was,
     an_unknown_page_and_a_revoked_one_are_the_same,
     what_is_sent_is_never_markup,
     what_is_no_form_is_refused,
@@ -81,6 +82,37 @@ async fn what_is_wrong_is_said_beside_each_field_and_then_it_is_received(mut it:
     let other = it.link(&customer).await;
     let (head, body) = http(address, &format!("POST /claim/{}", token_of(&other)), FORM, &right(1)).await;
     assert!(head.starts_with("HTTP/1.1 422") && body.contains("was submitted already"), "{body}");
+    it.assert_sound().await;
+}
+
+/// Sabotage: in `claim_page::submit`, submit without the form's request.
+async fn a_form_that_is_sent_again_is_received_once_and_shows_that_it_was(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let (address, link) = (pages(it.app()).await, it.link(&customer).await);
+    let path = format!("/claim/{}", token_of(&link));
+    let attempt = async || {
+        let (_, opened) = http(address, &format!("GET {path}"), "", "").await;
+        let (_, after) = opened.split_once("name=\"attempt\" value=\"").unwrap();
+        after.split_once('"').unwrap().0.to_owned()
+    };
+    let (first, second) = (attempt().await, attempt().await);
+    assert!(first != second && first.len() == 32, "{first}");
+    let post = format!("POST {path}");
+    // It stays the same while the form is mended.
+    let (_, mended) = http(address, &post, FORM, &format!("attempt={first}")).await;
+    assert!(mended.contains(&format!("name=\"attempt\" value=\"{first}\"")), "{mended}");
+    let form = format!("attempt={first}&{}", right(1));
+    // A second click, before the first is answered; then a page that is loaded again.
+    let (one, other) = tokio::join!(http(address, &post, FORM, &form), http(address, &post, FORM, &form));
+    assert!(one.0.starts_with("HTTP/1.1 200") && one.1.contains("Thank you"), "{} {}", one.0, one.1);
+    assert_eq!(one, other);
+    assert_eq!(http(address, &post, FORM, &form).await, one);
+    // What was changed since, or sent from a form opened anew, is another claim, and the link is used.
+    for form in [format!("attempt={first}&{}", right(2)), format!("attempt={second}&{}", right(1))] {
+        let (head, body) = http(address, &post, FORM, &form).await;
+        assert!(head.starts_with("HTTP/1.1 410") && body.contains("This link has been used."), "{body}");
+    }
+    assert_eq!(it.list(purser::api::ListClaimsRequest::default()).await.len(), 1);
     it.assert_sound().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use purser::api::ClaimStatus;
 use tokio::task::JoinSet;
 
 use super::desk::{Desk, approve, claim, submit, token_of};
@@ -13,7 +14,7 @@ on_each_database!(Desk:
     of_64_submissions_at_once_by_a_link_for_one_use_one_is_a_claim,
     of_64_claims_of_one_transaction_at_once_one_stands,
     of_32_approvals_at_once_one_records_a_deposit,
-    an_approval_while_its_wallet_is_removed_records_all_or_nothing,
+    an_approval_that_meets_what_forbids_it_records_all_or_nothing,
 );
 
 /// How often calls at once were told what.
@@ -80,19 +81,41 @@ async fn of_32_approvals_at_once_one_records_a_deposit(mut it: Desk) {
     it.assert_sound().await;
 }
 
-async fn an_approval_while_its_wallet_is_removed_records_all_or_nothing(mut it: Desk) {
-    for round in 0..12 {
+/// Sabotage: in `claim::approve`, expect nothing.
+async fn an_approval_that_meets_what_forbids_it_records_all_or_nothing(mut it: Desk) {
+    const FORBIDS: [&str; 3] = ["NO_WALLET_ON_NETWORK", "CUSTOMER_DELETED", "CLAIM_CLOSED"];
+    for round in 0..36 {
         let (customer, wallet) = it.payee().await;
         let token = token_of(&it.link(&customer).await);
-        let claimed = it.submit(claim(&token, round)).await.unwrap();
-        let (mut keeper, mut claims) = (it.purse.keeper.clone(), it.claims.clone());
-        let (removed, approved) = tokio::join!(keeper.remove(&wallet), approve(&mut claims, &claimed.id));
-        removed.unwrap();
+        let id = it.submit(claim(&token, round)).await.unwrap().id;
+        let mut claims = it.claims.clone();
+        let approving = approve(&mut claims, &id);
+        let why = FORBIDS[usize::from(round % 3)];
+        let (forbidden, approved) = match why {
+            "NO_WALLET_ON_NETWORK" => {
+                let mut keeper = it.purse.keeper.clone();
+                tokio::join!(async { keeper.remove(&wallet).await.map(drop) }, approving)
+            }
+            "CUSTOMER_DELETED" => {
+                let client = &mut it.purse.acme.client;
+                tokio::join!(async { client.delete(&customer).await.map(drop) }, approving)
+            }
+            _ => tokio::join!(async { it.reject(&id, "").await.map(drop) }, approving),
+        };
         let recorded = it.purse.keeper.transactions(&wallet).await.len();
+        let status = it.get(&id).await.unwrap().status();
         match approved {
-            Ok(_) => assert_eq!(recorded, 1),
+            Ok(_) => assert_eq!((recorded, status), (1, ClaimStatus::Approved)),
             Err(refused) => {
-                assert_eq!((reason(&refused).as_str(), recorded), ("NO_WALLET_ON_NETWORK", 0));
+                assert_eq!((reason(&refused).as_str(), recorded), (why, 0));
+                assert_ne!(status, ClaimStatus::Approved);
+            }
+        }
+        // Only of an approval and a rejection one is refused.
+        match forbidden {
+            Ok(()) => assert!(why != "CLAIM_CLOSED" || recorded == 0),
+            Err(refused) => {
+                assert_eq!((reason(&refused).as_str(), why, recorded), ("CLAIM_CLOSED", "CLAIM_CLOSED", 1));
             }
         }
     }

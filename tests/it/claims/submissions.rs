@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use purser::api::claim_service_client::ClaimServiceClient;
 use purser::api::{self, ClaimStatus};
 use purser::app::{App, Claiming};
 use purser::store::Store;
@@ -16,6 +17,7 @@ on_each_database!(Desk:
     five_steps_lead_from_a_customer_to_their_deposit,
     what_is_wrong_with_a_claim_is_named_and_nothing_is_kept,
     a_transaction_is_claimed_once_until_it_is_rejected,
+    a_submission_that_is_sent_again_is_the_first_one_though_the_link_is_used_up,
     whoever_shows_no_key_is_limited,
     nothing_is_claimed_of_somebody_gone_or_in_a_suspended_domain,
 );
@@ -121,6 +123,47 @@ async fn a_transaction_is_claimed_once_until_it_is_rejected(mut it: Desk) {
     it.approve(&second.id).await.unwrap();
     let refused = it.submit(claim(&token, 1)).await;
     assert_eq!(refusal(refused), is(Code::AlreadyExists, "CLAIM_EXISTS"));
+    it.assert_sound().await;
+}
+
+/// Sabotage: in `App::submit_claim`, remember the request by its id as it was given.
+async fn a_submission_that_is_sent_again_is_the_first_one_though_the_link_is_used_up(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let (first, second) = (it.link(&customer).await, it.link_for(&customer, 3).await);
+    let mut client = ClaimServiceClient::new(it.purse.acme.server.channel().await);
+    let request = |link, byte| api::SubmitClaimRequest {
+        request_id: "once".to_owned(),
+        ..claim(&token_of(link), byte)
+    };
+    let made = client.submit_claim(request(&first, 1)).await.unwrap();
+    assert!(!made.metadata().contains_key("idempotent-replayed"));
+    let again = client.submit_claim(request(&first, 1)).await.unwrap();
+    assert!(again.metadata().contains_key("idempotent-replayed"));
+    assert_eq!(again.into_inner(), made.into_inner());
+    let refused = client.submit_claim(request(&first, 2)).await.map(drop);
+    assert_eq!(refusal(refused), is(Code::InvalidArgument, "REQUEST_ID_REUSED"));
+    // Another link's holder, and whoever has a key, may have given the same id.
+    client.submit_claim(request(&second, 3)).await.unwrap();
+    let link = api::CreatePaymentClaimLinkRequest {
+        customer_id: customer.clone(),
+        request_id: "once".to_owned(),
+        ..Default::default()
+    };
+    it.link_as(link).await.unwrap();
+    // By the metadata as well as by the field, and where it took effect only.
+    let mut by_metadata = tonic::Request::new(claim(&token_of(&second), 4));
+    by_metadata.metadata_mut().insert("idempotency-key", "twice".parse().unwrap());
+    let made = client.submit_claim(by_metadata).await.unwrap().into_inner();
+    let twice = api::SubmitClaimRequest { request_id: "twice".to_owned(), ..claim(&token_of(&second), 4) };
+    assert_eq!(client.submit_claim(twice.clone()).await.unwrap().into_inner(), made);
+    assert_eq!(it.get_link(&second.id).await.unwrap().use_count, 2);
+    it.revoke(&second.id).await.unwrap();
+    assert_eq!(
+        refusal(client.submit_claim(twice).await.map(drop)),
+        is(Code::NotFound, "CLAIM_LINK_NOT_FOUND")
+    );
+    let bad = api::SubmitClaimRequest { request_id: "é".to_owned(), ..claim("", 1) };
+    assert_eq!(bad_fields(&it.submit(bad).await.unwrap_err()), ["link_token", "request_id"]);
     it.assert_sound().await;
 }
 
