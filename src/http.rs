@@ -51,7 +51,7 @@ pub fn router(readiness: watch::Receiver<Readiness>, metrics: PrometheusHandle) 
 }
 
 /// Serves `router` until `stop` resolves, then lets the requests that run finish within `grace`, drops the
-/// rest, and returns. Each request carries the [`Guest`] it is from; peers that are `trusted` speak for many.
+/// rest, and returns. Each request carries the [`Guest`] it is from; peers that are `trusted` speak for others.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -82,15 +82,17 @@ async fn accept_all(
 ) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
-    let http = Arc::new(http);
+    let (http, trusted) = (Arc::new(http), Arc::<[IpAddr]>::from(trusted));
     // Prepared once, and not for each connection.
     let router = router.with_state(());
     loop {
         let (stream, peer) = accept::next(listener).await;
         while connections.try_join_next().is_some() {}
         if connections.len() < MAX_CONNECTIONS {
-            let guest = Guest(Peer::of(peer.ip(), trusted).0);
-            connections.spawn(connection(Arc::clone(&http), stream, guest, router.clone(), draining.clone()));
+            let peer = Peer::of(peer.ip(), &trusted);
+            let http = Arc::clone(&http);
+            let trusted = Arc::clone(&trusted);
+            connections.spawn(connection(http, stream, peer, trusted, router.clone(), draining.clone()));
         } else {
             tracing::debug!(%peer, "HTTP connection refused");
         }
@@ -100,11 +102,13 @@ async fn accept_all(
 async fn connection(
     http: Arc<http1::Builder>,
     stream: TcpStream,
-    guest: Guest,
+    peer: Peer,
+    trusted: Arc<[IpAddr]>,
     router: Router,
     mut draining: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let guest = Guest(peer.behind(request.headers(), &trusted).0);
         request.extensions_mut().insert(guest);
         let router = router.clone();
         async move {

@@ -30,7 +30,9 @@ pub(super) async fn answer(
     connection: Arc<Connection<impl GrpcService>>,
     mut request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
-    request.extensions_mut().insert(connection.peer);
+    let trusted = &connection.server.limits.trusted_proxies;
+    let peer = connection.peer.behind(request.headers(), trusted);
+    request.extensions_mut().insert(peer);
     if let Some(refused) = refuse_other_than_grpc(&request) {
         return Ok(refused);
     }

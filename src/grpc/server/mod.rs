@@ -18,9 +18,9 @@ mod corrections;
 mod deadline;
 mod limits;
 mod methods;
+mod peer;
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,19 +37,7 @@ use tower::Service;
 use self::admission::Admission;
 pub use self::limits::Limits;
 pub use self::methods::Methods;
-
-/// Who calls, as far as that limits them: an IPv4 address or an IPv6 /64; nobody where they speak for many.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) Option<IpAddr>);
-
-impl Peer {
-    /// Whoever is at an address.
-    pub(crate) fn of(address: IpAddr, trusted: &[IpAddr]) -> Self {
-        let address = address.to_canonical();
-        let speaks_for_many = trusted.iter().any(|it| it.to_canonical() == address);
-        Self((!speaks_for_many).then(|| admission::network_of(address)))
-    }
-}
+pub(crate) use self::peer::Peer;
 
 /// What every connection shares.
 struct Server<S> {

@@ -4,11 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use purser::api::{self, ClaimStatus};
-use purser::app::Claiming;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::desk::{Desk, hash, pages};
+use super::desk::{Desk, hash, pages, token_of};
 use crate::harness::on_each_database;
 
 on_each_database!(Desk: somebody_with_a_browser_says_what_they_paid_and_it_is_approved);
@@ -29,15 +28,14 @@ async fn somebody_with_a_browser_says_what_they_paid_and_it_is_approved(mut it: 
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shots = root.join("target/claim-page");
     std::fs::create_dir_all(&shots).unwrap();
-    let public_url = format!("http://{}", pages(it.app()).await);
-    it.app().offer_claims(Claiming { public_url, ..Claiming::default() });
+    let address = pages(it.app()).await;
     for (scripts, byte) in [("with", 1), ("without", 2)] {
         let (customer, wallet) = it.payee().await;
         let link = it.link(&customer).await;
         let shot = shots.join(format!("{database}-{scripts}-scripts"));
         let output = Command::new("node")
             .arg(root.join("tests/peers/claim_page.cjs"))
-            .args([&link.url, &hash(byte), scripts])
+            .args([&format!("http://{address}/claim/{}", token_of(&link)), &hash(byte), scripts])
             .args([shot.as_os_str()])
             .env("PURSER_TEST_CHROMIUM", &chromium)
             .env("NODE_PATH", Path::new(&playwright).join("node_modules"))

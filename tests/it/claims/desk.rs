@@ -1,6 +1,6 @@
 //! Short words for what is said about claims.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use purser::api::claim_service_client::ClaimServiceClient;
@@ -158,11 +158,16 @@ pub async fn approve(claims: &mut Claims, id: &str) -> Answer<Claim> {
 
 /// The pages of an app's links, on a port of their own.
 pub async fn pages(app: &App) -> SocketAddr {
+    pages_behind(app, Vec::new()).await
+}
+
+/// The same behind proxies.
+pub async fn pages_behind(app: &App, trusted: Vec<IpAddr>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = claim_page::router(app.clone());
     let grace = Duration::from_secs(1);
-    tokio::spawn(http::serve(listener, router, Vec::new(), grace, std::future::pending()));
+    tokio::spawn(http::serve(listener, router, trusted, grace, std::future::pending()));
     address
 }
 

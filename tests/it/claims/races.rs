@@ -91,31 +91,34 @@ async fn an_approval_that_meets_what_forbids_it_records_all_or_nothing(mut it: D
         let mut claims = it.claims.clone();
         let approving = approve(&mut claims, &id);
         let why = FORBIDS[usize::from(round % 3)];
+        // The sequence of the event by which it is forbidden.
         let (forbidden, approved) = match why {
             "NO_WALLET_ON_NETWORK" => {
                 let mut keeper = it.purse.keeper.clone();
-                tokio::join!(async { keeper.remove(&wallet).await.map(drop) }, approving)
+                tokio::join!(async { keeper.remove(&wallet).await.map(|it| it.sequence) }, approving)
             }
             "CUSTOMER_DELETED" => {
                 let client = &mut it.purse.acme.client;
-                tokio::join!(async { client.delete(&customer).await.map(drop) }, approving)
+                tokio::join!(async { client.delete(&customer).await.map(|it| it.sequence) }, approving)
             }
-            _ => tokio::join!(async { it.reject(&id, "").await.map(drop) }, approving),
+            _ => tokio::join!(async { it.reject(&id, "").await.map(|it| it.sequence) }, approving),
         };
         let recorded = it.purse.keeper.transactions(&wallet).await.len();
         let status = it.get(&id).await.unwrap().status();
-        match approved {
-            Ok(_) => assert_eq!((recorded, status), (1, ClaimStatus::Approved)),
-            Err(refused) => {
-                assert_eq!((reason(&refused).as_str(), recorded), (why, 0));
-                assert_ne!(status, ClaimStatus::Approved);
+        match (approved, forbidden) {
+            (Ok(approved), forbidden) => {
+                assert_eq!((recorded, status), (1, ClaimStatus::Approved));
+                // It was first; after it, nothing is left to be rejected.
+                match forbidden {
+                    Ok(sequence) => assert!(why != "CLAIM_CLOSED" && approved.sequence < sequence, "{why}"),
+                    Err(refused) => {
+                        assert_eq!((reason(&refused).as_str(), why), ("CLAIM_CLOSED", "CLAIM_CLOSED"))
+                    }
+                }
             }
-        }
-        // Only of an approval and a rejection one is refused.
-        match forbidden {
-            Ok(()) => assert!(why != "CLAIM_CLOSED" || recorded == 0),
-            Err(refused) => {
-                assert_eq!((reason(&refused).as_str(), why, recorded), ("CLAIM_CLOSED", "CLAIM_CLOSED", 1));
+            (Err(refused), forbidden) => {
+                assert_eq!((reason(&refused).as_str(), recorded), (why, 0));
+                assert!(forbidden.is_ok() && status != ClaimStatus::Approved);
             }
         }
     }

@@ -9,7 +9,7 @@ use purser::store::Store;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::desk::{Desk, claim, hash, http, pages, submit, token_of};
+use super::desk::{Desk, claim, hash, http, pages, pages_behind, submit, token_of};
 use crate::harness::{TestServer, bad_fields, chains, connect, on_each_database};
 use crate::wire::{is, refusal};
 
@@ -163,7 +163,7 @@ async fn a_submission_that_is_sent_again_is_the_first_one_though_the_link_is_use
         is(Code::NotFound, "CLAIM_LINK_NOT_FOUND")
     );
     let bad = api::SubmitClaimRequest { request_id: "é".to_owned(), ..claim("", 1) };
-    assert_eq!(bad_fields(&it.submit(bad).await.unwrap_err()), ["link_token", "request_id"]);
+    assert_eq!(bad_fields(&it.submit(bad).await.unwrap_err()), ["request_id", "link_token"]);
     it.assert_sound().await;
 }
 
@@ -198,6 +198,21 @@ async fn whoever_shows_no_key_is_limited(mut it: Desk) {
     // The page is by the same count.
     let (head, _) = http(pages(&app).await, &format!("GET /claim/{}", token_of(&second)), "", "").await;
     assert!(head.starts_with("HTTP/1.1 429") && head.contains("retry-after: "), "{head}");
+    // Behind a proxy that is trusted, whom it heard from is counted, whoever they say that they are.
+    let app = limited(100, 1);
+    let (trusted, untrusted) =
+        (pages_behind(&app, vec!["127.0.0.1".parse().unwrap()]).await, pages(&app).await);
+    let open = format!("GET /claim/{}", token_of(&second));
+    for (address, from, status) in [
+        (trusted, "1.1.1.1", "200"),
+        (trusted, "1.1.1.2", "200"),
+        (trusted, "8.8.8.8, 1.1.1.2", "429"),
+        (untrusted, "1.1.1.3", "200"),
+        (untrusted, "1.1.1.4", "429"),
+    ] {
+        let (head, _) = http(address, &open, &format!("x-forwarded-for: {from}\r\n"), "").await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{from}: {head}");
+    }
 }
 
 async fn nothing_is_claimed_of_somebody_gone_or_in_a_suspended_domain(mut it: Desk) {

@@ -106,10 +106,10 @@ async fn a_rejection_keeps_why_and_is_replayed(mut it: Desk) {
     it.assert_sound().await;
 }
 
-/// Sabotage: in `src/store/erasure.rs`, leave a row of `WRITTEN` out.
+/// Sabotage: in `src/store/erasure.rs`, leave a row of `PERSONAL` out.
 async fn what_was_written_leaves_with_the_customer(mut it: Desk) {
     let (customer, _) = it.payee().await;
-    let kind = Some(prost_types::value::Kind::StringValue("zqmeta \"},\"x\":{".to_owned()));
+    let kind = Some(prost_types::value::Kind::StringValue("zqzqmeta \"},\"x\":{".to_owned()));
     let nested =
         prost_types::Struct { fields: [("metadata".to_owned(), prost_types::Value { kind })].into() };
     let kind = Some(prost_types::value::Kind::StructValue(nested));
@@ -118,31 +118,31 @@ async fn what_was_written_leaves_with_the_customer(mut it: Desk) {
         customer_id: customer.clone(),
         max_uses: 9,
         metadata: Some(prost_types::Struct { fields }),
-        request_id: "zqasked".to_owned(),
+        request_id: "zqzqasked".to_owned(),
         ..Default::default()
     };
     let link = it.link_as(link).await.unwrap();
     let token = token_of(&link);
     let mut claims = Vec::new();
     for byte in 1..=3 {
-        let note = format!("zqnote \\\",\"reason\":\"{byte}");
+        let note = format!("zqzqnote \\\",\"reason\":\"{byte}");
         claims.push(it.submit(api::SubmitClaimRequest { note, ..claim(&token, byte) }).await.unwrap().id);
     }
-    it.reject(&claims[0], "zqreason \\\" , }").await.unwrap();
+    it.reject(&claims[0], "zqzqreason \\\" , }").await.unwrap();
     it.approve(&claims[1]).await.unwrap();
-    assert!(dump_all(it.purse.database()).await.contains("zq"));
+    assert!(dump_all(it.purse.database()).await.contains("zqzq"));
     it.erase(&customer).await;
     let left = dump_all(it.purse.database()).await;
-    assert!(!left.contains("zq"), "{left}");
+    assert!(!left.contains("zqzq"), "{left}");
     for id in &claims {
         let claim = it.get(id).await.unwrap();
         assert!(claim.note.is_empty() && claim.reason.is_empty() && claim.amount == "1.5");
     }
     it.assert_sound().await;
     // Nor does it come back by what is done afterwards.
-    it.reject(&claims[2], "zqlate").await.unwrap();
+    it.reject(&claims[2], "zqzqlate").await.unwrap();
     it.revoke(&link.id).await.unwrap();
-    assert!(!dump_all(it.purse.database()).await.contains("zq"));
+    assert!(!dump_all(it.purse.database()).await.contains("zqzq"));
     it.assert_sound().await;
 }
 
@@ -169,6 +169,11 @@ async fn the_doctor_sees_what_does_not_fit(mut it: Desk) {
             "UPDATE claims SET status = 'PENDING'",
             "UPDATE claims SET status = 'APPROVED'",
             "each claim that is approved has its deposit",
+        ),
+        (
+            "UPDATE customers SET body = replace(body, '\"create_us\":', '\"erase_us\":1,\"create_us\":')",
+            "UPDATE customers SET body = replace(body, '\"erase_us\":1,', '')",
+            "whoever is erased has no words in claims",
         ),
         (
             "UPDATE claim_tokens SET link_id = (SELECT customer_id FROM claims)",
