@@ -4,7 +4,7 @@ use purser::api::{self, PaymentClaimLinkStatus};
 use purser::domain::Scope;
 use tonic::Code;
 
-use super::desk::{Desk, claim, token_of};
+use super::desk::{Desk, claim, http, pages, token_of};
 use crate::harness::{bad_fields, on_each_database};
 use crate::wire::{bytes, is, refusal};
 
@@ -101,6 +101,9 @@ async fn a_link_that_is_used_up_or_expired_says_so_and_is_listed_as_such(mut it:
     tokio::time::sleep(std::time::Duration::from_millis(350)).await;
     let refused = it.submit(claim(&token_of(&expired), 3)).await;
     assert_eq!(refusal(refused), is(Code::FailedPrecondition, "CLAIM_LINK_EXPIRED"));
+    let path = format!("GET /claim/{}", token_of(&expired));
+    let (head, page) = http(pages(it.app()).await, &path, "", "").await;
+    assert!(head.starts_with("HTTP/1.1 410") && page.contains("This link has expired."), "{page}");
     let (active, revoked) = (it.link(&customer).await, it.link(&customer).await);
     it.revoke(&revoked.id).await.unwrap();
     use PaymentClaimLinkStatus::{Active, Expired, Revoked, Used};
