@@ -85,7 +85,9 @@ impl App {
         self.0.guests.links.admit(&link.id, self.claiming().per_link, Instant::now())?;
         let (link_id, caller) = (link.id, Caller::holding(link.id, &domain));
         let request = request.map(|it| remembered(link_id, &it)).transpose()?;
-        let request = mark(domain.id.into(), "SubmitClaim", request, &(link_id, new))?;
+        let NewClaim { network, token, amount, tx_hash, note } = new;
+        let asked = (link_id, network, token.symbol, amount, tx_hash, note);
+        let request = mark(domain.id.into(), "SubmitClaim", request, &asked)?;
         let member = self.member(&caller, link.customer_id).await?;
         let mut loaded = (link, member);
         let id = ClaimId::from_uuid(clock::new_uuid(clock::now_us()));

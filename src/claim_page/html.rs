@@ -17,12 +17,12 @@ const STYLE: &str = "
 body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:0 auto;padding:1.5rem}
 label{display:block;margin-top:1.2rem;font-weight:600}
 input,select,textarea,button{font:inherit;width:100%;box-sizing:border-box;padding:.5rem;border:2px solid #767676;border-radius:.3rem}
-[aria-invalid=true]{border-color:#c00}
+[aria-invalid=true]{border-color:light-dark(#c00,#ff8a80)}
 .hint{margin:.2rem 0;font-size:.9rem}
 .fault{margin:.2rem 0;font-weight:600}
-.faults{border:2px solid #c00;border-radius:.3rem;padding:.5rem 1rem}
+.faults{border:2px solid light-dark(#c00,#ff8a80);border-radius:.3rem;padding:.5rem 1rem}
 button{margin-top:1.5rem;font-weight:600;background:#0b5cad;color:#fff;border-color:#0b5cad}
-:focus-visible{outline:3px solid #f5a623;outline-offset:2px}
+:focus-visible{outline:3px solid currentColor;outline-offset:2px}
 dt{font-weight:600}dd{margin:0 0 .6rem;overflow-wrap:anywhere}
 ";
 
@@ -71,8 +71,7 @@ fn summary(main: &mut String, faults: &[(String, Fault)]) {
     );
     for (name, label, _) in FIELDS {
         for (_, fault) in faults.iter().filter(|it| it.0 == name) {
-            let said = escaped(&format!("{} {}", label_of(label), fault.problem()));
-            let _ = writeln!(main, "<li><a href=\"#{name}\">{said}</a></li>");
+            let _ = writeln!(main, "<li><a href=\"#{name}\">{}</a></li>", sentence(label, fault));
         }
     }
     main.push_str("</ul>\n</div>\n");
@@ -91,8 +90,7 @@ fn field(
     );
     let mut about = format!("{name}-hint");
     if let Some(fault) = fault {
-        let said = escaped(&format!("{} {}", label_of(label), fault.problem()));
-        let _ = writeln!(main, "<p class=\"fault\" id=\"{name}-fault\">{said}</p>");
+        let _ = writeln!(main, "<p class=\"fault\" id=\"{name}-fault\">{}</p>", sentence(label, fault));
         about = format!("{name}-fault {about}");
     }
     let invalid = if fault.is_some() { " aria-invalid=\"true\"" } else { "" };
@@ -117,9 +115,10 @@ fn field(
     };
 }
 
-/// A label as it begins a sentence.
-fn label_of(label: &str) -> &str {
-    label.split(" (").next().unwrap_or(label)
+/// What is wrong with a field, as people write it: without the marks that are for programmers.
+fn sentence(label: &str, fault: &Fault) -> String {
+    let label = label.split(" (").next().unwrap_or(label);
+    escaped(&format!("{label} {}", fault.problem()).replace('`', ""))
 }
 
 /// The networks that a domain may use, with what people call them.

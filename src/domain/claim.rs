@@ -1,6 +1,6 @@
 //! Claims: what somebody says that they have paid, until somebody else has looked at it.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::claim_link::refuse_deleted;
 use super::{
@@ -85,12 +85,11 @@ impl Claim {
 }
 
 /// What `SubmitClaim` asks for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct NewClaim {
     /// On which network.
     pub network: Network,
     /// Of what.
-    #[serde(serialize_with = "symbol")]
     pub token: &'static Token,
     /// How much.
     pub amount: Amount,
@@ -125,10 +124,6 @@ impl NewClaim {
         let note = faults.keep("note", note.try_into());
         Some(Self { network: network?, token: token?, amount: units?, tx_hash: tx_hash?, note: note? })
     }
-}
-
-fn symbol<S: Serializer>(token: &&'static Token, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(token.symbol)
 }
 
 /// Submits a claim by a link, which is used by that.

@@ -288,7 +288,7 @@ mod tests {
 
     /// One of each.
     fn table() -> Vec<Row> {
-        [of_everything(), of_wallets()].concat()
+        [of_everything(), of_wallets(), of_claims()].concat()
     }
 
     fn of_wallets() -> Vec<Row> {
@@ -371,6 +371,45 @@ mod tests {
         ]
     }
 
+    fn of_claims() -> Vec<Row> {
+        let id = CustomerId::from_uuid(Uuid::from_u128(1));
+        vec![
+            (Error::NotFound(Noun::ClaimLink), Code::NotFound, "CLAIM_LINK_NOT_FOUND", &[]),
+            (Error::NotFound(Noun::Claim), Code::NotFound, "CLAIM_NOT_FOUND", &[]),
+            (Error::ClaimLinkUsed, Code::FailedPrecondition, "CLAIM_LINK_USED", &[]),
+            (
+                Error::ClaimLinkExpired { since_us: 0 },
+                Code::FailedPrecondition,
+                "CLAIM_LINK_EXPIRED",
+                &["expire_time"],
+            ),
+            (
+                Error::ClaimClosed(ClaimId::from_uuid(Uuid::nil()), ClaimStatus::Approved),
+                Code::FailedPrecondition,
+                "CLAIM_CLOSED",
+                &["claim_id", "status"],
+            ),
+            (
+                Error::NoWalletOnNetwork(id, Network::Ethereum),
+                Code::FailedPrecondition,
+                "NO_WALLET_ON_NETWORK",
+                &["customer_id", "network"],
+            ),
+            (
+                Error::Taken { kind: KeyKind::ClaimedTransaction, owner: None },
+                Code::AlreadyExists,
+                "CLAIM_EXISTS",
+                &[],
+            ),
+            (
+                Error::RateLimited { after: Duration::from_secs(1) },
+                Code::ResourceExhausted,
+                "RATE_LIMITED",
+                &[],
+            ),
+        ]
+    }
+
     fn of_everything() -> Vec<Row> {
         let id = CustomerId::from_uuid(Uuid::from_u128(1));
         let taken = |kind| Error::Taken { kind, owner: Some("id".to_owned()) };
@@ -437,39 +476,6 @@ mod tests {
                 Code::FailedPrecondition,
                 "TOO_MANY_WEBHOOK_ENDPOINTS",
                 &["limit"],
-            ),
-            (Error::NotFound(Noun::ClaimLink), Code::NotFound, "CLAIM_LINK_NOT_FOUND", &[]),
-            (Error::NotFound(Noun::Claim), Code::NotFound, "CLAIM_NOT_FOUND", &[]),
-            (Error::ClaimLinkUsed, Code::FailedPrecondition, "CLAIM_LINK_USED", &[]),
-            (
-                Error::ClaimLinkExpired { since_us: 0 },
-                Code::FailedPrecondition,
-                "CLAIM_LINK_EXPIRED",
-                &["expire_time"],
-            ),
-            (
-                Error::ClaimClosed(ClaimId::from_uuid(Uuid::nil()), ClaimStatus::Approved),
-                Code::FailedPrecondition,
-                "CLAIM_CLOSED",
-                &["claim_id", "status"],
-            ),
-            (
-                Error::NoWalletOnNetwork(id, Network::Ethereum),
-                Code::FailedPrecondition,
-                "NO_WALLET_ON_NETWORK",
-                &["customer_id", "network"],
-            ),
-            (
-                Error::Taken { kind: KeyKind::ClaimedTransaction, owner: None },
-                Code::AlreadyExists,
-                "CLAIM_EXISTS",
-                &[],
-            ),
-            (
-                Error::RateLimited { after: Duration::from_secs(1) },
-                Code::ResourceExhausted,
-                "RATE_LIMITED",
-                &[],
             ),
             (
                 Error::EventsExpired { earliest: 5 },

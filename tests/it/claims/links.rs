@@ -116,7 +116,7 @@ async fn a_link_that_is_used_up_or_expired_says_so_and_is_listed_as_such(mut it:
         };
         let listed = it.claims.list_payment_claim_links(request).await.unwrap().into_inner();
         let listed: Vec<_> = listed.payment_claim_links.into_iter().map(|it| it.id).collect();
-        assert_eq!(listed, [link.id.clone()], "{status:?}");
+        assert_eq!(listed, std::slice::from_ref(&link.id), "{status:?}");
     }
     it.assert_sound().await;
 }

@@ -54,7 +54,7 @@ async fn five_steps_lead_from_a_customer_to_their_deposit(mut it: Desk) {
     // 5. It is looked at, and approved.
     let statuses = vec![ClaimStatus::Pending.into()];
     let listed = it.list(api::ListClaimsRequest { statuses, ..Default::default() }).await;
-    assert_eq!(listed, [claimed.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&claimed));
     let approved = it.approve(&claimed.id).await.unwrap();
     assert_eq!(approved.status(), ClaimStatus::Approved);
     assert_eq!(it.get(&claimed.id).await.unwrap(), approved);
