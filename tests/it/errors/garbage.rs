@@ -98,7 +98,8 @@ async fn what_is_nested_too_deep_is_refused(server: TestServer) {
     }
     // Groups in groups, and messages in messages, in fields that are not there.
     for method in methods() {
-        let groups = [0x83, 0x7d].repeat(400_000);
+        // As many as fit: whoever shows no key may say little.
+        let groups = [0x83, 0x7d].repeat(if method.name() == "SubmitClaim" { 4_000 } else { 400_000 });
         prober.refused(&method, &groups, "groups").await;
         let mut message = Vec::new();
         for _ in 0..300 {
