@@ -37,7 +37,8 @@ impl App {
     /// A request that took effect before is the answer, before any rule about what is stored now: the commit finds it,
     /// and a decision that fails is not answered before it has been looked for.
     ///
-    /// What was decided on in the end is left in `loaded`.
+    /// What was decided on in the end is left in `loaded`. A name by which something is upserted is found taken once: what
+    /// has it is then loaded. Where nothing is, the name leads nowhere, and no further try would find more.
     pub(super) async fn write<'r, L, T>(
         &self,
         caller: &Caller,
@@ -50,6 +51,7 @@ impl App {
         L: Send + Sync,
         T: TryFrom<Resource, Error = Error>,
     {
+        let mut taken_before = None;
         loop {
             let ctx =
                 Context { now_us: clock::now_us(), actor: caller.actor.clone(), request: request.clone() };
@@ -65,9 +67,15 @@ impl App {
                 Outcome::Done(sequence) => {
                     return Ok(Answer { value: answer.at(sequence).try_into()?, replayed: false });
                 }
+                Outcome::Lost(Verdict::Taken { key, .. }) if taken_before.as_ref() == Some(&key) => {
+                    return Err(Error::internal(format!("a {} leads to nothing", key.kind)));
+                }
                 Outcome::Lost(verdict) if is_to_be_decided_again(&verdict) => {
                     for it in read_only.iter().filter(|it| it.table == Table::Domains) {
                         self.0.fresh_domains.forget(&DomainId::from_uuid(it.id));
+                    }
+                    if let Verdict::Taken { key, .. } = verdict {
+                        taken_before = Some(key);
                     }
                     *loaded = match reload().await {
                         Ok(loaded) => loaded,
