@@ -161,7 +161,8 @@ impl Store {
         let mut select = Select::new(COLUMNS, "events");
         select.equals("customer_id", id.as_uuid());
         select.equals("log_id", log.as_uuid());
-        select.equals("resource_id", id.as_uuid());
+        // As it is in the condition of the index.
+        select.and("(t.resource_id = t.customer_id) IS TRUE");
         let sequence = select.bind(sequence);
         select.and(&format!("t.sequence {compare} {sequence}"));
         select.ordered(&format!("t.sequence {order}"));
