@@ -117,18 +117,18 @@ impl App {
         &self,
         caller: &Caller,
         domain: Option<DomainId>,
-        mut filter: BillingFilter,
+        filter: BillingFilter,
         page: PageRequest,
     ) -> Result<Page<BillingRecord<K>>>
     where
         K: BillingKind + 'static,
         BillingRecord<K>: TryFrom<Resource, Error = Error>,
     {
-        match filter.customer {
-            Some(id) => drop(self.member_in(caller, id, domain).await?),
-            None => filter.domain = Some(self.domain_for(caller, domain).await?.id),
-        }
-        self.task(move |store| async move { store.list_billing(&filter, &page).await }).await
+        let domain = match filter.customer {
+            Some(id) => self.member_in(caller, id, domain).await?.domain.id,
+            None => self.domain_for(caller, domain).await?.id,
+        };
+        self.task(move |store| async move { store.list_billing(domain, &filter, &page).await }).await
     }
 
     /// Shows a customer with what is usually wanted beside them, in as many queries whatever they have.
@@ -166,22 +166,26 @@ impl App {
         .await
     }
 
-    /// Takes a payment method out of use.
+    /// Takes a payment method out of use; with an etag, only as that has seen it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; as [`payment_method::remove`].
+    /// [`Error::NotFound`], [`Error::EtagMismatch`]; as [`payment_method::remove`].
     pub async fn remove_payment_method(
         &self,
         caller: &Caller,
         id: PaymentMethodId,
+        etag: Option<String>,
         request: Option<RequestId>,
     ) -> Result<Answer<PaymentMethod>> {
         let mut loaded = self.payment_method(caller, id).await?;
-        let request = mark(loaded.0.domain.id.into(), "RemovePaymentMethod", request, &id)?;
+        let request = mark(loaded.0.domain.id.into(), "RemovePaymentMethod", request, &(id, &etag))?;
         let reload = || -> Reload<'_, _> { Box::pin(self.payment_method(caller, id)) };
         self.write(caller, request, &mut loaded, reload, |(member, method), ctx| {
             caller.may_change(&member.domain)?;
+            if etag.as_ref().is_some_and(|it| *it != method.etag()) {
+                return Err(Error::EtagMismatch);
+            }
             payment_method::remove(method, member, ctx)
         })
         .await

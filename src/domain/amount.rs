@@ -26,9 +26,18 @@ impl Decimal {
     ///
     /// # Errors
     ///
-    /// As [`Figure::in_units`].
+    /// What is wrong with it.
     pub fn in_units(&self, decimals: u8) -> Result<Amount, Fault> {
-        self.0.in_units(decimals)
+        self.0.in_units(decimals, "token")
+    }
+
+    /// The same of a currency.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn in_currency(&self, decimals: u8) -> Result<Amount, Fault> {
+        self.0.in_currency(decimals)
     }
 }
 
@@ -54,20 +63,24 @@ impl Figure {
         if text.is_empty() { Ok(None) } else { text.try_into().map(Some) }
     }
 
-    /// So much of a token with so many decimals.
+    /// So much of a currency with so many decimals.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub fn in_units(&self, decimals: u8) -> Result<Amount, Fault> {
+    pub fn in_currency(&self, decimals: u8) -> Result<Amount, Fault> {
+        self.in_units(decimals, "currency")
+    }
+
+    fn in_units(&self, decimals: u8, of: &str) -> Result<Amount, Fault> {
         let decimals = usize::from(decimals);
         let (whole, fraction) = self.0.split_once('.').unwrap_or((&self.0, ""));
         let zeros = decimals
             .checked_sub(fraction.len())
-            .ok_or_else(|| Fault::because(format!("has more decimals than the {decimals} of the token")))?;
+            .ok_or_else(|| Fault::because(format!("has more decimals than the {decimals} of the {of}")))?;
         U256::from_str_radix(&format!("{whole}{fraction}{}", "0".repeat(zeros)), 10)
             .map(Amount)
-            .map_err(|_| Fault::new("is more than 256 bits of the token's smallest unit"))
+            .map_err(|_| Fault::because(format!("is more than 256 bits of the {of}'s smallest unit")))
     }
 }
 
@@ -227,8 +240,13 @@ mod tests {
     fn a_figure_may_be_zero_and_all_zeros_are_the_same() {
         for text in ["0", "0.0", "0.000000"] {
             let figure = Figure::try_from(text.to_owned()).unwrap();
-            assert_eq!((String::from(figure.clone()).as_str(), figure.in_units(2)), ("0", Ok(Amount::ZERO)));
+            assert_eq!(
+                (String::from(figure.clone()).as_str(), figure.in_currency(2)),
+                ("0", Ok(Amount::ZERO))
+            );
         }
+        let cents = Figure::try_from("0.001".to_owned()).unwrap();
+        assert!(cents.in_currency(2).unwrap_err().problem().contains("the 2 of the currency"));
         assert_eq!(Figure::optional(String::new()), Ok(None));
         assert!(Figure::optional("-0".to_owned()).is_err());
     }

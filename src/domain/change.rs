@@ -236,7 +236,8 @@ pub enum Sweep {
     TakeEmails(DomainId),
     /// No email is a key any more.
     ReleaseEmails(DomainId),
-    /// Nothing personal of a customer stays in what happened: in events, requests and transactions.
+    /// Nothing personal of a customer stays beside their row: in events, requests, past names, transactions, billing
+    /// records and payment methods.
     Erase(CustomerId),
 }
 

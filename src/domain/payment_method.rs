@@ -110,7 +110,8 @@ pub struct PaymentMethod {
     pub create_us: i64,
     /// When it last changed.
     pub update_us: i64,
-    /// Where the money goes to or comes from; none once the customer is erased. The last field: erasure cuts it off.
+    /// Where the money goes to or comes from; none once it is removed or the customer is erased. The last field: erasure
+    /// cuts it off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<PaymentDetails>,
 }
@@ -179,20 +180,24 @@ pub fn add(new: &NewPaymentMethod, member: &Member, id: PaymentMethodId, ctx: Co
     Ok(change.writes(method, EventType::PaymentMethodAdded, &[]))
 }
 
-/// Takes a payment method out of use, for good.
+/// Takes a payment method out of use, for good, and forgets where it leads. The customer may be deleted or erased.
 ///
 /// # Errors
 ///
-/// [`Error::CustomerDeleted`], [`Error::PaymentMethodRemoved`].
+/// [`Error::PaymentMethodRemoved`].
 pub fn remove(method: &PaymentMethod, member: &Member, ctx: Context) -> Result<Change> {
-    wallet::refuse_deleted(member)?;
     if method.status == PaymentMethodStatus::Removed {
         return Err(Error::PaymentMethodRemoved(method.id));
     }
-    let next =
-        PaymentMethod { status: PaymentMethodStatus::Removed, update_us: ctx.now_us, ..method.clone() };
+    let changed: &[_] = if method.details.is_some() { &["status", "details"] } else { &["status"] };
+    let next = PaymentMethod {
+        status: PaymentMethodStatus::Removed,
+        update_us: ctx.now_us,
+        details: None,
+        ..method.clone()
+    };
     let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain);
-    Ok(change.writes(next, EventType::PaymentMethodRemoved, &["status"]))
+    Ok(change.writes(next, EventType::PaymentMethodRemoved, changed))
 }
 
 #[cfg(test)]

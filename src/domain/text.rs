@@ -200,11 +200,16 @@ formed!(
 );
 
 impl Code {
-    /// The same with all but its last four characters hidden; with all of them, where there are fewer than eight.
+    /// The same with all but its end hidden: the last four characters of twelve or more, the last two of six or more,
+    /// and nothing of fewer.
     #[must_use]
     pub fn masked(&self) -> Self {
         let length = self.0.chars().count();
-        let shown = if length < 8 { 0 } else { 4 };
+        let shown = match length {
+            12.. => 4,
+            6.. => 2,
+            _ => 0,
+        };
         Self(self.0.chars().enumerate().map(|(n, it)| if n + shown < length { '*' } else { it }).collect())
     }
 }
@@ -219,10 +224,17 @@ formed!(
 );
 
 impl Currency {
-    /// How many decimals it has.
+    /// How many decimals it has; of a token, on the first network of our table that has it.
     #[must_use]
     pub fn decimals(&self) -> u8 {
         decimals_of(&self.0).unwrap_or_default()
+    }
+
+    /// How many decimals it has where it has most: the networks that have a token need not agree.
+    #[must_use]
+    pub fn most_decimals(&self) -> u8 {
+        let tokens = Network::ALL.iter().filter_map(|it| it.token(&self.0));
+        money(&self.0).or_else(|| tokens.map(|it| it.decimals).max()).unwrap_or_default()
     }
 }
 
@@ -234,9 +246,13 @@ impl fmt::Display for Currency {
 
 /// Those of money that has no chain, and of a token as the first network of our table has it.
 fn decimals_of(code: &str) -> Option<u8> {
-    let money = iso_currency::Currency::from_code(code).and_then(|it| u8::try_from(it.exponent()?).ok());
     let token = || Network::ALL.iter().find_map(|it| it.token(code)).map(|it| it.decimals);
-    money.or_else(token)
+    money(code).or_else(token)
+}
+
+/// Those of money that has no chain.
+fn money(code: &str) -> Option<u8> {
+    iso_currency::Currency::from_code(code).and_then(|it| u8::try_from(it.exponent()?).ok())
 }
 
 formed!(
@@ -438,11 +454,26 @@ mod tests {
     }
 
     #[test]
-    fn a_masked_code_shows_at_most_its_last_four_characters() {
-        for (code, shown) in
-            [("1234567", "*******"), ("12345678", "****5678"), ("ä2345ö78", "****5ö78"), ("1", "*")]
-        {
+    fn a_masked_code_shows_the_less_of_its_end_the_shorter_it_is() {
+        for (code, shown) in [
+            ("1", "*"),
+            ("12345", "*****"),
+            ("123456", "****56"),
+            ("ä2345ö78ü01", "*********01"),
+            ("123456789012", "********9012"),
+            ("ä234567890ö2", "********90ö2"),
+        ] {
             assert_eq!(Code::try_from(code.to_owned()).unwrap().masked().as_str(), shown);
+        }
+    }
+
+    #[test]
+    fn a_currency_has_most_decimals_where_a_network_has_most() {
+        let of = |code: &str| Currency::try_from(code.to_owned()).unwrap();
+        for (code, first, most) in
+            [("EUR", 2, 2), ("JPY", 0, 0), ("USDC", 6, 18), ("USDT", 6, 18), ("BTC", 8, 8)]
+        {
+            assert_eq!((of(code).decimals(), of(code).most_decimals()), (first, most), "{code}");
         }
     }
 

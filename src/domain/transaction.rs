@@ -401,7 +401,7 @@ fn fit<'a>(movement: &'a Movement, wallet: &'a Wallet) -> Result<Fit<'a>> {
                 faults.add("transaction.token", Fault::new("must be the wallet's currency"));
             }
             let decimals = own.decimals();
-            let amount = faults.keep("transaction.amount", amount.in_units(decimals));
+            let amount = faults.keep("transaction.amount", amount.in_currency(decimals));
             Ok(Fit { token: own.as_str(), decimals, amount: faults.finish(amount)?, chain: None })
         }
     }

@@ -6,8 +6,38 @@ use tonic::{Request, Response};
 use super::{Purser, Reply, answered, authorize, convert};
 use crate::api;
 use crate::api::billing_service_server::BillingService;
-use crate::domain::{Bill, DomainId, Faults, PageRequest, Payment, Plan, RequestId, Result, Scope, Word};
+use crate::domain::{
+    Bill, BillingKind, DomainId, ExternalId, Faults, NewBillingRecord, PageRequest, Payment, Plan, RequestId,
+    Result, Scope, Word,
+};
 use crate::store::BillingFilter;
+
+/// Records what is told of a billing record of a kind.
+macro_rules! upsert {
+    ($self:ident, $request:ident, $asked:ident, $answer:ident, $record:ident, $upsert:ident) => {{
+        let caller = authorize(&$request, Scope::BillingWrite)?;
+        let (metadata, _, message) = $request.into_parts();
+        let api::$asked { $record: told, etag, request_id } = message;
+        let (new, request_id) = read(&metadata, request_id, |it| convert::$record(told, it))?;
+        let new = NewBillingRecord { etag: named(etag), ..new };
+        let kept = $self.app.$upsert(&caller, new, request_id).await?;
+        Ok(answered(kept.map(|it| api::$answer { $record: Some(it.into()) })))
+    }};
+}
+
+/// Lists billing records of a kind.
+macro_rules! list {
+    ($self:ident, $request:ident, $asked:ident, $answer:ident, $records:ident, $kind:ident) => {{
+        let caller = authorize(&$request, Scope::BillingRead)?;
+        let api::$asked { customer_id, domain_id, statuses, page_size, page_token, ids, external_ids } =
+            $request.into_inner();
+        let asked = Asked { customer_id, domain_id, statuses, ids, external_ids, page_size, page_token };
+        let (domain, filter, page) = asked.read::<$kind>()?;
+        let page = $self.app.list_billing::<$kind>(&caller, domain, filter, page).await?;
+        let $records = page.items.into_iter().map(Into::into).collect();
+        Ok(Response::new(api::$answer { $records, next_page_token: page.next_token }))
+    }};
+}
 
 #[tonic::async_trait]
 impl BillingService for Purser {
@@ -15,83 +45,56 @@ impl BillingService for Purser {
         &self,
         request: Request<api::UpsertPaymentIntentRequest>,
     ) -> Reply<api::UpsertPaymentIntentResponse> {
-        let caller = authorize(&request, Scope::BillingWrite)?;
-        let (metadata, _, message) = request.into_parts();
-        let api::UpsertPaymentIntentRequest { payment_intent: told, request_id } = message;
-        let (new, request_id) = read(&metadata, request_id, |it| convert::payment_intent(told, it))?;
-        let kept = self.app.upsert_payment_intent(&caller, new, request_id).await?;
-        Ok(answered(kept.map(|it| api::UpsertPaymentIntentResponse { payment_intent: Some(it.into()) })))
+        upsert!(
+            self,
+            request,
+            UpsertPaymentIntentRequest,
+            UpsertPaymentIntentResponse,
+            payment_intent,
+            upsert_payment_intent
+        )
     }
 
     async fn upsert_invoice(
         &self,
         request: Request<api::UpsertInvoiceRequest>,
     ) -> Reply<api::UpsertInvoiceResponse> {
-        let caller = authorize(&request, Scope::BillingWrite)?;
-        let (metadata, _, message) = request.into_parts();
-        let api::UpsertInvoiceRequest { invoice: told, request_id } = message;
-        let (new, request_id) = read(&metadata, request_id, |it| convert::invoice(told, it))?;
-        let kept = self.app.upsert_invoice(&caller, new, request_id).await?;
-        Ok(answered(kept.map(|it| api::UpsertInvoiceResponse { invoice: Some(it.into()) })))
+        upsert!(self, request, UpsertInvoiceRequest, UpsertInvoiceResponse, invoice, upsert_invoice)
     }
 
     async fn upsert_subscription(
         &self,
         request: Request<api::UpsertSubscriptionRequest>,
     ) -> Reply<api::UpsertSubscriptionResponse> {
-        let caller = authorize(&request, Scope::BillingWrite)?;
-        let (metadata, _, message) = request.into_parts();
-        let api::UpsertSubscriptionRequest { subscription: told, request_id } = message;
-        let (new, request_id) = read(&metadata, request_id, |it| convert::subscription(told, it))?;
-        let kept = self.app.upsert_subscription(&caller, new, request_id).await?;
-        Ok(answered(kept.map(|it| api::UpsertSubscriptionResponse { subscription: Some(it.into()) })))
+        upsert!(
+            self,
+            request,
+            UpsertSubscriptionRequest,
+            UpsertSubscriptionResponse,
+            subscription,
+            upsert_subscription
+        )
     }
 
     async fn list_payment_intents(
         &self,
         request: Request<api::ListPaymentIntentsRequest>,
     ) -> Reply<api::ListPaymentIntentsResponse> {
-        let caller = authorize(&request, Scope::BillingRead)?;
-        let api::ListPaymentIntentsRequest { customer_id, domain_id, statuses, page_size, page_token } =
-            request.into_inner();
-        let asked =
-            Asked { method: "payment_intents", customer_id, domain_id, statuses, page_size, page_token };
-        let (domain, filter, page) = asked.read()?;
-        let page = self.app.list_billing::<Payment>(&caller, domain, filter, page).await?;
-        let payment_intents = page.items.into_iter().map(Into::into).collect();
-        Ok(Response::new(api::ListPaymentIntentsResponse {
-            payment_intents,
-            next_page_token: page.next_token,
-        }))
+        list!(self, request, ListPaymentIntentsRequest, ListPaymentIntentsResponse, payment_intents, Payment)
     }
 
     async fn list_invoices(
         &self,
         request: Request<api::ListInvoicesRequest>,
     ) -> Reply<api::ListInvoicesResponse> {
-        let caller = authorize(&request, Scope::BillingRead)?;
-        let api::ListInvoicesRequest { customer_id, domain_id, statuses, page_size, page_token } =
-            request.into_inner();
-        let asked = Asked { method: "invoices", customer_id, domain_id, statuses, page_size, page_token };
-        let (domain, filter, page) = asked.read()?;
-        let page = self.app.list_billing::<Bill>(&caller, domain, filter, page).await?;
-        let invoices = page.items.into_iter().map(Into::into).collect();
-        Ok(Response::new(api::ListInvoicesResponse { invoices, next_page_token: page.next_token }))
+        list!(self, request, ListInvoicesRequest, ListInvoicesResponse, invoices, Bill)
     }
 
     async fn list_subscriptions(
         &self,
         request: Request<api::ListSubscriptionsRequest>,
     ) -> Reply<api::ListSubscriptionsResponse> {
-        let caller = authorize(&request, Scope::BillingRead)?;
-        let api::ListSubscriptionsRequest { customer_id, domain_id, statuses, page_size, page_token } =
-            request.into_inner();
-        let asked =
-            Asked { method: "subscriptions", customer_id, domain_id, statuses, page_size, page_token };
-        let (domain, filter, page) = asked.read()?;
-        let page = self.app.list_billing::<Plan>(&caller, domain, filter, page).await?;
-        let subscriptions = page.items.into_iter().map(Into::into).collect();
-        Ok(Response::new(api::ListSubscriptionsResponse { subscriptions, next_page_token: page.next_token }))
+        list!(self, request, ListSubscriptionsRequest, ListSubscriptionsResponse, subscriptions, Plan)
     }
 
     async fn get_customer_overview(
@@ -141,9 +144,9 @@ impl BillingService for Purser {
     ) -> Reply<api::RemovePaymentMethodResponse> {
         let caller = authorize(&request, Scope::BillingWrite)?;
         let (metadata, _, message) = request.into_parts();
-        let api::RemovePaymentMethodRequest { id, request_id } = message;
+        let api::RemovePaymentMethodRequest { id, etag, request_id } = message;
         let (id, request_id) = read(&metadata, request_id, |it| it.gather(convert::id("id", &id)))?;
-        let removed = self.app.remove_payment_method(&caller, id, request_id).await?;
+        let removed = self.app.remove_payment_method(&caller, id, named(etag), request_id).await?;
         Ok(answered(removed.map(|it| api::RemovePaymentMethodResponse { payment_method: Some(it.into()) })))
     }
 }
@@ -160,27 +163,34 @@ fn read<T>(
     Ok((faults.finish(told)?, request_id))
 }
 
+/// An etag, if one was named.
+fn named(etag: String) -> Option<String> {
+    (!etag.is_empty()).then_some(etag)
+}
+
 /// What a list of billing records asks for.
 struct Asked {
-    method: &'static str,
     customer_id: String,
     domain_id: String,
     statuses: Vec<String>,
+    ids: Vec<String>,
+    external_ids: Vec<String>,
     page_size: i32,
     page_token: String,
 }
 
 impl Asked {
-    fn read(self) -> Result<(Option<DomainId>, BillingFilter, PageRequest)> {
-        let Self { method, customer_id, domain_id, statuses, page_size, page_token } = self;
+    fn read<K: BillingKind>(self) -> Result<(Option<DomainId>, BillingFilter, PageRequest)> {
+        let Self { customer_id, domain_id, statuses, ids, external_ids, page_size, page_token } = self;
         let mut faults = Faults::default();
         let domain = faults.absorb(convert::optional_id("domain_id", &domain_id))?;
         let filter = BillingFilter {
-            domain: None,
             customer: faults.absorb(convert::optional_id("customer_id", &customer_id))?,
             statuses: convert::each("statuses", statuses, &mut faults, Word::try_from),
+            ids: convert::each("ids", ids, &mut faults, |it| it.parse().map(K::uuid)),
+            external_ids: convert::each("external_ids", external_ids, &mut faults, ExternalId::try_from),
         };
-        let page = convert::page(page_size, &page_token, &(method, domain, &filter), &mut faults)?;
+        let page = convert::page(page_size, &page_token, &(K::TABLE, domain, &filter), &mut faults)?;
         Ok((domain, filter, faults.finish(page)?))
     }
 }

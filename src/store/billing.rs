@@ -7,21 +7,84 @@ use uuid::Uuid;
 
 use super::Store;
 use super::select::Select;
-use super::set::{Part, Set, Type};
+use super::set::{Set, Type};
+use crate::domain::billing::key;
 use crate::domain::{
-    BillingKind, BillingRecord, Counted, CustomerId, DomainId, Error, Invoice, Page, PageRequest,
-    PaymentIntent, PaymentMethod, PaymentMethodStatus, Position, Resource, Result, Table, Wallet, Word,
+    BillingKind, BillingRecord, Counted, CustomerId, DomainId, Error, ExternalId, Invoice, KeyKind, Page,
+    PageRequest, PaymentIntent, PaymentMethod, PaymentMethodStatus, Position, Resource, Result, Table,
+    Wallet, Word,
 };
 
-/// Which billing records to list: of a domain or of a customer.
+/// Which billing records of a domain to list. Values of a field are alternatives; fields must all hold; an empty field
+/// says nothing.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct BillingFilter {
-    /// In which domain.
-    pub domain: Option<DomainId>,
     /// Of whom.
     pub customer: Option<CustomerId>,
-    /// Statuses, which are alternatives; none says nothing.
+    /// Statuses.
     pub statuses: Vec<Word>,
+    /// Ids.
+    pub ids: Vec<Uuid>,
+    /// The caller's own ids of them.
+    pub external_ids: Vec<ExternalId>,
+}
+
+impl BillingFilter {
+    /// What the databases know of how much is whose is not enough for them to choose well between an owner's index, which
+    /// has the order, and one by which few are found: they would walk all that a domain has. So where few are found
+    /// otherwise, the owner is asked for in a form that no index has.
+    fn narrow<K: BillingKind>(&self, select: &mut Select, domain: DomainId, page: &PageRequest) {
+        let named = !(self.ids.is_empty() && self.external_ids.is_empty());
+        let several = self.statuses.len() > 1 && self.customer.is_none() && !named;
+        let (column, owner) = match self.customer {
+            Some(id) => ("customer_id", id.as_uuid()),
+            None => ("domain_id", domain.as_uuid()),
+        };
+        let owner = select.bind(owner);
+        let is_owned = format!("t.{column} = {owner}");
+        if several {
+            let newest = self.newest_of_each::<K>(select, &owner, page);
+            select.and(&format!("({is_owned}) IS TRUE AND t.id IN ({newest})"));
+            return;
+        }
+        select.and(&if named { format!("({is_owned}) IS TRUE") } else { is_owned });
+        select.among("status", self.statuses.iter().map(Word::as_str));
+        select.among("id", self.ids.iter().copied());
+        if !self.external_ids.is_empty() {
+            let scope = select.bind(domain.as_uuid());
+            let keys = self.external_ids.iter().map(|it| select.list([key::<K>(domain, it).text]));
+            let keys = keys.collect::<Vec<_>>().join(", ");
+            select.and(&format!(
+                "t.id IN (SELECT k.owner FROM (VALUES {keys}) AS q CROSS JOIN unique_keys AS k
+                          WHERE k.scope = {scope} AND k.kind = '{}' AND k.key = q.column1)",
+                KeyKind::BillingRecord
+            ));
+        }
+    }
+
+    /// The ids of a page of each status: the page of all is among them.
+    fn newest_of_each<K: BillingKind>(
+        &self,
+        select: &mut Select,
+        domain: &str,
+        page: &PageRequest,
+    ) -> String {
+        let after = page.after.map_or_else(String::new, |it| {
+            let (create_us, id) = (select.bind(it.create_us), select.bind(it.id));
+            format!(" AND (o.create_us, o.id) < ({create_us}, {id})")
+        });
+        let limit = select.bind(i64::from(page.size) + 1);
+        let newest = self.statuses.iter().map(|status| {
+            let status = select.bind(status.as_str());
+            format!(
+                "SELECT s.id FROM (
+                     SELECT o.id FROM {} AS o WHERE o.domain_id = {domain} AND o.status = {status}{after}
+                     ORDER BY o.create_us DESC, o.id DESC LIMIT {limit}) AS s",
+                K::TABLE
+            )
+        });
+        newest.collect::<Vec<_>>().join(" UNION ALL ")
+    }
 }
 
 /// How many billing records of each kind a customer has.
@@ -36,6 +99,9 @@ pub struct BillingCounts {
 }
 
 impl BillingCounts {
+    /// The counters that they are, as SQL: a customer may come to have others.
+    const NAMES: &str = "('payment_intents', 'invoices', 'subscriptions')";
+
     const fn set(&mut self, counted: Counted, value: i64) {
         match counted {
             Counted::PaymentIntents => self.payment_intents = value,
@@ -67,6 +133,7 @@ impl Store {
     /// Those of the database.
     pub async fn list_billing<K>(
         &self,
+        domain: DomainId,
         filter: &BillingFilter,
         page: &PageRequest,
     ) -> Result<Page<BillingRecord<K>>>
@@ -75,13 +142,7 @@ impl Store {
         BillingRecord<K>: TryFrom<Resource, Error = Error>,
     {
         let mut select = Select::new("t.body, t.sequence", K::TABLE.as_str());
-        if let Some(id) = filter.customer {
-            select.equals("customer_id", id.as_uuid());
-        }
-        if let Some(id) = filter.domain {
-            select.equals("domain_id", id.as_uuid());
-        }
-        select.among("status", filter.statuses.iter().map(Word::as_str));
+        filter.narrow::<K>(&mut select, domain, page);
         select.page(page, true);
         let found = self.listed(K::TABLE, select).await?;
         Ok(page.page(found, |it: &BillingRecord<K>| Position { create_us: it.create_us, id: K::uuid(it.id) }))
@@ -99,7 +160,8 @@ impl Store {
     ) -> Result<Page<PaymentMethod>> {
         let mut select = Select::new("t.body, t.sequence", "payment_methods");
         select.equals("customer_id", customer.as_uuid());
-        select.equals("status", PaymentMethodStatus::Active.as_str());
+        // As it is in the condition of the index.
+        select.and(&format!("t.status = '{}'", PaymentMethodStatus::Active));
         select.page(page, true);
         let found = self.listed(Table::PaymentMethods, select).await?;
         Ok(page.page(found, |it: &PaymentMethod| Position { create_us: it.create_us, id: it.id.as_uuid() }))
@@ -114,11 +176,14 @@ impl Store {
         &self,
         customers: &[CustomerId],
     ) -> Result<HashMap<CustomerId, BillingCounts>> {
-        const READ: &str = "
-            WITH q(scope) AS ({set})
-            SELECT c.scope, c.name, c.value FROM q CROSS JOIN counters AS c WHERE c.scope = q.scope";
+        let read = format!(
+            "WITH q(scope) AS ({{set}})
+             SELECT c.scope, c.name, c.value FROM q CROSS JOIN counters AS c
+             WHERE c.scope = q.scope AND c.name IN {}",
+            BillingCounts::NAMES
+        );
         let set = Set::of(&[Type::Uuid], customers.iter().map(|it| [it.as_uuid().into()]));
-        let rows: Vec<(Uuid, String, i64)> = self.read(READ, set).await?;
+        let rows: Vec<(Uuid, String, i64)> = self.read(&read, set).await?;
         let mut counts = HashMap::<_, BillingCounts>::new();
         for (customer, name, value) in rows {
             let counted = name.parse().map_err(Error::internal)?;
@@ -127,34 +192,37 @@ impl Store {
         Ok(counts)
     }
 
-    /// What an overview of a customer shows, in one query, and so as of one moment.
+    /// What an overview of a customer shows, in one query, and so as of one moment. On the connections of lists, as it is
+    /// a page of each.
     ///
     /// # Errors
     ///
-    /// Those of the database.
+    /// Those of the database; [`Error::Overloaded`] where it would take too long.
     pub async fn holdings(&self, customer: CustomerId) -> Result<Holdings> {
-        const COUNTS: &str = "
-            SELECT c.name, CAST(NULL AS TEXT), c.value FROM {q} AS q CROSS JOIN counters AS c
-            WHERE c.scope = q.customer_id";
-        let one = || Set::of(&[Type::Uuid], [[customer.as_uuid().into()]]);
+        let mut select = Select::default();
+        let customer = select.bind(customer.as_uuid());
+        // By the customer's own index, from its end.
         let last = |table, limit, condition| {
-            // By the customer's own index, from its end.
-            let sql = format!(
+            format!(
                 "SELECT * FROM (SELECT '{table}:row' AS what, t.body, t.sequence FROM {table} AS t
-                 WHERE t.customer_id = (SELECT customer_id FROM {{q}} AS q LIMIT 1) {condition}
+                 WHERE t.customer_id = {customer} {condition}
                  ORDER BY t.create_us DESC, t.id DESC LIMIT {limit}) AS last"
-            );
-            Part::new("customer_id", one(), sql)
+            )
         };
-        let parts = || {
-            vec![
-                last(Table::Wallets, 101, "AND t.status <> 'REMOVED'"),
-                last(Table::PaymentIntents, 50, ""),
-                last(Table::Invoices, 50, ""),
-                Part::new("customer_id", one(), COUNTS),
-            ]
-        };
-        let rows: Vec<(String, Option<String>, i64)> = self.read_all_of(parts).await?;
+        let counts = format!(
+            "SELECT c.name, CAST(NULL AS TEXT), c.value FROM counters AS c
+             WHERE c.scope = {customer} AND c.name IN {}",
+            BillingCounts::NAMES
+        );
+        let parts = [
+            // As it is in the condition of the index.
+            last(Table::Wallets, 101, "AND t.status <> 'REMOVED'"),
+            last(Table::PaymentIntents, 50, ""),
+            last(Table::Invoices, 50, ""),
+            counts,
+        ];
+        select.say(parts.join(" UNION ALL "));
+        let rows: Vec<(String, Option<String>, i64)> = self.scan(select).await?;
         let mut found = Holdings::default();
         for (what, body, number) in rows {
             match (what.strip_suffix(":row"), body) {

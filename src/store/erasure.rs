@@ -83,52 +83,60 @@ async fn forget_requests(tx: &mut Tx, customer: CustomerId) -> Result<()> {
     Ok(())
 }
 
-/// A field of the bodies of a table that goes when its customer is erased.
-struct Personal {
-    table: Table,
-    field: &'static str,
+/// A field of the bodies of a table that goes when its customer is erased. It is not the first of its object.
+pub(super) struct Personal {
+    pub(super) table: Table,
+    /// What it is called, after what it is in.
+    path: &'static str,
     /// What follows its name as Postgres finds it in the text, and what is left in the place of both.
     pattern: (&'static str, &'static str),
 }
 
 impl Personal {
-    const fn description(table: Table) -> Self {
-        Self::text(table, "description")
-    }
-
-    const fn text(table: Table, field: &'static str) -> Self {
-        Self { table, field, pattern: (r#":"([^"\\]|\\.)*""#, "") }
+    const fn text(table: Table, path: &'static str) -> Self {
+        Self { table, path, pattern: (r#":"([^"\\]|\\.)*""#, "") }
     }
 
     /// The last field of its body, and an object.
-    const fn object(table: Table, field: &'static str) -> Self {
-        Self { table, field, pattern: (":.*$", "}") }
+    const fn object(table: Table, path: &'static str) -> Self {
+        Self { table, path, pattern: (":.*$", "}") }
     }
 
-    /// The statement that clears it. The bodies keep the order of their fields, as they would be written without. Within a
-    /// text a quotation mark has a backslash before it, so nothing but the field itself looks like it.
+    fn name(&self) -> &str {
+        self.path.rsplit_once('.').map_or(self.path, |it| it.1)
+    }
+
+    /// The condition that a body has it. Within a text a quotation mark has a backslash before it, so nothing but the field
+    /// itself looks like it.
+    pub(super) fn is_there(&self) -> String {
+        format!("body LIKE '%,\"{}\":%'", self.name())
+    }
+
+    /// The statement that clears it. The bodies keep the order of their fields, as they would be written without.
     fn clear(&self, embedded: bool) -> String {
-        let Self { table, field, pattern: (pattern, rest) } = self;
+        let Self { table, path, pattern: (pattern, rest) } = self;
         let cleared = if embedded {
-            format!("json_remove(body, '$.{field}')")
+            format!("json_remove(body, '$.{path}')")
         } else {
-            format!("regexp_replace(body, ',\"{field}\"{pattern}', '{rest}')")
+            format!("regexp_replace(body, ',\"{}\"{pattern}', '{rest}')", self.name())
         };
         format!(
             "WITH q(customer_id) AS ({{set}})
              UPDATE {table} SET body = {cleared}
-             WHERE customer_id IN (SELECT customer_id FROM q) AND body LIKE '%,\"{field}\":%'"
+             WHERE customer_id IN (SELECT customer_id FROM q) AND {}",
+            self.is_there()
         )
     }
 }
 
 /// The books stay as they are but for what callers wrote into them in their own words; of how a customer pays, nothing
-/// stays but that they had a way to.
-const PERSONAL: &[Personal] = &[
-    Personal::description(Table::Transactions),
-    Personal::description(Table::PaymentIntents),
-    Personal::description(Table::Invoices),
-    Personal::description(Table::Subscriptions),
+/// stays but that they had a way to. The doctor looks for what is named here.
+pub(super) const PERSONAL: &[Personal] = &[
+    Personal::text(Table::Transactions, "description"),
+    Personal::text(Table::PaymentIntents, "description"),
+    Personal::text(Table::Invoices, "description"),
+    Personal::text(Table::Subscriptions, "description"),
+    Personal::text(Table::Subscriptions, "own.plan"),
     Personal::object(Table::PaymentMethods, "details"),
     Personal::text(Table::Claims, "note"),
     Personal::text(Table::Claims, "reason"),

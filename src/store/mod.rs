@@ -50,7 +50,7 @@ pub use wallets::{TransactionFilter, WalletFilter};
 pub use webhooks::KeptSecret;
 
 use backend::{Db, STATEMENT_TIMEOUT};
-use set::{Fetched, Part, Set};
+use set::{Fetched, Set};
 
 use crate::domain::{Error, Result};
 
@@ -74,17 +74,6 @@ impl Store {
     /// Runs a read with a set.
     async fn read<T: Fetched>(&self, sql: &str, set: Set<'_>) -> Result<Vec<T>> {
         self.again(|| self.in_time(LOOK_UP_TIMEOUT, self.read_once(sql, set.clone()))).await
-    }
-
-    /// Runs several reads of the same columns as one statement.
-    async fn read_all_of<T: Fetched>(&self, parts: impl Fn() -> Vec<Part<'static>>) -> Result<Vec<T>> {
-        let read = || async {
-            let mut connection = self.db.read.borrow().await?;
-            let found = connection.conn().fetch_all_of(parts()).await?;
-            connection.give_back();
-            Ok(found)
-        };
-        self.again(|| self.in_time(LOOK_UP_TIMEOUT, read())).await
     }
 
     /// Runs a read. A connection that has died while it lay idle costs another try, not the call.

@@ -9,7 +9,7 @@ use super::set::{Fetched, Value};
 use crate::domain::{Error, PageRequest, Result};
 
 /// A SELECT that grows condition by condition. Text comes from this crate only; every value is bound.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Select {
     text: String,
     values: Vec<Value>,
@@ -19,6 +19,11 @@ impl Select {
     /// `SELECT columns FROM table AS t WHERE true`.
     pub(super) fn new(columns: &str, table: &str) -> Self {
         Self { text: format!("SELECT {columns} FROM {table} AS t WHERE true"), values: Vec::new() }
+    }
+
+    /// What it says, where that is put together otherwise, of the places that it has given.
+    pub(super) fn say(&mut self, text: String) {
+        self.text = text;
     }
 
     /// A place for a value.

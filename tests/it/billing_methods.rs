@@ -1,23 +1,31 @@
 //! Payment methods over the wire: added, listed, removed, masked where many see them, and gone with who is erased.
 
+use purser::api::WatchStart;
+use purser::api::event::Payload;
+use purser::api::payment_method::Details;
 use serde_json::{Value, json};
 
 use crate::billing_wire::{KINDS, but};
 use crate::concurrency::assert_sound;
+use crate::events_wire::{Reader, start};
 use crate::harness::on_each_database;
-use crate::raw::Raw;
+use crate::rows::dump;
 use crate::wallets_wire::{Purse, faults};
 
 on_each_database!(Purse:
     a_method_is_listed_as_it_was_added_until_it_is_removed,
     an_account_number_is_whole_to_its_readers_and_masked_in_events,
     what_is_no_payment_method_is_refused,
-    a_method_of_a_deleted_customer_or_a_suspended_domain_stays_as_it_is,
+    a_deleted_or_erased_customer_gets_no_method_and_can_lose_one,
+    a_suspended_domain_s_methods_stay_as_they_are,
+    an_etag_lets_through_only_who_has_seen_the_method_as_it_is,
     a_repeated_request_adds_and_removes_once,
     lists_go_on_where_they_ended,
     erasure_takes_the_details_and_the_words_and_nothing_else,
 );
 
+/// How the number of an account of these tests is seen in events.
+const MASKED: &str = "******************2051";
 const ADA: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 
 fn account(customer: &str) -> Value {
@@ -35,6 +43,12 @@ impl Purse {
     async fn add(&self, method: &Value) -> Value {
         let request = json!({"payment_method": method});
         self.keeper.say("AddPaymentMethod", &request).await["payment_method"].clone()
+    }
+
+    /// The fields that the last event of a type says have changed.
+    async fn changed_by(&self, kind: &str) -> Value {
+        let events = self.keeper.say("ListEvents", &json!({"types": [kind]})).await;
+        events["events"].as_array().unwrap().last().unwrap()["changed_fields"].clone()
     }
 
     async fn methods(&self, customer: &str) -> Vec<Value> {
@@ -67,7 +81,14 @@ async fn a_method_is_listed_as_it_was_added_until_it_is_removed(mut it: Purse) {
     let removed = it.keeper.say("RemovePaymentMethod", &id).await["payment_method"].clone();
     let given = json!({"status": "PAYMENT_METHOD_STATUS_REMOVED", "update_time": removed["update_time"],
         "sequence": removed["sequence"], "etag": removed["etag"]});
-    assert_eq!(removed, but(bank.clone(), &given));
+    let mut expected = but(bank.clone(), &given);
+    expected.as_object_mut().unwrap().remove("bank_account");
+    assert_eq!(removed, expected);
+    // Nor are they anywhere but in the event that added it.
+    assert!(!dump(it.database(), "payment_methods").await.contains("DE0212030"));
+    let events = dump(it.database(), "events").await;
+    assert_eq!(events.matches("DE0212030").count(), 1);
+    assert_eq!(it.changed_by("payment_method.removed").await, json!(["status", "details"]));
     assert_ne!(removed["etag"], bank["etag"]);
     assert_eq!(it.methods(&customer).await, [wallet]);
     let again = it.told("RemovePaymentMethod", &id).await;
@@ -85,16 +106,21 @@ async fn an_account_number_is_whole_to_its_readers_and_masked_in_events(mut it: 
     let customer = it.customer().await;
     let made = it.add(&account(&customer)).await;
     it.keeper.say("RemovePaymentMethod", &json!({"id": made["id"]})).await;
-    for kind in ["added", "removed"] {
-        let asked = json!({"types": [format!("payment_method.{kind}")]});
-        let events = it.keeper.say("ListEvents", &asked).await;
-        let event = &events["events"][0];
+    let asked = json!({"types": ["payment_method.added", "payment_method.removed"]});
+    let events = it.keeper.say("ListEvents", &asked).await;
+    for event in events["events"].as_array().unwrap() {
         assert_eq!((&event["resource_id"], &event["customer_id"]), (&made["id"], &json!(customer)));
-        let told = &event["payment_method"]["bank_account"];
-        assert_eq!(told["account_number"], "******************2051");
-        assert_eq!(told["bank_code"], "BYLADEM1001");
-        assert!(!events.to_string().contains("DE0212030"), "{events}");
     }
+    let told = &events["events"][0]["payment_method"]["bank_account"];
+    assert_eq!((&told["account_number"], &told["bank_code"]), (&json!(MASKED), &json!("BYLADEM1001")));
+    assert!(events["events"][1]["payment_method"].get("bank_account").is_none());
+    assert!(!events.to_string().contains("DE0212030"), "{events}");
+    // Whoever follows the log is told the same.
+    let mut reader = Reader::at(it.keeper.channel.clone(), &it.keeper.key);
+    let mut stream = reader.watch(start(WatchStart::Earliest), &["payment_method.added"]).await.unwrap();
+    let Some(Payload::PaymentMethod(told)) = stream.event().await.payload else { panic!("a payment method") };
+    let Some(Details::BankAccount(told)) = told.details else { panic!("a bank account") };
+    assert_eq!((told.account_number.as_str(), told.bank_code.as_str()), (MASKED, "BYLADEM1001"));
 }
 
 async fn what_is_no_payment_method_is_refused(mut it: Purse) {
@@ -151,36 +177,61 @@ async fn what_is_no_payment_method_is_refused(mut it: Purse) {
     ] {
         assert_eq!(it.keeper.outcome("AddPaymentMethod", &request).await, expected);
     }
+    assert_eq!(it.picture().await, before);
     let strict = it.acme.other("strict").await;
     let keeper = it.keeper_of(&strict.0.key).await;
     let theirs = crate::wallets_wire::new_customer(&mut it.acme.client_of(&strict.0.key).await).await;
+    let before = it.picture().await;
     let request = json!({"payment_method": external(&theirs)});
     assert_eq!(keeper.outcome("AddPaymentMethod", &request).await, "FAILED_PRECONDITION NETWORK_NOT_ALLOWED");
-    assert_eq!(it.rows_of("payment_methods").await, 1);
-    assert!(before.lines().filter(|it| it.starts_with("payment_methods")).count() == 1);
+    assert_eq!(it.picture().await, before);
 }
 
-async fn a_method_of_a_deleted_customer_or_a_suspended_domain_stays_as_it_is(mut it: Purse) {
-    let (ada, bob) = (it.customer().await, it.customer().await);
-    let of_ada = it.add(&account(&ada)).await;
-    let of_bob = it.add(&account(&bob)).await;
+async fn a_deleted_or_erased_customer_gets_no_method_and_can_lose_one(mut it: Purse) {
+    let ada = it.customer().await;
+    let (one, other) = (it.add(&account(&ada)).await, it.add(&external(&ada)).await);
     it.acme.client.delete(&ada).await.unwrap();
     let add = json!({"payment_method": account(&ada)});
     assert_eq!(it.keeper.outcome("AddPaymentMethod", &add).await, "FAILED_PRECONDITION CUSTOMER_DELETED");
-    let remove = json!({"id": of_ada["id"]});
-    assert_eq!(
-        it.keeper.outcome("RemovePaymentMethod", &remove).await,
-        "FAILED_PRECONDITION CUSTOMER_DELETED"
-    );
+    let removed = it.keeper.say("RemovePaymentMethod", &json!({"id": one["id"]})).await;
+    assert_eq!(removed["payment_method"]["status"], "PAYMENT_METHOD_STATUS_REMOVED");
+    assert_eq!(it.methods(&ada).await, [other.clone()]);
+    it.keeper.say("EraseCustomer", &json!({"id": ada})).await;
+    assert_eq!(it.keeper.outcome("AddPaymentMethod", &add).await, "FAILED_PRECONDITION CUSTOMER_DELETED");
+    it.keeper.say("RemovePaymentMethod", &json!({"id": other["id"]})).await;
+    // The details were gone before.
+    assert_eq!(it.changed_by("payment_method.removed").await, json!(["status"]));
+    assert_eq!(it.methods(&ada).await, Vec::<Value>::new());
+    assert_sound(it.acme.server.app.store()).await;
+}
+
+async fn a_suspended_domain_s_methods_stay_as_they_are(mut it: Purse) {
+    let ada = it.customer().await;
+    let method = it.add(&account(&ada)).await;
     it.acme.suspend(&it.acme.tenant.domain).await;
-    let add = json!({"payment_method": account(&bob)});
+    let before = it.picture().await;
+    let add = json!({"payment_method": account(&ada)});
     assert_eq!(it.keeper.outcome("AddPaymentMethod", &add).await, "FAILED_PRECONDITION DOMAIN_SUSPENDED");
-    let remove = json!({"id": of_bob["id"]});
+    let remove = json!({"id": method["id"]});
     assert_eq!(
         it.keeper.outcome("RemovePaymentMethod", &remove).await,
         "FAILED_PRECONDITION DOMAIN_SUSPENDED"
     );
-    assert_eq!((it.methods(&ada).await, it.methods(&bob).await), (vec![of_ada], vec![of_bob]));
+    assert_eq!(it.picture().await, before);
+    assert_eq!(it.methods(&ada).await, [method]);
+}
+
+async fn an_etag_lets_through_only_who_has_seen_the_method_as_it_is(mut it: Purse) {
+    let customer = it.customer().await;
+    let method = it.add(&account(&customer)).await;
+    let asked = |etag: &Value| json!({"id": method["id"], "etag": etag, "request_id": "remove"});
+    let before = it.picture().await;
+    assert_eq!(it.keeper.outcome("RemovePaymentMethod", &asked(&json!("v0"))).await, "ABORTED ETAG_MISMATCH");
+    assert_eq!(it.picture().await, before);
+    let removed = it.keeper.say("RemovePaymentMethod", &asked(&method["etag"])).await;
+    assert_eq!(it.keeper.say("RemovePaymentMethod", &asked(&method["etag"])).await, removed);
+    let other = asked(&removed["payment_method"]["etag"]);
+    assert_eq!(it.keeper.outcome("RemovePaymentMethod", &other).await, "INVALID_ARGUMENT REQUEST_ID_REUSED");
 }
 
 async fn a_repeated_request_adds_and_removes_once(mut it: Purse) {
@@ -236,8 +287,8 @@ async fn erasure_takes_the_details_and_the_words_and_nothing_else(mut it: Purse)
     let mut records = Vec::new();
     for (n, text) in words.iter().enumerate() {
         for kind in &KINDS {
-            let words = json!({"description": text, "create_time": "2026-01-01T00:00:00Z"});
-            let record = but(kind.of(&ada, &format!("order-{n}")), &words);
+            let words = json!({"create_time": "2026-01-01T00:00:00Z"});
+            let record = but(but(kind.of(&ada, &format!("order-{n}")), &words), &kind.words(text));
             records.push((kind, it.keeper.upsert(kind, &record).await));
         }
         let named = json!({"account_name": format!("zqcanary {text}"), "account_number": "zqcanary-12345", "bank_name": text});
@@ -255,7 +306,9 @@ async fn erasure_takes_the_details_and_the_words_and_nothing_else(mut it: Purse)
         let listed = it.keeper.pages(kind, &json!({"customer_id": ada}), 100).await;
         let found = listed.iter().find(|it| it["id"] == record["id"]).unwrap();
         let mut expected = record.clone();
-        expected.as_object_mut().unwrap().remove("description");
+        for words in ["description", "plan"] {
+            expected.as_object_mut().unwrap().remove(words);
+        }
         assert_eq!(*found, expected);
     }
     let methods = it.methods(&ada).await;
@@ -266,22 +319,14 @@ async fn erasure_takes_the_details_and_the_words_and_nothing_else(mut it: Purse)
         let listed = it.keeper.pages(kind, &json!({"customer_id": bob}), 100).await;
         assert_eq!(listed[0]["description"], "kept");
         // The books go on, without words.
-        let told =
-            but(kind.of(&ada, "order-0"), &json!({"status": "REFUNDED", "description": "zqcanary again"}));
+        let told = but(kind.of(&ada, "order-0"), &kind.words("zqcanary again"));
+        let told = but(told, &json!({"status": "REFUNDED"}));
         let refunded = it.keeper.upsert(kind, &told).await;
         assert_eq!((refunded["status"].as_str(), refunded.get("description")), (Some("REFUNDED"), None));
+        assert_eq!(refunded.get("plan"), None);
     }
     assert!(!crate::rows::dump_all(it.database()).await.contains("zqcanary"), "something came back");
     assert_sound(it.acme.server.app.store()).await;
     let store = it.acme.server.app.store();
     assert!(store.audit_log().await.unwrap().is_empty() && store.audit_chain().await.unwrap().is_empty());
-    // The doctor sees what erasure would have left.
-    let mut raw = Raw::open(it.database()).await;
-    raw.run("UPDATE payment_methods SET body = replace(body, '\"update_us\":', '\"x\":1,\"details\":null,\"update_us\":')").await;
-    let found: Vec<_> =
-        store.check().await.unwrap().into_iter().filter(|it| it.1 > 0).map(|it| it.0).collect();
-    assert!(
-        found
-            .contains(&"whoever is erased has no words in billing records and no details in payment methods")
-    );
 }

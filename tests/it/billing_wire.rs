@@ -55,6 +55,12 @@ impl Kind {
         json!({"customer_id": customer, "external_id": external_id, "status": "OPEN", self.amount: "9.5",
                "currency": "EUR"})
     }
+
+    /// What is said in words in one of the kind, all of it the same.
+    pub fn words(&self, text: &str) -> Value {
+        let words = json!({"description": text});
+        if self.noun == "subscription" { but(words, &json!({"plan": text})) } else { words }
+    }
 }
 
 /// The same with other values in some fields.

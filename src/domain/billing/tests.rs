@@ -21,6 +21,7 @@ fn new() -> NewBillingRecord<Payment> {
         description: "Tea".to_owned().try_into().unwrap(),
         own: Payment::default(),
         create_us: None,
+        etag: None,
     }
 }
 
@@ -99,7 +100,8 @@ fn what_is_known_changes_in_what_is_told_and_in_nothing_else() {
 
 #[test]
 fn the_same_again_changes_nothing() {
-    for told in [new(), NewBillingRecord { create_us: Some(BEFORE_US), ..new() }] {
+    let at = |create_us| NewBillingRecord { create_us: Some(create_us), ..new() };
+    for told in [new(), at(BEFORE_US), at(NOW_US), at(i64::MAX)] {
         let change = again(&told, &member()).unwrap();
         assert_eq!(event(&change), None);
         assert_eq!(answer::<PaymentIntent>(&change), known());
@@ -110,15 +112,41 @@ fn the_same_again_changes_nothing() {
 }
 
 #[test]
-fn it_stays_its_customer_s_and_of_its_time() {
+fn it_stays_its_customer_s() {
     let other = Member {
         customer: Customer { id: customer_id(2), ..customer(json!({})) },
         domain: Arc::new(domain(json!({}))),
     };
     let refused = again(&new(), &other).unwrap_err();
     assert!(matches!(refused, Error::BillingRecordCustomerFixed(it) if it == customer_id(1)));
-    let told = NewBillingRecord { create_us: Some(NOW_US), ..new() };
-    assert_eq!(faulty(again(&told, &member())), ["payment_intent.create_time"]);
+}
+
+#[test]
+fn the_time_told_first_stays_and_is_at_most_a_day_ahead() {
+    let made = |create_us| {
+        let told = NewBillingRecord { create_us: Some(create_us), ..new() };
+        upsert(&told, None, &member(), RECORD, context())
+    };
+    let ahead = NOW_US + 24 * 3_600 * 1_000_000;
+    assert_eq!(answer::<PaymentIntent>(&made(ahead).unwrap()).create_us, ahead);
+    assert_eq!(faulty(made(ahead + 1)), ["payment_intent.create_time"]);
+    let told = NewBillingRecord {
+        status: "PAID".to_owned().try_into().unwrap(),
+        create_us: Some(ahead + 1),
+        ..new()
+    };
+    let change = again(&told, &member()).unwrap();
+    assert_eq!(event(&change).unwrap().1, ["status"]);
+    assert_eq!(answer::<PaymentIntent>(&change).create_us, BEFORE_US);
+}
+
+#[test]
+fn with_an_etag_it_changes_only_as_that_has_seen_it() {
+    let with = |etag: &str| NewBillingRecord { etag: Some(etag.to_owned()), ..new() };
+    assert!(again(&with(&known().etag()), &member()).is_ok());
+    assert!(matches!(again(&with("v6"), &member()), Err(Error::EtagMismatch)));
+    let of_nothing = upsert(&with("v7"), None, &member(), RECORD, context());
+    assert!(matches!(of_nothing, Err(Error::EtagMismatch)));
 }
 
 #[test]
@@ -139,6 +167,16 @@ fn of_an_erased_customer_no_words_are_kept() {
     let told = NewBillingRecord { status: "REFUNDED".to_owned().try_into().unwrap(), ..new() };
     let change = upsert(&told, Some(&left), &erased, RECORD, context()).unwrap();
     assert!(answer::<PaymentIntent>(&change).description.is_empty());
+    let plan = Plan { plan: line("Gold"), cancel_us: Some(3), ..Plan::default() };
+    assert_eq!(plan.clone().without_words(), Plan { plan: line(""), ..plan });
+}
+
+#[test]
+fn words_are_not_the_first_of_a_body() {
+    let told = Plan { plan: line("Gold \"plan\":"), ..Plan::default() };
+    let plain = serde_json::to_string(&told.clone().without_words()).unwrap();
+    let body = serde_json::to_string(&told).unwrap();
+    assert_eq!(body.replace(r#","plan":"Gold \"plan\":""#, ""), plain);
 }
 
 #[test]
@@ -159,6 +197,7 @@ fn each_kind_names_its_own_fields_and_counts_its_own() {
             description: description.clone(),
             own,
             create_us: None,
+            etag: None,
         };
         let made = upsert(&with(empty, amount), None, &member(), RECORD, context()).unwrap();
         let known = BillingRecord { sequence: 7, ..answer::<BillingRecord<K>>(&made) };
@@ -167,7 +206,8 @@ fn each_kind_names_its_own_fields_and_counts_its_own() {
         let (kind, changed) = event(&next).unwrap();
         (changed.to_vec(), made.counts[0].1, kind, made.keys[0].key().clone())
     }
-    let bill = Bill { invoice_number: line("7"), due_us: Some(1), paid_us: Some(2) };
+    let bill =
+        Bill { invoice_number: Some("7".to_owned().try_into().unwrap()), due_us: Some(1), paid_us: Some(2) };
     let (changed, counted, kind, key) = of(bill);
     assert_eq!(changed, ["total", "invoice_number", "due_time", "paid_time"]);
     assert_eq!((counted, kind), (Counted::Invoices, EventType::InvoiceUpdated));
@@ -182,7 +222,7 @@ fn each_kind_names_its_own_fields_and_counts_its_own() {
     let (changed, counted, kind, key) = of(plan);
     assert_eq!(
         changed,
-        ["amount", "plan", "interval", "current_period_start_time", "current_period_end_time", "cancel_time"]
+        ["amount", "interval", "plan", "current_period_start_time", "current_period_end_time", "cancel_time"]
     );
     assert_eq!((counted, kind), (Counted::Subscriptions, EventType::SubscriptionUpdated));
     assert_eq!(key.text, "subscription/order-1");

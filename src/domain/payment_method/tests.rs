@@ -58,21 +58,27 @@ fn a_wallet_is_on_a_network_that_the_domain_may_use() {
 }
 
 #[test]
-fn a_deleted_customer_s_methods_stay_as_they_are() {
+fn a_deleted_customer_gets_no_new_methods_and_those_there_are_can_go() {
     let new = NewPaymentMethod { customer_id: customer_id(1), details: account() };
     let refused = add(&new, &deleted(), PaymentMethodId::from_uuid(Uuid::from_u128(1)), context());
     assert!(matches!(refused, Err(Error::CustomerDeleted(_))));
     let method: PaymentMethod = answer(&added(account()).unwrap());
-    assert!(matches!(remove(&method, &deleted(), context()), Err(Error::CustomerDeleted(_))));
+    assert_eq!(
+        event(&remove(&method, &deleted(), context()).unwrap()),
+        Some((EventType::PaymentMethodRemoved, &["status", "details"][..]))
+    );
+    // Of one who is erased they are without details already.
+    let emptied = PaymentMethod { details: None, ..method };
+    assert_eq!(event(&remove(&emptied, &deleted(), context()).unwrap()).unwrap().1, ["status"]);
 }
 
 #[test]
-fn a_method_is_removed_once_and_stays_on_record() {
+fn a_method_is_removed_once_and_stays_on_record_without_its_details() {
     let method = PaymentMethod { sequence: 4, ..answer(&added(account()).unwrap()) };
     let change = remove(&method, &member(), context()).unwrap();
-    assert_eq!(event(&change), Some((EventType::PaymentMethodRemoved, &["status"][..])));
+    assert_eq!(event(&change), Some((EventType::PaymentMethodRemoved, &["status", "details"][..])));
     let removed: PaymentMethod = answer(&change);
-    assert_eq!((removed.status, &removed.details), (PaymentMethodStatus::Removed, &method.details));
+    assert_eq!((removed.status, &removed.details), (PaymentMethodStatus::Removed, &None));
     assert!(
         matches!(remove(&removed, &member(), context()), Err(Error::PaymentMethodRemoved(it)) if it == method.id)
     );

@@ -48,7 +48,7 @@ fn record<K: BillingKind>(said: Said, own: K, faults: &mut Faults) -> Result<Opt
     let amount = faults.keep(path::<K>(K::AMOUNT), required::<Figure>(amount));
     let currency = faults.keep(path::<K>("currency"), required::<Currency>(currency));
     if let (Some(amount), Some(currency)) = (&amount, &currency) {
-        faults.keep(path::<K>(K::AMOUNT), amount.in_units(currency.decimals()));
+        faults.keep(path::<K>(K::AMOUNT), amount.in_currency(currency.most_decimals()));
     }
     let description = faults.take(path::<K>("description"), description.try_into());
     let create_us = time::<K>("create_time", create_time, faults)?;
@@ -66,6 +66,7 @@ fn record<K: BillingKind>(said: Said, own: K, faults: &mut Faults) -> Result<Opt
         description,
         own,
         create_us,
+        etag: None,
     }))
 }
 
@@ -116,6 +117,9 @@ pub(in crate::grpc) fn payment_intent(
         authorization_chain_id: faults.take(path::<Payment>("authorization_chain_id"), chain_id),
         capture_us: time::<Payment>("capture_time", capture_time, faults)?,
     };
+    if own.crypto_amount.is_some() && own.crypto_token_key.is_none() {
+        faults.add(path::<Payment>("crypto_token_key"), Fault::new("is required with a crypto_amount"));
+    }
     record(Said { customer_id, external_id, status, amount, currency, description, create_time }, own, faults)
 }
 
@@ -145,7 +149,7 @@ pub(in crate::grpc) fn invoice(
         return Ok(None);
     };
     let own = Bill {
-        invoice_number: faults.take(path::<Bill>("invoice_number"), invoice_number.try_into()),
+        invoice_number: faults.take(path::<Bill>("invoice_number"), Code::optional(invoice_number)),
         due_us: time::<Bill>("due_time", due_time, faults)?,
         paid_us: time::<Bill>("paid_time", paid_time, faults)?,
     };
@@ -279,7 +283,7 @@ impl From<Invoice> for api::Invoice {
             domain_id: it.domain_id.into(),
             customer_id: it.customer_id.into(),
             external_id: it.external_id.into(),
-            invoice_number: it.own.invoice_number.into(),
+            invoice_number: it.own.invoice_number.map(Into::into).unwrap_or_default(),
             status: it.status.into(),
             total: it.amount.into(),
             currency: it.currency.into(),

@@ -46,11 +46,4 @@ pub(super) const CHECKS: &[Check] = &[
          WHERE (c.status = 'APPROVED') <> (c.transaction_id IS NOT NULL)
             OR (c.status = 'APPROVED' AND t.id IS NULL)",
     ),
-    (
-        "whoever is erased has no words in claims and nothing beside payment claim links",
-        "SELECT count(*) FROM (
-             SELECT customer_id FROM claims WHERE body LIKE '%,\"note\":%' OR body LIKE '%,\"reason\":%'
-             UNION ALL SELECT customer_id FROM claim_links WHERE body LIKE '%,\"metadata\":%') AS t
-         JOIN customers AS c ON c.id = t.customer_id WHERE (c.body::json ->> 'erase_us') IS NOT NULL",
-    ),
 ];

@@ -35,12 +35,10 @@ pub(super) const CHECKS: &[Check] = &[
          WHERE e.id IS NULL AND a.id IS NULL AND (l.id IS NULL OR r.sequence >= l.first_sequence)",
     ),
     (
-        "whoever is erased is nowhere: in no event, request, transaction or name",
+        "whoever is erased is nowhere: in no event, request or name",
         "SELECT (SELECT count(*) FROM customers AS c JOIN events AS e ON e.customer_id = c.id
                  WHERE (c.body::json ->> 'erase_us') IS NOT NULL AND e.sequence < c.sequence AND e.log_id = c.domain_id
                    AND (e.payload IS NOT NULL OR e.salt IS NOT NULL OR e.request_id <> '' OR e.reason <> ''))
-              + (SELECT count(*) FROM customers AS c JOIN transactions AS t ON t.customer_id = c.id
-                 WHERE (c.body::json ->> 'erase_us') IS NOT NULL AND t.body LIKE '%,\"description\":\"%')
               + (SELECT count(*) FROM customers AS c JOIN unique_keys AS k ON k.owner = c.id
                  WHERE (c.body::json ->> 'erase_us') IS NOT NULL AND k.kind IN ('alias', 'email', 'external_id'))
               + (SELECT count(*) FROM customers AS c JOIN past_aliases AS p ON p.owner = c.id

@@ -47,6 +47,8 @@ impl Store {
         for (what, sql) in checks.into_iter().flatten() {
             found.push((*what, snapshot.count(what, sql).await?));
         }
+        let left = snapshot.count(billing::WORDLESS, &billing::left_of_the_erased()).await?;
+        found.push((billing::WORDLESS, left));
         for table in Table::ALL.iter().copied() {
             let sql = format!("SELECT count(*) {}", states::differing(table));
             found.push((states::what(table), snapshot.count(states::what(table), &sql).await?));

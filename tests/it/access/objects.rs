@@ -298,7 +298,7 @@ impl World {
                 let new = NewPaymentMethod { customer_id, details };
                 let id = app.add_payment_method(&operator(), new, None).await.unwrap().value.id;
                 if whose.is_deleted() {
-                    app.remove_payment_method(&operator(), id, None).await.unwrap();
+                    app.remove_payment_method(&operator(), id, None, None).await.unwrap();
                 }
                 (id, customer_id)
             }

@@ -173,7 +173,7 @@ async fn the_doctor_sees_what_does_not_fit(mut it: Desk) {
         (
             "UPDATE customers SET body = replace(body, '\"create_us\":', '\"erase_us\":1,\"create_us\":')",
             "UPDATE customers SET body = replace(body, '\"erase_us\":1,', '')",
-            "whoever is erased has no words in claims",
+            "whoever is erased has left no words",
         ),
         (
             "UPDATE claim_tokens SET link_id = (SELECT customer_id FROM claims)",
