@@ -1,4 +1,4 @@
-//! The overview of a customer: everything beside them, exact, in one query.
+//! The overview of a customer: everything beside them, exact, and as of one moment.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::billing_wire::{KINDS, but};
 use crate::harness::{Database, TestServer, connect, on_each_database};
 use crate::process::{Process, serving};
+use crate::raw::Raw;
 use crate::wallets_wire::{Keeper, Purse, new_customer};
 use crate::wire::Client;
 
@@ -17,12 +18,14 @@ on_each_database!(Purse:
     the_last_fifty_are_shown_and_all_are_counted,
     wallets_are_shown_with_their_networks_and_at_most_a_hundred,
     all_three_scopes_are_needed,
+    counts_and_what_is_shown_agree_while_upserts_run,
+    other_counters_of_a_customer_are_not_shown,
 );
 
 mod queries {
     use super::*;
 
-    on_each_database!(Database: an_overview_is_one_query_whatever_there_is);
+    on_each_database!(Database: an_overview_takes_as_many_queries_whatever_there_is);
 }
 
 async fn overview(keeper: &Keeper, customer: &str) -> Value {
@@ -105,6 +108,22 @@ async fn wallets_are_shown_with_their_networks_and_at_most_a_hundred(mut it: Pur
     assert_eq!((&shown["wallets"], &shown["has_more_wallets"]), (&listed["wallets"], &json!(true)));
 }
 
+/// Sabotage: read all of a customer's counters.
+async fn other_counters_of_a_customer_are_not_shown(mut it: Purse) {
+    let customer = it.customer().await;
+    it.keeper.upsert(&KINDS[1], &KINDS[1].of(&customer, "one")).await;
+    let before = overview(&it.keeper, &customer).await;
+    let mut raw = Raw::open(it.database()).await;
+    raw.run(
+        "INSERT INTO counters SELECT scope, 'of a newer version', 7 FROM counters WHERE name = 'invoices'",
+    )
+    .await;
+    assert_eq!(overview(&it.keeper, &customer).await, before);
+    let id = customer.parse().unwrap();
+    let counts = it.acme.server.app.store().billing_counts(&[id]).await.unwrap()[&id];
+    assert_eq!((counts.payment_intents, counts.invoices, counts.subscriptions), (0, 1, 0));
+}
+
 async fn all_three_scopes_are_needed(mut it: Purse) {
     use purser::domain::Scope::{BillingRead, CustomersRead, WalletsRead};
     let customer = it.customer().await;
@@ -124,14 +143,30 @@ async fn all_three_scopes_are_needed(mut it: Purse) {
     assert_eq!(overview(&keeper, &customer).await["customer"]["id"], customer.as_str());
 }
 
-/// How often what is logged of queries names something.
-fn asked(log: &std::path::Path, of: &str) -> usize {
+/// How many queries a server's log tells of.
+fn queries(log: &std::path::Path) -> usize {
     let log = std::fs::read_to_string(log).unwrap();
-    log.lines().filter(|it| it.contains("sqlx::query") && it.contains(of)).count()
+    log.lines().filter(|it| it.contains("sqlx::query")).count()
 }
 
-/// What a customer has is asked for in one query, be it nothing or much; so a server's own account of its queries says.
-async fn an_overview_is_one_query_whatever_there_is(database: Database) {
+/// How many queries an overview takes, by the server's own account: the fewest of many times, as the server has other
+/// things to do as well, and the first time it has to learn of the key.
+async fn queries_of(keeper: &Keeper, customer: &str, log: &std::path::Path) -> usize {
+    let mut fewest = usize::MAX;
+    for _ in 0..24 {
+        let before = queries(log);
+        overview(keeper, customer).await;
+        // Logged before it is answered, or at once after.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        fewest = fewest.min(queries(log) - before);
+    }
+    fewest
+}
+
+/// The customer, and all that they have: two queries, be it one of each or 120.
+///
+/// Sabotage: let `App::customer_overview` look each wallet up.
+async fn an_overview_takes_as_many_queries_whatever_there_is(database: Database) {
     let server = TestServer::over(database).await;
     let key = server.tenant("acme").await.key;
     let TestServer { app, database, .. } = server;
@@ -144,33 +179,62 @@ async fn an_overview_is_one_query_whatever_there_is(database: Database) {
     let channel = connect(process.grpc).await;
     let keeper = Keeper::of(channel.clone(), &key);
     let mut client = Client(crate::harness::customers(channel, &key));
-    let (nothing, much) = (new_customer(&mut client).await, new_customer(&mut client).await);
-    for kind in &KINDS {
-        for n in 0..60 {
-            keeper.upsert(kind, &kind.of(&much, &n.to_string())).await;
+    let (one, much) = (new_customer(&mut client).await, new_customer(&mut client).await);
+    for (customer, count) in [(&one, 1), (&much, 120)] {
+        for n in 0..count {
+            for kind in &KINDS {
+                keeper.upsert(kind, &kind.of(customer, &format!("{count}-{n}"))).await;
+            }
+            let address = format!("0x{:040x}", rand::random::<u64>());
+            let linked = json!({"customer_id": customer, "network": "sepolia", "address": address});
+            keeper.say("LinkWallet", &linked).await;
         }
     }
-    for _ in 0..20 {
-        let linked = json!({"customer_id": much, "network": "sepolia", "address": format!("0x{:040x}", rand::random::<u64>())});
-        keeper.say("LinkWallet", &linked).await;
-    }
-    let mut seen = Vec::new();
-    for customer in [&nothing, &much] {
-        let before = ["payment_intents:row", "FROM wallets", "FROM counters", "invoices:row"]
-            .map(|it| asked(&path, it));
-        let all = asked(&path, "customers AS t");
-        overview(&keeper, customer).await;
-        // Logged before it is answered, or at once after.
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let after = ["payment_intents:row", "FROM wallets", "FROM counters", "invoices:row"]
-            .map(|it| asked(&path, it));
-        seen.push((
-            std::array::from_fn::<_, 4, _>(|n| after[n] - before[n]),
-            asked(&path, "customers AS t") - all,
-        ));
-    }
-    assert_eq!(seen[0], seen[1]);
-    assert_eq!(seen[0].0[0], 1, "one statement asks for what they have");
+    let (of_one, of_much) = (queries_of(&keeper, &one, &path).await, queries_of(&keeper, &much, &path).await);
+    assert_eq!((of_one, of_much), (2, 2));
+    assert_eq!(overview(&keeper, &much).await["payment_intent_count"], "120");
     process.terminate();
     assert_eq!(process.exit_code(Duration::from_secs(15)).await, Some(0));
+}
+
+/// What is shown is all of one moment: up to fifty, as many as are counted.
+///
+/// Sabotage: read the counters in a query of their own.
+async fn counts_and_what_is_shown_agree_while_upserts_run(mut it: Purse) {
+    const EACH: usize = 60;
+    let customer = it.customer().await;
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..2 {
+        for kind in &KINDS {
+            let (keeper, customer) = (it.keeper.clone(), customer.clone());
+            writers.spawn(async move {
+                for n in 0..EACH / 2 {
+                    keeper.upsert(kind, &kind.of(&customer, &format!("{writer}-{n}"))).await;
+                }
+            });
+        }
+    }
+    let (mut last, mut seen) = ([0; 3], BTreeSet::new());
+    loop {
+        let done = writers.is_empty();
+        let shown = overview(&it.keeper, &customer).await;
+        let counts: [usize; 3] = std::array::from_fn(|n| {
+            shown.get(KINDS[n].count).map_or(0, |it| it.as_str().unwrap().parse().unwrap())
+        });
+        for (kind, count) in KINDS.iter().zip(counts).take(2) {
+            let listed = shown.get(kind.nouns).map_or(0, |it| it.as_array().unwrap().len());
+            assert_eq!(listed, count.min(50), "{}", kind.nouns);
+        }
+        assert!(counts.iter().zip(last).all(|(now, before)| *now >= before));
+        last = counts;
+        seen.insert(counts[0]);
+        if done {
+            break;
+        }
+        while let Some(written) = writers.try_join_next() {
+            written.unwrap();
+        }
+    }
+    assert_eq!(last, [EACH; 3]);
+    assert!(seen.len() > 3, "they ran meanwhile: {seen:?}");
 }

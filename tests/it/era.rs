@@ -22,7 +22,7 @@ use crate::wire::{Client, deleting, updating};
 on_each_database!(Database: nothing_of_who_is_erased_is_left_anywhere);
 
 /// What is looked for: one for each place that something personal can be put in, and in no other place.
-const CANARIES: [&str; 32] = [
+const CANARIES: [&str; 34] = [
     "zqfull",
     "zqfirst",
     "zqmiddle",
@@ -50,6 +50,8 @@ const CANARIES: [&str; 32] = [
     "zqpaid",
     "zqwhynot",
     "zqbilled",
+    "zqplan",
+    "zqtold",
     "zqholder",
     "zqnumber",
     "zqsort",
@@ -59,11 +61,24 @@ const CANARIES: [&str; 32] = [
 /// The one that stays, as a name that nobody has.
 const ALIAS: &str = "zqalias";
 
-/// What the books keep, by what it is found by: a reference, who paid, and an address that was linked. And where.
-const BOOKS: [(&str, &[&str]); 3] = [
+/// What the books keep, by what it is found by: a reference, who paid, an address that was linked, an external id and an
+/// invoice number. And where.
+const BOOKS: [(&str, &[&str]); 5] = [
     ("zqreference", &["transactions", "unique_keys"]),
     ("1234567890123456789012345678901234567801", &["transactions"]),
     ("1234567890123456789012345678901234567802", &["addresses", "unique_keys", "wallets"]),
+    ("zqorder", &["invoices", "payment_intents", "subscriptions", "unique_keys"]),
+    ("zqinvoice", &["invoices"]),
+];
+
+/// Where some of it must have been before: in what is remembered of requests, and in the answers to those that changed
+/// nothing.
+const REMEMBERED: [(&str, &str); 5] = [
+    ("requests", "zqasked"),
+    ("requests", "zqtold"),
+    ("answers", "zqtold"),
+    ("answers", "zqbilled"),
+    ("answers", "zqplan"),
 ];
 
 fn person(round: usize) -> Customer {
@@ -150,10 +165,19 @@ async fn bill(keeper: &Keeper, id: &str) {
     for kind in &KINDS {
         for n in 0..8 {
             let words = json!({"description": format!("zqbilled {n} {}", "v".repeat(n * 31))});
-            let record = but(kind.of(id, &format!("bill-{n}")), &words);
+            let mut record = but(kind.of(id, &format!("{}-{n}", BOOKS[3].0)), &words);
+            match kind.noun {
+                "subscription" => record["plan"] = json!(format!("zqplan {n} {}", "t".repeat(n * 23))),
+                "invoice" => record["invoice_number"] = json!(format!("{}-{n}", BOOKS[4].0)),
+                _ => {}
+            }
             keeper.upsert(kind, &record).await;
             let paid = but(record, &json!({"status": "PAID"}));
-            keeper.upsert(kind, &paid).await;
+            let asked = |what: &str| json!({kind.noun: paid, "request_id": format!("zqtold-{what}-{}-{n}", kind.noun)});
+            // What changes it, once more, and what changes nothing, twice.
+            for what in ["paid", "paid", "idle", "idle"] {
+                keeper.say(kind.upsert, &asked(what)).await;
+            }
         }
     }
     for n in 0..8 {
@@ -324,6 +348,12 @@ async fn nothing_of_who_is_erased_is_left_anywhere(database: Database) {
     let id = live(&mut client, &mut keeper, &clients).await;
 
     // The proof sees what is there.
+    for (table, canary) in REMEMBERED {
+        assert!(
+            hits(dump(&database, table).await.as_bytes(), canary) > 0,
+            "{canary} is in no row of {table}"
+        );
+    }
     let embedded = !files(&database).is_empty();
     let rows = dump_all(&database).await;
     for canary in CANARIES {

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use purser::api::{Transaction, TransactionType};
 use serde_json::json;
 
-use crate::billing_wire::KINDS;
+use crate::billing_wire::{KINDS, but};
 use crate::harness::on_each_database;
 use crate::raw::Raw;
-use crate::wallets_wire::Purse;
+use crate::wallets_wire::{Purse, booked};
 
-on_each_database!(Purse: what_is_spoilt_in_the_books_is_found_and_nothing_else);
+on_each_database!(Purse:
+    what_is_spoilt_in_the_books_is_found_and_nothing_else,
+    what_erasure_would_have_left_is_found_in_each_table,
+);
 
 const TABLES: [&str; 6] =
     ["payment_intents", "invoices", "subscriptions", "payment_methods", "counters", "unique_keys"];
@@ -80,4 +84,52 @@ async fn what_is_spoilt_in_the_books_is_found_and_nothing_else(mut it: Purse) {
         }
     }
     assert_eq!(faults().await, BTreeSet::new());
+}
+
+/// One body at a time is put back to what it was before its customer was erased.
+///
+/// Sabotage: leave a row out of `PERSONAL`; then `erasure` leaves what it names, and the doctor does not look for it.
+async fn what_erasure_would_have_left_is_found_in_each_table(mut it: Purse) {
+    const WORDLESS: &str = "whoever is erased has no words in the books and no details in payment methods";
+    let customer = it.customer().await;
+    for kind in &KINDS {
+        it.keeper.upsert(kind, &but(kind.of(&customer, "one"), &json!({"description": "Tea"}))).await;
+    }
+    it.keeper.upsert(&KINDS[2], &but(KINDS[2].of(&customer, "two"), &json!({"plan": "Gold"}))).await;
+    let account = json!({"account_name": "Ada", "account_number": "12345678"});
+    let method = json!({"payment_method": {"customer_id": customer, "bank_account": account}});
+    it.keeper.say("AddPaymentMethod", &method).await;
+    let wallet = it.keeper.ledger(&customer, "EUR").await.unwrap();
+    let paid = booked(TransactionType::Credit, &wallet.id, "1");
+    it.keeper.record(Transaction { description: "Rent".to_owned(), ..paid }).await.unwrap();
+    let mut raw = Raw::open(it.database()).await;
+    let tables = ["transactions", "payment_intents", "invoices", "subscriptions", "payment_methods"];
+    for table in tables {
+        raw.run(&format!("CREATE TABLE before_{table} AS SELECT id, body FROM {table}")).await;
+    }
+    it.acme.client.delete(&customer).await.unwrap();
+    it.keeper.say("EraseCustomer", &json!({"id": customer})).await;
+    let store = it.acme.server.app.store().clone();
+    let faults = async || -> Vec<(&'static str, i64)> {
+        store.check().await.unwrap().into_iter().filter(|it| it.1 != 0).collect()
+    };
+    assert_eq!(faults().await, []);
+    let mut spoilt = 0;
+    for table in tables {
+        raw.run(&format!("CREATE TABLE after_{table} AS SELECT id, body FROM {table}")).await;
+        for text in ["Tea", "Gold", "Ada", "Rent"] {
+            let back = |from: &str, only: &str| {
+                format!(
+                    "UPDATE {table} SET body = (SELECT o.body FROM {from}_{table} AS o WHERE o.id = {table}.id) {only}"
+                )
+            };
+            let only = format!("WHERE id IN (SELECT id FROM before_{table} WHERE body LIKE '%\"{text}\"%')");
+            if raw.run(&back("before", &only)).await > 0 {
+                assert_eq!(faults().await, [(WORDLESS, 1)], "{table} {text}");
+                spoilt += 1;
+            }
+            raw.run(&back("after", "")).await;
+        }
+    }
+    assert_eq!((spoilt, faults().await), (6, vec![]));
 }

@@ -18,16 +18,19 @@ use purser::app::App;
 use purser::domain::HostName;
 use purser::grpc;
 use purser::webhook::{Guard, Webhooks};
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
 use crate::harness::{Bearer, Customers, On, Tenant, TestServer, connect, customers, on_each_database};
+use crate::wallets_wire::Keeper;
 use receiver::{Got, Receiver};
 
 on_each_database!(Post:
     an_event_arrives_signed_and_the_delivery_says_so,
+    a_receiver_sees_the_end_of_an_account_number_and_no_more,
 );
 
 pub type Hooks = WebhookServiceClient<InterceptedService<Channel, Bearer>>;
@@ -168,4 +171,20 @@ async fn an_event_arrives_signed_and_the_delivery_says_so(mut post: Post) {
     assert!(got.header("webhook-signature").starts_with("v1,"));
     let deliveries = post.until(&endpoint.id, |it| it.iter().all(delivered) && it.len() == 1).await;
     assert_eq!((deliveries[0].attempts, deliveries[0].response_status), (1, 200));
+}
+
+async fn a_receiver_sees_the_end_of_an_account_number_and_no_more(mut post: Post) {
+    let receiver = Receiver::new().await;
+    post.endpoint(&receiver.url()).await;
+    let customer = post.customer("Ada").await;
+    let keeper = Keeper::of(post.server.channel().await, &post.tenant.key);
+    let account = json!({"account_name": "Ada Lovelace", "account_number": "DE02120300000000202051"});
+    let method = json!({"payment_method": {"customer_id": customer.id, "bank_account": account}});
+    let added = keeper.say("AddPaymentMethod", &method).await;
+    keeper.say("RemovePaymentMethod", &json!({"id": added["payment_method"]["id"]})).await;
+    let got = receiver.until(3).await;
+    let told: Vec<_> = got.iter().map(|it| it.json()["data"]["paymentMethod"].clone()).collect();
+    assert_eq!(told[1]["bankAccount"]["accountNumber"], "******************2051");
+    assert_eq!((&told[2]["id"], told[2].get("bankAccount")), (&added["payment_method"]["id"], None));
+    assert!(got.iter().all(|it| !it.body.contains("DE0212030")));
 }
