@@ -90,7 +90,7 @@ async fn what_is_spoilt_in_the_books_is_found_and_nothing_else(mut it: Purse) {
 ///
 /// Sabotage: leave a row out of `PERSONAL`; then `erasure` leaves what it names, and the doctor does not look for it.
 async fn what_erasure_would_have_left_is_found_in_each_table(mut it: Purse) {
-    const WORDLESS: &str = "whoever is erased has no words in the books and no details in payment methods";
+    const WORDLESS: &str = "whoever is erased has left no words in the books, and nothing of how they pay";
     let customer = it.customer().await;
     for kind in &KINDS {
         it.keeper.upsert(kind, &but(kind.of(&customer, "one"), &json!({"description": "Tea"}))).await;
