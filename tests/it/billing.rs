@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::billing_wire::{KINDS, Kind, but};
 use crate::concurrency::assert_sound;
+use crate::events_wire::now;
 use crate::harness::on_each_database;
 use crate::wallets_wire::{Purse, faults, problems};
 
@@ -133,9 +134,9 @@ async fn a_record_stays_its_customer_s(mut it: Purse) {
 
 async fn the_time_told_first_stays_and_is_at_most_a_day_ahead(mut it: Purse) {
     let customer = it.customer().await;
-    let after = |seconds| {
-        let time = std::time::SystemTime::now() + std::time::Duration::from_secs(seconds);
-        json!({"create_time": prost_types::Timestamp::from(time).to_string()})
+    let after = |seconds: i64| {
+        let time = prost_types::Timestamp { seconds: now().seconds + seconds, nanos: 0 };
+        json!({"create_time": time.to_string()})
     };
     for kind in &KINDS {
         let ahead = but(kind.of(&customer, "new"), &after(24 * 3_600 + 60));
