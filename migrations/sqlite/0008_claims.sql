@@ -33,5 +33,11 @@ CREATE TABLE claims (
     body           TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX claims_by_domain ON claims (domain_id, create_us, id);
+CREATE INDEX claims_by_status ON claims (domain_id, status, create_us, id);
 CREATE INDEX claims_by_customer ON claims (customer_id, create_us, id);
 CREATE INDEX claims_by_link ON claims (link_id, create_us, id);
+
+-- The hash of a transaction on a chain, empty where there is none: what is claimed may be on record already.
+ALTER TABLE transactions ADD COLUMN tx_hash TEXT NOT NULL DEFAULT '';
+UPDATE transactions SET tx_hash = coalesce(json_extract(body, '$.tx_hash'), '');
+CREATE INDEX transactions_by_hash ON transactions (domain_id, network, tx_hash);

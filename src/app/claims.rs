@@ -12,7 +12,8 @@ use super::{App, OpenLink};
 use crate::clock;
 use crate::domain::{
     Caller, Claim, ClaimId, ClaimToken, DomainId, Error, Fault, Line, Member, NewClaim, Noun, Page,
-    PageRequest, PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, TransactionId, Wallet, claim,
+    PageRequest, PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, TransactionId, WalletId, claim,
+    claim::Evidence,
 };
 use crate::store::ClaimFilter;
 
@@ -46,8 +47,8 @@ impl Guests {
     }
 }
 
-/// What is decided on about a claim: where its deposit would go is part of it.
-type Case = (Claim, Member, Option<(Wallet, String)>);
+/// What is decided on about a claim: what is on record of it, and where its deposit would go, are part of it.
+type Case = (Claim, Member, Evidence);
 
 impl App {
     /// Says what is offered to those who hold a link. Once: what was said first stays.
@@ -147,7 +148,7 @@ impl App {
         self.task(move |store| async move { store.list_claims(&filter, &page).await }).await
     }
 
-    /// Approves a claim, and records its deposit.
+    /// Approves a claim, with the deposit that is on record, or else by recording one: on that wallet, if one is named.
     ///
     /// # Errors
     ///
@@ -159,12 +160,12 @@ impl App {
         request: Option<RequestId>,
     ) -> Result<Answer<Claim>> {
         let deposit = TransactionId::from_uuid(clock::new_uuid(clock::now_us()));
-        let mut case = self.case(caller, id).await?;
-        let request = mark(case.1.domain.id.into(), "ApproveClaim", request, &id)?;
-        let reload = || -> Reload<'_, _> { Box::pin(self.case(caller, id)) };
-        self.write(caller, request, &mut case, reload, |(claim, member, wallet), ctx| {
+        let mut case = self.case(caller, id, wallet).await?;
+        let request = mark(case.1.domain.id.into(), "ApproveClaim", request, &(id, wallet))?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.case(caller, id, wallet)) };
+        self.write(caller, request, &mut case, reload, |(claim, member, evidence), ctx| {
             caller.may_change(&member.domain)?;
-            claim::approve(claim, wallet.as_ref(), member, deposit, ctx)
+            claim::approve(claim, evidence, member, deposit, ctx)
         })
         .await
     }
@@ -190,6 +191,7 @@ impl App {
         })
         .await
     }
+        wallet: Option<WalletId>,
 
     /// The claim is read before its customer: one that was erased meanwhile shows as erased.
     async fn claim_and_member(&self, caller: &Caller, id: ClaimId) -> Result<(Claim, Member)> {
@@ -198,11 +200,17 @@ impl App {
         Ok((claim, member))
     }
 
-    async fn case(&self, caller: &Caller, id: ClaimId) -> Result<Case> {
+    async fn case(&self, caller: &Caller, id: ClaimId, wallet: Option<WalletId>) -> Result<Case> {
         let (claim, member) = self.claim_and_member(caller, id).await?;
         let (customer, network) = (claim.customer_id, claim.network);
-        let wallet = self.task(move |store| async move { store.wallet_on(customer, network).await }).await?;
-        Ok((claim, member, wallet))
+        let on_record = claim.on_record();
+        let evidence = self.task(move |store| async move {
+            Ok(Evidence {
+                deposits: store.deposits_of(&on_record, customer).await?,
+                wallet: store.wallet_on(customer, network, wallet).await?,
+            })
+        });
+        Ok((claim, member, evidence.await?))
     }
 }
 

@@ -111,7 +111,7 @@ impl App {
             }
             KeyKind::DomainName => owner.map(|it| DomainId::from_uuid(it).to_string()),
             KeyKind::LedgerWallet => owner.map(|it| WalletId::from_uuid(it).to_string()),
-            KeyKind::Reference | KeyKind::Transaction => {
+            KeyKind::Reference | KeyKind::Transaction | KeyKind::ClaimedDeposit => {
                 owner.map(|it| TransactionId::from_uuid(it).to_string())
             }
             KeyKind::Address | KeyKind::AddressOwner => {

@@ -2,8 +2,9 @@
 
 use super::{
     Actor, Add, Address, ApiKey, Claim, Customer, CustomerId, Domain, DomainId, Error, EventType, Invoice,
-    KeySource, KeySourceId, Line, LogId, Organization, PaymentClaimLink, PaymentIntent, PaymentMethod,
-    RequestId, Result, SealedToken, SecretChange, Subscription, Transaction, Wallet, WebhookEndpoint, words,
+    KeySource, KeySourceId, Line, LogId, OnRecord, Organization, PaymentClaimLink, PaymentIntent,
+    PaymentMethod, RequestId, Result, SealedToken, SecretChange, Subscription, Transaction, Wallet,
+    WebhookEndpoint, words,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -99,6 +100,8 @@ words! {
         ClaimToken = "claim_token",
         /// A transaction on a chain that somebody claims to have made, in a domain.
         ClaimedTransaction = "claimed_transaction",
+        /// A transaction on a chain that paid a customer, in a domain: by the approval of which claim it is on record.
+        ClaimedDeposit = "claimed_deposit",
     }
 }
 
@@ -118,7 +121,7 @@ impl KeyKind {
             Self::ExtendedKey => "the extended key",
             Self::LedgerWallet => "the customer's wallet in this currency",
             Self::Reference => "the reference",
-            Self::Transaction | Self::ClaimedTransaction => "the transaction",
+            Self::Transaction | Self::ClaimedTransaction | Self::ClaimedDeposit => "the transaction",
             Self::ClaimToken => "the token",
             Self::WebhookSlot => "the place for a webhook endpoint",
             Self::BillingRecord => "the external id of the billing record",
@@ -513,7 +516,8 @@ macro_rules! expected {
     };
 }
 expected!(
-    Domain in Domains, Customer in Customers, Wallet in Wallets, KeySource in KeySources, Claim in Claims
+    Domain in Domains, Customer in Customers, Wallet in Wallets, KeySource in KeySources, Claim in Claims,
+    Transaction in Transactions
 );
 
 /// A resource as it becomes, and the event that says so. Without an event it stays as it is.
@@ -564,6 +568,8 @@ pub struct Change {
     pub ctx: Context,
     /// Rows that were only read, and must still be as they were.
     pub expects: Vec<Expect>,
+    /// A transaction on a chain of which no deposit may be on record, but such as failed.
+    pub unrecorded: Option<OnRecord>,
     /// Names taken and released by the first resource written.
     pub keys: Vec<KeyChange>,
     /// What is added to counts: of whom or what, which, how many.
@@ -593,6 +599,7 @@ impl Change {
         Self {
             ctx,
             expects: Vec::new(),
+            unrecorded: None,
             keys: Vec::new(),
             counts: Vec::new(),
             adds: Vec::new(),
@@ -613,6 +620,13 @@ impl Change {
         for<'r> Expect: From<&'r R>,
     {
         self.expects.push(row.into());
+        self
+    }
+
+    /// Holds only while no deposit of a transaction on a chain is on record.
+    #[must_use]
+    pub fn unrecorded(mut self, place: OnRecord) -> Self {
+        self.unrecorded = Some(place);
         self
     }
 

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::claim_link::refuse_deleted;
 use super::{
     Amount, Change, ClaimId, Context, CustomerId, Decimal, DomainId, Error, EventType, Fault, Faults,
-    KeyChange, KeyKind, Line, Member, Movement, Network, NewTransaction, OnChain, PaymentClaimLink,
-    PaymentClaimLinkId, Result, Text, Token, TransactionId, TransactionStatus, TransactionType, TxHash,
-    UniqueKey, Wallet, Write, transaction, wallet, words,
+    KeyChange, KeyKind, Line, Member, Movement, Network, NewTransaction, OnChain, OnRecord, PaymentClaimLink,
+    PaymentClaimLinkId, Result, Text, Token, Transaction, TransactionId, TransactionStatus, TransactionType,
+    TxHash, UniqueKey, Wallet, transaction, wallet, words,
 };
 
 words! {
@@ -74,6 +74,19 @@ impl Claim {
     fn key(&self) -> UniqueKey {
         let text = format!("{}/{}", self.network, self.tx_hash.as_str());
         UniqueKey::of_customer(KeyKind::ClaimedTransaction, self.domain_id, &text)
+    }
+
+    /// The transaction that it is of, as deposits of that are found.
+    #[must_use]
+    pub fn on_record(&self) -> OnRecord {
+        OnRecord { domain: self.domain_id, network: self.network, tx_hash: self.tx_hash.clone() }
+    }
+
+    /// Whether a deposit is what is claimed.
+    fn is_met_by(&self, deposit: &Transaction) -> bool {
+        deposit.customer_id == self.customer_id
+            && deposit.status == TransactionStatus::Confirmed
+            && (&deposit.token, deposit.decimals, deposit.amount) == (&self.token, self.decimals, self.amount)
     }
 
     fn require_pending(&self) -> Result<()> {
@@ -171,15 +184,24 @@ pub fn submit(
     Ok(change.writes(used, EventType::ClaimLinkUsed, &changed))
 }
 
-/// Approves a claim, and records its deposit on a wallet of the customer, at that address of it.
+/// What approval is decided on beside the claim and its customer.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The deposits of the claimed transaction that are on record in the domain, whoever's they are, but those that failed.
+    pub deposits: Vec<Transaction>,
+    /// The wallet that a deposit would go to, at that address of it.
+    pub wallet: Option<(Wallet, String)>,
+}
+
+/// Approves a claim: with the deposit that is on record, or else by recording one.
 ///
 /// # Errors
 ///
-/// [`Error::ClaimClosed`], [`Error::CustomerDeleted`]; [`Error::NoWalletOnNetwork`] without a wallet; as
-/// [`transaction::record`].
+/// [`Error::ClaimClosed`], [`Error::CustomerDeleted`]; [`Error::Taken`] where the transaction is on record otherwise than it
+/// is claimed; [`Error::NoWalletOnNetwork`]; as [`transaction::record`].
 pub fn approve(
     claim: &Claim,
-    wallet: Option<&(Wallet, String)>,
+    evidence: &Evidence,
     member: &Member,
     id: TransactionId,
     ctx: Context,
@@ -195,25 +217,47 @@ pub fn approve(
         address: None,
         place: Some((claim.tx_hash.clone(), 0)),
         block_height: 0,
+    let approved = |id| Claim {
+        status: ClaimStatus::Approved,
+        transaction_id: Some(id),
+        update_us: ctx.now_us,
+        ..claim.clone()
+    };
+    let changed = &["status", "transaction_id"];
+    if let Some(deposit) = evidence.deposits.iter().find(|it| claim.is_met_by(it)) {
+        let change = Change::new(ctx.clone()).expects(deposit).expects(&member.customer);
+        let change = change.expects(&*member.domain);
+        return Ok(change.writes(approved(deposit.id), EventType::ClaimApproved, changed));
+    }
+    if let Some(other) = evidence.deposits.first() {
+        // Of somebody else, not confirmed, or of another amount: to record it again would be to believe whoever claims it.
+        return Err(Error::Taken { kind: KeyKind::Transaction, owner: Some(other.id.to_string()) });
+    }
+    let wallet = evidence.wallet.as_ref();
         from: None,
+    let deposit = deposit(claim, wallet)?;
+    let next = approved(id);
+    let (deposit, mut change) = transaction::recorded(&deposit, wallet, member, Some(address), id, ctx)?;
+    let on_record = claim.on_record();
+    change.keys.push(KeyChange::TakeFor(on_record.claimed_by(claim.customer_id), id.as_uuid()));
+    let change = change.unrecorded(on_record);
+    // What is answered comes first.
+    let change = change.writes(next, EventType::ClaimApproved, changed);
+    Ok(change.writes(deposit, EventType::TransactionCreated, &[]))
+}
+
+/// What is recorded where nobody has recorded it.
+fn deposit(claim: &Claim, wallet: &Wallet) -> Result<NewTransaction> {
         to: None,
     };
-    let deposit = NewTransaction {
+    Ok(NewTransaction {
         wallet_id: wallet.id,
         reference: None,
         kind: TransactionType::Deposit,
         status: TransactionStatus::Confirmed,
         movement: Movement::OnChain(Box::new(moved)),
         description: Text::default(),
-    };
-    let now_us = ctx.now_us;
-    let mut change = transaction::record(&deposit, wallet, member, Some(address), id, ctx)?;
-    let next =
-        Claim { status: ClaimStatus::Approved, transaction_id: Some(id), update_us: now_us, ..claim.clone() };
-    let event = Some((EventType::ClaimApproved, vec!["status", "transaction_id"]));
-    // It is what is answered, so it comes first.
-    change.writes.insert(0, Write { resource: next.into(), event });
-    Ok(change)
+    })
 }
 
 /// Turns a claim down; its transaction may be claimed again.

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::tenant::DAY_US;
 use super::{
-    Account, Change, DomainId, Error, KeyChange, LogId, RequestId, RequestMark, Sums, Sweep, Table,
-    UniqueKey, WalletId,
+    Account, Change, DomainId, Error, KeyChange, LogId, OnRecord, RequestId, RequestMark, Resource, Sums,
+    Sweep, Table, UniqueKey, WalletId,
 };
 
 /// A request that took effect. Of one whose customer was erased nothing is known but when: it has no method, and is the
@@ -68,6 +68,8 @@ pub struct Facts {
     pub rows: HashMap<(Table, Uuid), i64>,
     /// The sums of the balances that the group adds to; those that are not there yet are missing.
     pub sums: HashMap<Account, Sums>,
+    /// The transactions on chains that the group must not find on record, and that are.
+    pub on_record: HashSet<OnRecord>,
     /// The domains about to make emails unique in which two customers share one.
     pub shared_emails: HashSet<DomainId>,
 }
@@ -140,6 +142,7 @@ struct Claimed<'a> {
     /// The names that are somebody's by now, and whose where they may be taken twice.
     keys: HashMap<&'a UniqueKey, Option<Uuid>>,
     rows: HashSet<(Table, Uuid)>,
+    on_record: HashSet<OnRecord>,
     sums: HashMap<&'a Account, Sums>,
 }
 
@@ -179,7 +182,11 @@ impl<'a> Bench<'a> {
             let row = (it.table, it.id);
             self.claimed.rows.contains(&row) || self.facts.rows.get(&row) != Some(&it.sequence)
         });
-        stale.then_some(Verdict::Stale)
+        let on_record = change
+            .unrecorded
+            .as_ref()
+            .is_some_and(|it| self.claimed.on_record.contains(it) || self.facts.on_record.contains(it));
+        (stale || on_record).then_some(Verdict::Stale)
     }
 
     fn by_key(&self, change: &Change, key: &KeyChange) -> Option<Verdict> {
@@ -243,6 +250,10 @@ impl<'a> Claimed<'a> {
         }
         let written = change.writes.iter().filter(|it| it.event.is_some());
         self.rows.extend(written.map(|it| (it.resource.table(), it.resource.id())));
+        self.on_record.extend(change.writes.iter().filter_map(|it| match &it.resource {
+            Resource::Transaction(it) => it.on_record(),
+            _ => None,
+        }));
     }
 }
 

@@ -84,8 +84,8 @@ pub use text::{
     Text, Word, fold,
 };
 pub use transaction::{
-    Account, Add, Movement, NewTransaction, OnChain, Sums, Transaction, TransactionStatus, TransactionType,
-    TxHash,
+    Account, Add, Movement, NewTransaction, OnChain, OnRecord, Sums, Transaction, TransactionStatus,
+    TransactionType, TxHash,
 };
 pub use wallet::{Authorization, AuthorizationType, NewAuthorization, Wallet, WalletKind, WalletStatus};
 pub use webhook::{

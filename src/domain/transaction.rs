@@ -173,11 +173,41 @@ impl Transaction {
         Account { wallet: self.wallet_id, network: self.network, token: self.token.clone() }
     }
 
+    /// Which transaction on a chain it is a deposit of, unless it failed.
+    #[must_use]
+    pub fn on_record(&self) -> Option<OnRecord> {
+        if self.kind != TransactionType::Deposit || self.status == TransactionStatus::Failed {
+            return None;
+        }
+        Some(OnRecord { domain: self.domain_id, network: self.network?, tx_hash: self.tx_hash.clone()? })
+    }
+
     /// What it adds to the balance, once it is confirmed.
     #[must_use]
     pub fn add(&self) -> Add {
         let (kind, amount) = (self.kind, self.amount);
         Add { account: self.account(), kind, amount, undo: false, never_below_zero: false }
+    }
+}
+
+/// A transaction on a chain, as deposits of it are found in a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OnRecord {
+    /// In which domain.
+    pub domain: DomainId,
+    /// On which network.
+    pub network: Network,
+    /// Which.
+    pub tx_hash: TxHash,
+}
+
+impl OnRecord {
+    /// The name that a deposit to a customer has which the approval of a claim recorded: of whatever log or output, and of
+    /// whichever wallet, it is not recorded again.
+    #[must_use]
+    pub fn claimed_by(&self, customer: CustomerId) -> UniqueKey {
+        let text = format!("{}/{}/{customer}", self.network, self.tx_hash.as_str());
+        UniqueKey::of_customer(KeyKind::ClaimedDeposit, self.domain, &text)
     }
 }
 
@@ -314,7 +344,8 @@ pub fn reference_key(domain: DomainId, reference: &Reference) -> UniqueKey {
 /// # Errors
 ///
 /// [`Error::CustomerDeleted`], [`Error::WalletRemoved`]; [`Error::WalletFrozen`] where it takes; [`Error::NotFound`] where
-/// the wallet has no such address; [`Error::Invalid`] with all that does not fit the wallet. A hash or reference that is there, and a balance that does not suffice, show when it is committed.
+/// the wallet has no such address; [`Error::Invalid`] with all that does not fit the wallet. A hash or reference that is there,
+/// a deposit that a claim was approved with, and a balance that does not suffice, show when it is committed.
 pub fn record(
     new: &NewTransaction,
     wallet: &Wallet,
@@ -323,6 +354,25 @@ pub fn record(
     id: TransactionId,
     ctx: Context,
 ) -> Result<Change> {
+    let (transaction, mut change) = recorded(new, wallet, member, address, id, ctx)?;
+    let claimed = transaction.on_record().map(|it| it.claimed_by(transaction.customer_id));
+    change.keys.extend(claimed.map(KeyChange::Free));
+    Ok(change.writes(transaction, EventType::TransactionCreated, &[]))
+}
+
+/// A transaction as it is recorded, and the Change that does so but for writing it.
+///
+/// # Errors
+///
+/// As [`record`].
+pub(super) fn recorded(
+    new: &NewTransaction,
+    wallet: &Wallet,
+    member: &Member,
+    address: Option<&str>,
+    id: TransactionId,
+    ctx: Context,
+) -> Result<(Transaction, Change)> {
     let domain = &*member.domain;
     if member.customer.status == CustomerStatus::Deleted {
         return Err(Error::CustomerDeleted(member.customer.id));
@@ -373,7 +423,7 @@ pub fn record(
     if transaction.status == TransactionStatus::Confirmed {
         change = change.adds(add(&transaction, wallet, false));
     }
-    Ok(change.writes(transaction, EventType::TransactionCreated, &[]))
+    Ok((transaction, change))
 }
 
 /// What moved, as it fits the wallet.

@@ -142,11 +142,12 @@ impl ClaimService for Purser {
     ) -> Reply<api::ApproveClaimResponse> {
         let caller = authorize(&request, Scope::ClaimsWrite)?;
         let (metadata, _, message) = request.into_parts();
-        let api::ApproveClaimRequest { id, request_id } = message;
+        let api::ApproveClaimRequest { id, request_id, wallet_id } = message;
         let mut faults = Faults::default();
         let request_id = faults.absorb(convert::request_id(&metadata, request_id))?;
         let id = faults.gather(convert::id("id", &id))?;
-        let approved = self.app.approve_claim(&caller, faults.finish(id)?, request_id).await?;
+        let wallet = faults.absorb(convert::optional_id("wallet_id", &wallet_id))?;
+        let approved = self.app.approve_claim(&caller, faults.finish(id)?, wallet, request_id).await?;
         Ok(answered(approved.map(|it| api::ApproveClaimResponse { claim: Some(it.into()) })))
     }
 

@@ -178,7 +178,7 @@ const fn taken(kind: KeyKind) -> ErrorReason {
         KeyKind::DomainName => ErrorReason::DomainNameTaken,
         KeyKind::Address | KeyKind::AddressOwner | KeyKind::PooledAddress => ErrorReason::AddressTaken,
         KeyKind::LedgerWallet => ErrorReason::WalletExists,
-        KeyKind::Reference | KeyKind::Transaction => ErrorReason::TransactionExists,
+        KeyKind::Reference | KeyKind::Transaction | KeyKind::ClaimedDeposit => ErrorReason::TransactionExists,
         KeyKind::ExtendedKey => ErrorReason::ExtendedKeyTaken,
         // Whoever finds a place taken tries the next.
         KeyKind::WebhookSlot => ErrorReason::TooManyWebhookEndpoints,
@@ -207,7 +207,10 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         } => {
             vec![("wallet_id", id.clone())]
         }
-        Error::Taken { kind: KeyKind::Reference | KeyKind::Transaction, owner: Some(id) } => {
+        Error::Taken {
+            kind: KeyKind::Reference | KeyKind::Transaction | KeyKind::ClaimedDeposit,
+            owner: Some(id),
+        } => {
             vec![("transaction_id", id.clone())]
         }
         Error::Taken { owner: Some(id), .. } => vec![("customer_id", id.clone())],

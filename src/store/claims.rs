@@ -6,8 +6,9 @@ use super::Store;
 use super::select::Select;
 use super::set::{Part, Set, Type, Value};
 use crate::domain::{
-    Claim, ClaimStatus, CustomerId, DomainId, Network, Page, PageRequest, PaymentClaimLink,
-    PaymentClaimLinkId, PaymentClaimLinkStatus, Position, Result, SealedToken, Table, Wallet, WalletStatus,
+    Claim, ClaimStatus, CustomerId, DomainId, Network, OnRecord, Page, PageRequest, PaymentClaimLink,
+    PaymentClaimLinkId, PaymentClaimLinkStatus, Position, Result, SealedToken, Table, Transaction,
+    TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
 };
 
 /// Which links to list. Values of a field are alternatives; fields must all hold; an empty field says nothing.
@@ -97,7 +98,11 @@ impl Store {
         if let Some(id) = filter.domain {
             select.equals("domain_id", id.as_uuid());
         }
-        select.among("status", filter.statuses.iter().map(|it| it.as_str()));
+        // One alone leads on in an index that is in the order of the list.
+        match filter.statuses.as_slice() {
+            [one] => select.equals("status", one.as_str()),
+            many => select.among("status", many.iter().map(|it| it.as_str())),
+        }
         select.page(page, true);
         let found = self.listed(Table::Claims, select).await?;
         Ok(page.page(found, |it: &Claim| Position { create_us: it.create_us, id: it.id.as_uuid() }))
@@ -124,7 +129,28 @@ impl Store {
         Ok(rows.into_iter().map(token).collect())
     }
 
-    /// The oldest wallet of a customer that is not removed and has an address on a network, with the first of those.
+    /// The deposits of a transaction on a chain that are on record in a domain, but those that failed: a customer's own
+    /// first, at most a hundred.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn deposits_of(&self, of: &OnRecord, customer: CustomerId) -> Result<Vec<Transaction>> {
+        let mut select = Select::new("t.body, t.sequence", "transactions");
+        select.equals("domain_id", of.domain.as_uuid());
+        select.equals("network", of.network.as_str());
+        select.equals("tx_hash", of.tx_hash.as_str());
+        select.equals("type", TransactionType::Deposit.as_str());
+        let failed = select.bind(TransactionStatus::Failed.as_str());
+        select.and(&format!("t.status <> {failed}"));
+        let own = select.bind(customer.as_uuid());
+        select.ordered(&format!("(t.customer_id = {own}) DESC, t.create_us, t.id"));
+        select.limited("100");
+        self.listed(Table::Transactions, select).await
+    }
+
+    /// The wallet of a customer that what was claimed on a network goes to, with its first address there: that one, or else
+    /// one in use before one that is frozen, one of ours before one that is linked, and the oldest of those.
     ///
     /// # Errors
     ///
@@ -133,16 +159,21 @@ impl Store {
         &self,
         customer: CustomerId,
         network: Network,
+        wallet: Option<WalletId>,
     ) -> Result<Option<(Wallet, String)>> {
         let mut select = Select::new("t.body, t.sequence", "wallets");
         select.equals("customer_id", customer.as_uuid());
+        if let Some(id) = wallet {
+            select.equals("id", id.as_uuid());
+        }
         let network_key = select.bind(network.as_str());
         let removed = select.bind(WalletStatus::Removed.as_str());
         select.and(&format!("t.status <> {removed}"));
         select.and(&format!(
             "EXISTS (SELECT 1 FROM addresses AS a WHERE a.wallet_id = t.id AND a.network = {network_key})"
         ));
-        select.ordered("t.create_us, t.id");
+        let (frozen, linked) = (WalletStatus::Frozen, WalletKind::External);
+        select.ordered(&format!("(t.status = '{frozen}'), (t.kind = '{linked}'), t.create_us, t.id"));
         select.limited("1");
         let wallets: Vec<Wallet> = self.listed(Table::Wallets, select).await?;
         let Some(wallet) = wallets.into_iter().next() else { return Ok(None) };

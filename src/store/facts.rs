@@ -8,7 +8,10 @@ use super::set::{Part, Set, Type, Value};
 use super::sweep;
 use super::transaction::Tx;
 use super::{balances, requests};
-use crate::domain::{Change, DomainId, Error, Facts, KeyChange, KeyState, Result, Sweep, Table, UniqueKey};
+use crate::domain::{
+    Change, DomainId, Error, Facts, KeyChange, KeyState, Network, OnRecord, Result, Sweep, Table, TxHash,
+    UniqueKey,
+};
 
 /// A row of any of the questions: which one, and what it found.
 type Row =
@@ -23,6 +26,7 @@ pub(super) async fn read(tx: &mut Tx, group: &[Change]) -> Result<Facts> {
         erased_requests_of(group),
         keys_of(group),
         balances::facts(accounts.into_iter()),
+        on_record(group),
     ];
     let expected: BTreeSet<_> =
         group.iter().flat_map(Change::decided_on).map(|it| (it.table, it.id)).collect();
@@ -63,6 +67,21 @@ fn keys_of(group: &[Change]) -> Part<'static> {
     Part::new("scope, kind, key", Set::of(&[Type::Uuid, Type::Text, Type::Text], rows), READ)
 }
 
+/// Deposits that some of the group are not to find on record.
+fn on_record(group: &[Change]) -> Part<'static> {
+    const READ: &str = "
+        SELECT 'on_record', t.domain_id, t.network, t.tx_hash, CAST(NULL AS BYTEA), CAST(NULL AS UUID),
+               CAST(NULL AS BIGINT), CAST(NULL AS BIGINT)
+        FROM {q} AS q CROSS JOIN transactions AS t
+        WHERE t.domain_id = q.domain_id AND t.network = q.network AND t.tx_hash = q.tx_hash
+          AND t.type = 'DEPOSIT' AND t.status <> 'FAILED'";
+    let rows = group
+        .iter()
+        .filter_map(|it| it.unrecorded.as_ref())
+        .map(|it| [Value::from(it.domain.as_uuid()), it.network.as_str().into(), it.tx_hash.as_str().into()]);
+    Part::new("domain_id, network, tx_hash", Set::of(&[Type::Uuid, Type::Text, Type::Text], rows), READ)
+}
+
 fn rows_of(table: Table, expected: &BTreeSet<(Table, Uuid)>) -> Part<'static> {
     let ids = expected.iter().filter(|it| it.0 == table).map(|it| [it.1.into()]);
     let sql = format!(
@@ -88,6 +107,12 @@ fn note(facts: &mut Facts, row: Row) -> Result<()> {
         }
         (what, wallet, Some(network), Some(token), Some(sums), ..) if what == "balance" => {
             facts.sums.extend([balances::parse(wallet, &network, token, &sums)?]);
+        }
+        (what, domain, Some(network), Some(hash), ..) if what == "on_record" => {
+            let network: Network = network.parse().map_err(Error::internal)?;
+            let parsed = TxHash::parse(network.info().family, &hash);
+            let tx_hash = parsed.map_err(|it| Error::internal(it.problem().to_owned()))?;
+            facts.on_record.insert(OnRecord { domain: DomainId::from_uuid(domain), network, tx_hash });
         }
         (what, scope, Some(kind), Some(text), _, owner, held_until_us, _) if what == "key" => {
             let kind = kind.parse().map_err(Error::internal)?;

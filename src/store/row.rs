@@ -3,7 +3,7 @@
 use super::set::{Part, Set, Type, Value};
 use crate::domain::{
     Alias, BillingKind, BillingRecord, Currency, DomainId, Email, Environment, ExternalId, Network,
-    OrganizationId, Phone, Resource, Table, Text, TransactionId,
+    OrganizationId, Phone, Resource, Table, Text, TransactionId, TxHash,
 };
 
 /// The columns of a table that a put writes, in the order of [`row`].
@@ -42,8 +42,9 @@ const fn columns(table: Table) -> Columns {
             types: &[Uuid, Uuid, Uuid, Text, Text, Text, Int, Int, Int, Text],
         },
         Table::Transactions => Columns {
-            list: "id, domain_id, wallet_id, customer_id, network, address, type, status, token, sequence, create_us, body",
-            types: &[Uuid, Uuid, Uuid, Uuid, Text, Text, Text, Text, Text, Int, Int, Text],
+            list: "id, domain_id, wallet_id, customer_id, network, address, type, status, token, tx_hash, sequence, \
+                   create_us, body",
+            types: &[Uuid, Uuid, Uuid, Uuid, Text, Text, Text, Text, Text, Text, Int, Int, Text],
         },
         Table::KeySources => {
             Columns { list: "id, domain_id, sequence, create_us, body", types: &[Uuid, Uuid, Int, Int, Text] }
@@ -124,6 +125,7 @@ fn found_by(resource: &Resource) -> Vec<Value> {
             it.kind.as_str().into(),
             it.status.as_str().into(),
             it.token.as_str().into(),
+            it.tx_hash.as_ref().map_or("", TxHash::as_str).into(),
         ],
         Resource::PaymentIntent(it) => billing(it),
         Resource::Invoice(it) => billing(it),

@@ -1,6 +1,7 @@
 //! Payment claim links and claims, over the wire and by the page.
 
 mod browser;
+mod deposits;
 mod desk;
 mod kyc;
 mod links;

@@ -68,7 +68,16 @@ fn transaction_id() -> TransactionId {
 }
 
 fn approved(claim: &Claim, wallet: Option<&(Wallet, String)>) -> Result<Change> {
-    approve(claim, wallet, &member(), transaction_id(), context())
+    let evidence = Evidence { deposits: Vec::new(), wallet: wallet.cloned() };
+    approve(claim, &evidence, &member(), transaction_id(), context())
+}
+
+/// The claim's deposit as an indexer recorded it, as event 7.
+fn deposited() -> Transaction {
+    let change = approved(&claim(), Some(&owned())).unwrap();
+    let deposit: Transaction = change.writes[1].resource.clone().try_into().unwrap();
+    let id = TransactionId::from_uuid(Uuid::from_u128(12));
+    Transaction { id, sequence: 7, log_index: 37, ..deposit }
 }
 
 fn gone(erased: bool) -> Member {
@@ -159,6 +168,41 @@ fn approval_records_the_deposit_with_the_claim() {
 }
 
 #[test]
+fn a_deposit_that_approval_records_is_there_once_for_the_customer() {
+    let change = approved(&claim(), Some(&owned())).unwrap();
+    assert_eq!(change.unrecorded, Some(claim().on_record()));
+    let text = format!("ethereum/{HASH}/{}", customer_id(1));
+    let key = UniqueKey::of_customer(KeyKind::ClaimedDeposit, domain_id(1), &text);
+    assert!(change.keys.contains(&KeyChange::TakeFor(key, transaction_id().as_uuid())), "{:?}", change.keys);
+}
+
+#[test]
+fn a_deposit_that_is_on_record_is_what_is_approved_if_it_is_what_is_claimed() {
+    let with = |deposits: &[Transaction]| {
+        let evidence = Evidence { deposits: deposits.to_vec(), wallet: None };
+        approve(&claim(), &evidence, &member(), transaction_id(), context())
+    };
+    let (met, theirs) = (deposited(), Transaction { customer_id: customer_id(2), ..deposited() });
+    let change = with(&[theirs.clone(), met.clone()]).unwrap();
+    assert_eq!(answer::<Claim>(&change).transaction_id, Some(met.id));
+    let approval = (EventType::ClaimApproved, vec!["status", "transaction_id"]);
+    assert_eq!((events(&change), change.adds.len()), (vec![approval], 0));
+    assert!(change.expects.contains(&Expect::from(&met)), "it must still be so");
+    for other in [
+        theirs,
+        Transaction { status: TransactionStatus::Pending, ..met.clone() },
+        Transaction { token: "USDT".to_owned(), ..met.clone() },
+        Transaction { amount: Amount::default(), ..met },
+    ] {
+        let Err(Error::Taken { kind: KeyKind::Transaction, owner }) = with(std::slice::from_ref(&other))
+        else {
+            panic!("{other:?}")
+        };
+        assert_eq!(owner, Some(other.id.to_string()));
+    }
+}
+
+#[test]
 fn a_claim_is_closed_once() {
     let no = Error::NoWalletOnNetwork(customer_id(1), Network::Ethereum).to_string();
     assert_eq!(approved(&claim(), None).unwrap_err().to_string(), no);
@@ -168,7 +212,8 @@ fn a_claim_is_closed_once() {
         let rejected = reject(&closed, &member(), line("no"), context());
         assert!(matches!(rejected, Err(Error::ClaimClosed(_, it)) if it == status));
     }
-    let refused = approve(&claim(), Some(&owned()), &gone(false), transaction_id(), context());
+    let evidence = Evidence { deposits: Vec::new(), wallet: Some(owned()) };
+    let refused = approve(&claim(), &evidence, &gone(false), transaction_id(), context());
     assert!(matches!(refused, Err(Error::CustomerDeleted(_))));
 }
 

@@ -4,7 +4,9 @@ use super::*;
 use crate::domain::fixtures::{
     NOW_US, context, customer, customer_id, domain, domain_id, key, wallet, wallet_id,
 };
-use crate::domain::{Add, Amount, Customer, EventType, KeyKind, TransactionType, WalletKind};
+use crate::domain::{
+    Add, Amount, Customer, EventType, KeyKind, Network, Transaction, TransactionType, TxHash, WalletKind,
+};
 
 /// Adds a customer that takes what it is given.
 fn creates(number: u128, keys: Vec<KeyChange>) -> Change {
@@ -722,4 +724,51 @@ fn a_hold_for_nobody_ends_with_a_day_and_not_before_its_time() {
         assert_eq!(KeyState::held_for_nobody(until_us), expected, "{until_us}");
     }
     assert!(KeyState::held_for_nobody(i64::MAX) > i64::MAX - 2 * DAY_US);
+}
+
+mod deposits {
+    use super::*;
+
+    fn on_record(byte: &str) -> OnRecord {
+        let hash = format!("0x{}", byte.repeat(32));
+        let tx_hash = TxHash::parse(Network::Ethereum.info().family, &hash).unwrap();
+        OnRecord { domain: domain_id(1), network: Network::Ethereum, tx_hash }
+    }
+
+    /// Changes a customer while no deposit of a transaction is on record.
+    fn approves(number: u128, byte: &str) -> Change {
+        updates(number, Vec::new()).unrecorded(on_record(byte))
+    }
+
+    /// Records a deposit.
+    fn records(byte: &str, kind: &str, status: &str) -> Change {
+        let deposit: Transaction = serde_json::from_value(json!({
+            "id": "txn_01h455vb4pex5vsknk084sn02q", "domain_id": domain_id(1), "reference": "r",
+            "wallet_id": wallet_id(1), "customer_id": customer_id(9), "network": "ethereum", "type": kind,
+            "status": status, "token": "USDC", "decimals": 6, "amount": "1",
+            "tx_hash": on_record(byte).tx_hash.as_str(), "create_us": 1, "update_us": 1
+        }))
+        .unwrap();
+        Change::new(context()).writes(deposit, EventType::TransactionCreated, &[])
+    }
+
+    #[test]
+    fn one_that_is_on_record_makes_stale() {
+        let facts = Facts { on_record: [on_record("ab")].into(), ..facts() };
+        assert_eq!(alone(approves(1, "ab"), &facts), Verdict::Stale);
+        assert_eq!(alone(approves(1, "cd"), &facts), Verdict::Go);
+    }
+
+    #[test]
+    fn one_that_a_mate_of_the_group_records_makes_stale_too() {
+        for (mate, verdict) in [
+            (records("ab", "DEPOSIT", "CONFIRMED"), Verdict::Stale),
+            (records("ab", "DEPOSIT", "PENDING"), Verdict::Stale),
+            (records("ab", "DEPOSIT", "FAILED"), Verdict::Go),
+            (records("ab", "WITHDRAWAL", "CONFIRMED"), Verdict::Go),
+            (records("cd", "DEPOSIT", "CONFIRMED"), Verdict::Go),
+        ] {
+            assert_eq!(judge(&[mate, approves(1, "ab")], &facts()), [Verdict::Go, verdict]);
+        }
+    }
 }

@@ -329,7 +329,7 @@ mod names {
     fn name_of(new: &NewTransaction, wallet: &Wallet) -> UniqueKey {
         let keys = recording(new, wallet).unwrap().keys;
         assert!(
-            matches!(&keys[..], [_, KeyChange::TakeFor(it, owner)]
+            matches!(&keys[..], [_, KeyChange::TakeFor(it, owner), ..]
                 if it.kind == KeyKind::Transaction && it.scope == domain_id(1).as_uuid() && *owner == transaction_id().as_uuid()),
             "{keys:?}"
         );
@@ -361,6 +361,18 @@ mod names {
         let kinds: Vec<_> =
             recorded(&deposit(ether()), Managed).keys.iter().map(|it| it.key().kind).collect();
         assert_eq!(kinds, [KeyKind::Reference]);
+    }
+
+    #[test]
+    fn a_deposit_is_none_that_a_claim_was_approved_with() {
+        let keys = |new: &NewTransaction| recorded(new, Managed).keys;
+        let text = format!("ethereum/{}/{}", hash("a").as_str(), member().customer.id);
+        let free = KeyChange::Free(key(KeyKind::ClaimedDeposit, &text));
+        let one = deposit(placed((hash("a"), 37)));
+        assert_eq!(keys(&one)[2..], [free.clone()]);
+        let other = NewTransaction { status: Pending, ..deposit(placed((hash("a"), 0))) };
+        assert_eq!(keys(&other)[2..], [free]);
+        assert_eq!(keys(&NewTransaction { kind: Withdrawal, ..one }).len(), 2);
     }
 
     #[test]

@@ -113,6 +113,15 @@ pub(super) const CHECKS: &[Names] = &[
         said: "SELECT t.domain_id, (t.body::json ->> 'network') || '/' || (t.body::json ->> 'tx_hash'), t.id
                FROM claims AS t WHERE t.status <> 'REJECTED'",
     },
+    Names {
+        what: "each deposit that a claim's approval recorded is not to be recorded again, and no other is any's",
+        kind: KeyKind::ClaimedDeposit,
+        // Where the deposit was on record before, the claim came later.
+        said: "SELECT c.domain_id, (c.body::json ->> 'network') || '/' || (c.body::json ->> 'tx_hash') || '/'
+                   || (c.body::json ->> 'customer_id'), c.transaction_id
+               FROM claims AS c JOIN transactions AS t ON t.id = c.transaction_id
+               WHERE c.status = 'APPROVED' AND t.create_us = CAST(c.body::json ->> 'update_us' AS BIGINT)",
+    },
 ];
 
 impl Names {

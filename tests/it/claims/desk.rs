@@ -3,9 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use purser::api::claim_service_client::ClaimServiceClient;
 use purser::api::{self, Claim, PaymentClaimLink};
 use purser::app::App;
+use purser::health::Readiness;
 use purser::{claim_page, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +29,11 @@ pub struct Desk {
 /// The hash of a transaction on an EVM network.
 pub fn hash(byte: u8) -> String {
     format!("0x{}", format!("{byte:02x}").repeat(32))
+}
+
+/// The same of one that no other has.
+pub fn fresh_hash() -> String {
+    format!("0x{}", hex::encode(purser::clock::random::<32>()))
 }
 
 /// A claim of 1.5 USDC on Ethereum.
@@ -156,6 +163,35 @@ pub async fn approve(claims: &mut Claims, id: &str) -> Answer<Claim> {
     Ok(claims.approve_claim(request).await?.into_inner().claim.unwrap())
 }
 
+/// Two calls at once, or one a little before the other, by turns: so that either is first at times.
+pub async fn raced<A, B>(round: u8, one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+    const LEADS: [(u64, u64); 4] = [(0, 0), (0, 60), (60, 0), (1, 0)];
+    let (first, second) = LEADS[usize::from(round % 4)];
+    let after = |millis| tokio::time::sleep(Duration::from_millis(millis));
+    tokio::join!(
+        async {
+            after(first).await;
+            one.await
+        },
+        async {
+            after(second).await;
+            other.await
+        }
+    )
+}
+
+/// A client of claims with a key.
+pub fn claims_over(channel: Channel, key: &str) -> Claims {
+    ClaimServiceClient::with_interceptor(channel, Bearer::new(key))
+}
+
+/// So many milliseconds from now.
+pub fn soon(millis: i64) -> prost_types::Timestamp {
+    let at = purser::clock::now_us() + millis * 1_000;
+    let nanos = i32::try_from(at % 1_000_000).unwrap() * 1_000;
+    prost_types::Timestamp { seconds: at / 1_000_000, nanos }
+}
+
 /// The pages of an app's links, on a port of their own.
 pub async fn pages(app: &App) -> SocketAddr {
     pages_behind(app, Vec::new()).await
@@ -165,11 +201,21 @@ pub async fn pages(app: &App) -> SocketAddr {
 pub async fn pages_behind(app: &App, trusted: Vec<IpAddr>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = claim_page::router(app.clone());
+    let router = served(app);
     let grace = Duration::from_secs(1);
     tokio::spawn(http::serve(listener, router, trusted, grace, std::future::pending()));
     address
 }
+
+/// Everything that the HTTP port serves.
+fn served(app: &App) -> axum::Router {
+    let (_, readiness) = tokio::sync::watch::channel(Readiness::Ready);
+    let metrics = PrometheusBuilder::new().build_recorder().handle();
+    http::router(readiness, metrics).merge(claim_page::router(app.clone()))
+}
+
+/// How a browser sends the form.
+pub const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 
 /// The head and the body of an answer.
 pub async fn http(address: SocketAddr, request: &str, headers: &str, body: &str) -> (String, String) {
@@ -180,7 +226,8 @@ pub async fn http(address: SocketAddr, request: &str, headers: &str, body: &str)
     );
     stream.write_all(sent.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
+    // Where it did not take all that was sent, it resets what is left once it has answered.
+    let _ = stream.read_to_end(&mut answer).await;
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let head: Vec<_> = head.lines().filter(|it| !it.starts_with("date:")).collect();

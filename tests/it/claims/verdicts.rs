@@ -3,17 +3,16 @@
 use purser::api::{self, ClaimStatus};
 use tonic::Code;
 
-use super::desk::{Desk, claim, hash, token_of};
+use super::desk::{Desk, claim, token_of};
 use crate::harness::{bad_fields, on_each_database};
 use crate::raw::Raw;
 use crate::rows::dump_all;
-use crate::wallets_wire::{deposit, failed};
+use crate::wallets_wire::failed;
 use crate::wire::{is, refusal, told};
 
 on_each_database!(Desk:
     a_claim_is_closed_once,
-    a_deposit_goes_to_the_oldest_wallet_on_the_network_that_is_not_removed,
-    a_deposit_that_is_on_record_is_not_recorded_again,
+    a_deposit_goes_to_the_wallet_in_use_of_ours_and_oldest_or_to_the_one_that_is_named,
     a_rejection_keeps_why_and_is_replayed,
     what_was_written_leaves_with_the_customer,
     the_doctor_sees_what_does_not_fit,
@@ -24,7 +23,8 @@ async fn a_claim_is_closed_once(mut it: Desk) {
     let token = token_of(&it.link_for(&customer, 9).await);
     let first = it.submit(claim(&token, 1)).await.unwrap();
     let second = it.submit(claim(&token, 2)).await.unwrap();
-    let request = api::ApproveClaimRequest { id: first.id.clone(), request_id: "yes".to_owned() };
+    let (id, request_id) = (first.id.clone(), "yes".to_owned());
+    let request = api::ApproveClaimRequest { id, request_id, ..Default::default() };
     let approved = it.claims.approve_claim(request.clone()).await.unwrap().into_inner();
     let again = it.claims.approve_claim(request).await.unwrap();
     assert!(again.metadata().contains_key("idempotent-replayed"));
@@ -46,41 +46,58 @@ async fn a_claim_is_closed_once(mut it: Desk) {
     it.assert_sound().await;
 }
 
-async fn a_deposit_goes_to_the_oldest_wallet_on_the_network_that_is_not_removed(mut it: Desk) {
+async fn a_deposit_goes_to_the_wallet_in_use_of_ours_and_oldest_or_to_the_one_that_is_named(mut it: Desk) {
     let customer = it.purse.customer().await;
     let token = token_of(&it.link_for(&customer, 9).await);
     let claimed = it.submit(claim(&token, 1)).await.unwrap();
-    it.purse.keeper.create(&customer, &["solana"]).await.unwrap();
+    let elsewhere = it.purse.keeper.create(&customer, &["solana"]).await.unwrap().id;
     let before = it.purse.picture().await;
     let refused = it.approve(&claimed.id).await.unwrap_err();
     assert_eq!(told(&refused, "network"), "ethereum");
     assert_eq!(refusal::<()>(Err(refused)), failed("NO_WALLET_ON_NETWORK"));
     assert_eq!(it.purse.picture().await, before);
-    let mut wallets = Vec::new();
-    for _ in 0..3 {
+    let linked = "0x000000000000000000000000000000000000dEaD";
+    let mut wallets = vec![it.purse.keeper.link(&customer, "ethereum", linked).await.unwrap().id];
+    for _ in 0..4 {
         wallets.push(it.purse.keeper.create(&customer, &["ethereum"]).await.unwrap().id);
     }
-    it.purse.keeper.remove(&wallets[0]).await.unwrap();
-    it.purse.keeper.freeze(&wallets[1]).await.unwrap();
-    it.approve(&claimed.id).await.unwrap();
-    for (wallet, count) in wallets.iter().zip([0, 1, 0]) {
-        assert_eq!(it.purse.keeper.transactions(wallet).await.len(), count);
+    it.purse.keeper.remove(&wallets[1]).await.unwrap();
+    it.purse.keeper.freeze(&wallets[2]).await.unwrap();
+    let (_, theirs) = it.payee().await;
+    let absent = "wal_01h455vb4pex5vsknk084sn02q".to_owned();
+    let on = |wallet: &str, id: &str| api::ApproveClaimRequest {
+        id: id.to_owned(),
+        wallet_id: wallet.to_owned(),
+        ..Default::default()
+    };
+    for none in [&theirs, &elsewhere, &wallets[1], &absent] {
+        let refused = it.claims.approve_claim(on(none, &claimed.id)).await.map(drop);
+        assert_eq!(refusal(refused), failed("NO_WALLET_ON_NETWORK"));
+    }
+    let malformed = it.claims.approve_claim(on(&customer, "x")).await.unwrap_err();
+    assert_eq!(bad_fields(&malformed), ["id", "wallet_id"]);
+    let mut counts = [0; 5];
+    // First those that are named, frozen or linked; then what is chosen: in use, ours, oldest; linked before frozen.
+    for (byte, named, to) in
+        [(1, Some(2), 2), (2, Some(0), 0), (3, None, 3), (4, None, 4), (5, None, 0), (6, None, 2)]
+    {
+        let claimed = if byte == 1 { claimed.clone() } else { it.submit(claim(&token, byte)).await.unwrap() };
+        let wallet = named.map_or("", |it: usize| wallets[it].as_str());
+        let approved = it.claims.approve_claim(on(wallet, &claimed.id)).await.unwrap().into_inner();
+        counts[to] += 1;
+        for (wallet, count) in wallets.iter().zip(counts) {
+            assert_eq!(it.purse.keeper.transactions(wallet).await.len(), count, "{byte}");
+        }
+        assert_eq!(approved.claim.unwrap().status(), ClaimStatus::Approved);
+        // What is left is the next best.
+        match byte {
+            3 => drop(it.purse.keeper.remove(&wallets[3]).await.unwrap()),
+            4 => drop(it.purse.keeper.remove(&wallets[4]).await.unwrap()),
+            5 => drop(it.purse.keeper.remove(&wallets[0]).await.unwrap()),
+            _ => {}
+        }
     }
     it.assert_sound().await;
-}
-
-async fn a_deposit_that_is_on_record_is_not_recorded_again(mut it: Desk) {
-    let (customer, wallet) = it.payee().await;
-    let link = it.link(&customer).await;
-    let claimed = it.submit(claim(&token_of(&link), 1)).await.unwrap();
-    let known = api::Transaction { tx_hash: hash(1), ..deposit(&wallet, "ethereum", "USDC", "1.5") };
-    let known = it.purse.keeper.record(known).await.unwrap();
-    let before = it.purse.picture().await;
-    let refused = it.approve(&claimed.id).await.unwrap_err();
-    assert_eq!(told(&refused, "transaction_id"), known.id);
-    assert_eq!(refusal::<()>(Err(refused)), is(Code::AlreadyExists, "TRANSACTION_EXISTS"));
-    assert_eq!(it.purse.picture().await, before);
-    assert_eq!(it.get(&claimed.id).await.unwrap().status(), ClaimStatus::Pending);
 }
 
 async fn a_rejection_keeps_why_and_is_replayed(mut it: Desk) {
@@ -189,6 +206,16 @@ async fn the_doctor_sees_what_does_not_fit(mut it: Desk) {
             "UPDATE unique_keys SET key = 'x' || key WHERE kind = 'claimed_transaction'",
             "UPDATE unique_keys SET key = substr(key, 2) WHERE kind = 'claimed_transaction'",
             "each transaction that is claimed",
+        ),
+        (
+            "UPDATE unique_keys SET key = 'x' || key WHERE kind = 'claimed_deposit'",
+            "UPDATE unique_keys SET key = substr(key, 2) WHERE kind = 'claimed_deposit'",
+            "each deposit that a claim's approval recorded",
+        ),
+        (
+            "UPDATE transactions SET tx_hash = 'x' || tx_hash",
+            "UPDATE transactions SET tx_hash = substr(tx_hash, 2)",
+            "each row is found by what it says",
         ),
     ] {
         assert_eq!(raw.run(spoil).await, 1, "{spoil}");
