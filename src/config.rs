@@ -145,8 +145,8 @@ impl FromStr for PublicUrl {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Claims {
-    /// Claims a minute by one payment claim link.
-    #[arg(long, env = "PURSER_MAX_CLAIMS_PER_LINK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Looks at one payment claim link, and claims by it, a minute.
+    #[arg(long, env = "PURSER_MAX_CLAIMS_PER_LINK", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     max_claims_per_link: u32,
     /// Looks at payment claim links, and claims, a minute from one peer: an IPv4 address or an IPv6 /64.
     #[arg(long, env = "PURSER_MAX_CLAIMS_PER_PEER", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]

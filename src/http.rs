@@ -30,6 +30,9 @@ const MAX_CONNECTIONS: usize = 1000;
 /// saying nothing between two requests.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The most that a request's head may be, and that is held of what a peer sends before it is asked for, in bytes.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
 /// What is asked of a running instance:
 ///
 /// - `GET /livez`: 200 while the process runs at all.
@@ -81,7 +84,7 @@ async fn accept_all(
     connections: &mut JoinSet<()>,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
     let (http, trusted) = (Arc::new(http), Arc::<[IpAddr]>::from(trusted));
     // Prepared once, and not for each connection.
     let router = router.with_state(());
@@ -108,7 +111,7 @@ async fn connection(
     mut draining: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let guest = Guest(peer.behind(request.headers(), &trusted).0);
+        let guest = Guest(peer.behind(request.headers(), &trusted).address);
         request.extensions_mut().insert(guest);
         let router = router.clone();
         async move {

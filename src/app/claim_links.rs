@@ -48,7 +48,14 @@ impl App {
             claim_link::create(&new, member, id, (&token, sealed.clone()), ctx)
         };
         let made: Answer<PaymentClaimLink> = self.write(caller, request, &mut member, reload, decide).await?;
-        self.show_written(caller, made).await
+        if made.replayed {
+            let shown = self.shown_links(caller, vec![made.value.clone()]).await?.pop();
+            let shown = shown.ok_or_else(|| Error::internal("a link is shown"))?;
+            return Ok(made.map(|_| shown));
+        }
+        // It is durable: whether its token opens again is not asked.
+        let url = self.url_of(token.expose());
+        Ok(made.map(|link| (link, Some(url))))
     }
 
     /// Ends a link for good.
@@ -69,8 +76,15 @@ impl App {
             caller.may_change(&member.domain)?;
             Ok(claim_link::revoke(link, member, ctx))
         };
-        let revoked = self.write(caller, request, &mut loaded, reload, decide).await?;
-        self.show_written(caller, revoked).await
+        let revoked: Answer<PaymentClaimLink> =
+            self.write(caller, request, &mut loaded, reload, decide).await?;
+        let shown = self.shown_links(caller, vec![revoked.value.clone()]).await;
+        let url = shown.map(|it| it.into_iter().next().and_then(|it| it.1)).unwrap_or_else(|error| {
+            // It is ended all the same.
+            tracing::warn!(%error, link = %revoked.value.id, "the token of a payment claim link does not open");
+            None
+        });
+        Ok(revoked.map(|link| (link, url)))
     }
 
     /// A link within what the key covers.
@@ -153,14 +167,9 @@ impl App {
         Ok((link, member))
     }
 
-    async fn show_written(
-        &self,
-        caller: &Caller,
-        written: Answer<PaymentClaimLink>,
-    ) -> Result<Answer<ShownLink>> {
-        let shown = self.shown_links(caller, vec![written.value.clone()]).await?.pop();
-        let shown = shown.ok_or_else(|| Error::internal("a link is shown"))?;
-        Ok(written.map(|_| shown))
+    /// Where to open the link that a token leads to.
+    fn url_of(&self, token: &str) -> String {
+        format!("{}/claim/{token}", self.claiming().public_url)
     }
 
     /// The links, with where to open each if the caller may know.
@@ -170,11 +179,11 @@ impl App {
         }
         let ids: Vec<_> = links.iter().map(|it| it.id).collect();
         let tokens = self.task(move |store| async move { store.claim_tokens(&ids).await }).await?;
-        let (ring, base) = (self.ring()?, self.claiming().public_url.clone());
+        let (ring, app) = (self.ring()?, self.clone());
         let url = move |(id, it): (PaymentClaimLinkId, SealedToken)| -> Result<_> {
             let plain = unsealed(&ring, Sealing::ClaimTokens, &id.as_uuid(), it.key_version, it.sealed)?;
             let token = std::str::from_utf8(&plain).map_err(Error::internal)?;
-            Ok((id, format!("{base}/claim/{token}")))
+            Ok((id, app.url_of(token)))
         };
         let urls =
             self.compute(move || tokens.into_iter().map(url).collect::<Result<HashMap<_, _>>>()).await??;

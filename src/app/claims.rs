@@ -22,7 +22,7 @@ use crate::store::ClaimFilter;
 pub struct Claiming {
     /// What the URLs of links begin with.
     pub public_url: String,
-    /// How often a minute a claim may be submitted by one link.
+    /// How often a minute one link may be opened or a claim submitted by it.
     pub per_link: u32,
     /// How often a minute one peer may open a link or submit a claim.
     pub per_peer: u32,
@@ -30,7 +30,7 @@ pub struct Claiming {
 
 impl Default for Claiming {
     fn default() -> Self {
-        Self { public_url: "http://127.0.0.1:8080".to_owned(), per_link: 10, per_peer: 30 }
+        Self { public_url: "http://127.0.0.1:8080".to_owned(), per_link: 20, per_peer: 30 }
     }
 }
 
@@ -60,30 +60,67 @@ impl App {
         self.0.claiming.get_or_init(Claiming::default)
     }
 
-    /// The link that a text leads to, for whoever calls from there; nobody in particular where the peer speaks for many.
+    /// The link that a text leads to, for whoever calls from there.
     ///
     /// # Errors
     ///
     /// [`Error::RateLimited`]; [`Error::NotFound`] where it leads nowhere or the link is revoked.
-    pub async fn open_claim_link(&self, peer: Option<IpAddr>, text: &str) -> Result<OpenLink> {
+    pub async fn open_claim_link(&self, peer: IpAddr, text: &str) -> Result<OpenLink> {
         self.admit_guest(peer)?;
         self.link_of(&ClaimToken::read(text).ok_or(Error::NotFound(Noun::ClaimLink))?).await
+    }
+
+    /// Counts a use of a link's token, whatever it is for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RateLimited`].
+    pub fn count_claim_link(&self, open: &OpenLink) -> Result<()> {
+        self.0.guests.links.admit(&open.link.id, self.claiming().per_link, Instant::now())
+    }
+
+    /// Refuses where no claim could be submitted by a link now.
+    ///
+    /// # Errors
+    ///
+    /// As [`PaymentClaimLink::admit`]; [`Error::PayeeDeleted`], [`Error::DomainSuspended`].
+    pub async fn admit_by_link(&self, open: &OpenLink) -> Result<()> {
+        open.link.admit(clock::now_us())?;
+        let caller = Caller::holding(open.link.id, &open.domain);
+        let member = self.member(&caller, open.link.customer_id).await?;
+        claim::refuse_gone(&member)?;
+        caller.may_change(&member.domain)
     }
 
     /// Submits a claim by the link that a text leads to.
     ///
     /// # Errors
     ///
-    /// As [`App::open_claim_link`] and [`claim::submit`]; [`Error::Taken`].
+    /// As [`App::open_claim_link`], [`App::count_claim_link`] and [`App::submit_by_link`].
     pub async fn submit_claim(
         &self,
-        peer: Option<IpAddr>,
+        peer: IpAddr,
         text: &str,
         new: &NewClaim,
         request: Option<RequestId>,
     ) -> Result<Answer<Claim>> {
-        let OpenLink { link, domain } = self.open_claim_link(peer, text).await?;
-        self.0.guests.links.admit(&link.id, self.claiming().per_link, Instant::now())?;
+        let open = self.open_claim_link(peer, text).await?;
+        self.count_claim_link(&open)?;
+        self.submit_by_link(open, new, request).await
+    }
+
+    /// Submits a claim by a link that was opened and counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`claim::submit`]; [`Error::Taken`], [`Error::DomainSuspended`].
+    pub async fn submit_by_link(
+        &self,
+        open: OpenLink,
+        new: &NewClaim,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Claim>> {
+        let OpenLink { link, domain } = open;
         let (link_id, caller) = (link.id, Caller::holding(link.id, &domain));
         let request = request.map(|it| remembered(link_id, &it)).transpose()?;
         let NewClaim { network, token, amount, tx_hash, note } = new;
@@ -102,14 +139,11 @@ impl App {
     }
 
     /// Whoever shows no key is let in no sooner than anybody else, and not too often.
-    fn admit_guest(&self, peer: Option<IpAddr>) -> Result<()> {
+    fn admit_guest(&self, peer: IpAddr) -> Result<()> {
         if !self.0.is_open.load(Ordering::Acquire) {
             return Err(Error::unavailable("starting"));
         }
-        match peer {
-            Some(peer) => self.0.guests.peers.admit(&peer, self.claiming().per_peer, Instant::now()),
-            None => Ok(()),
-        }
+        self.0.guests.peers.admit(&peer, self.claiming().per_peer, Instant::now())
     }
 
     /// A claim within what the key covers.
@@ -157,6 +191,7 @@ impl App {
         &self,
         caller: &Caller,
         id: ClaimId,
+        wallet: Option<WalletId>,
         request: Option<RequestId>,
     ) -> Result<Answer<Claim>> {
         let deposit = TransactionId::from_uuid(clock::new_uuid(clock::now_us()));
@@ -191,7 +226,6 @@ impl App {
         })
         .await
     }
-        wallet: Option<WalletId>,
 
     /// The claim is read before its customer: one that was erased meanwhile shows as erased.
     async fn claim_and_member(&self, caller: &Caller, id: ClaimId) -> Result<(Claim, Member)> {

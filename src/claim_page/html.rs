@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::form::Form;
-use crate::app::OpenLink;
 use crate::domain::{Claim, Domain, Fault, Network, wallet};
 
 const STYLE: &str = "
@@ -17,12 +16,12 @@ const STYLE: &str = "
 body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:0 auto;padding:1.5rem}
 label{display:block;margin-top:1.2rem;font-weight:600}
 input,select,textarea,button{font:inherit;width:100%;box-sizing:border-box;padding:.5rem;border:2px solid #767676;border-radius:.3rem}
-[aria-invalid=true]{border-color:light-dark(#c00,#ff8a80)}
+[aria-invalid=true]{border-color:#c00;border-color:light-dark(#c00,#ff8a80)}
 .hint{margin:.2rem 0;font-size:.9rem}
 .fault{margin:.2rem 0;font-weight:600}
-.faults{border:2px solid light-dark(#c00,#ff8a80);border-radius:.3rem;padding:.5rem 1rem}
+.faults{border:2px solid #c00;border:2px solid light-dark(#c00,#ff8a80);border-radius:.3rem;padding:.5rem 1rem}
 button{margin-top:1.5rem;font-weight:600;background:#0b5cad;color:#fff;border-color:#0b5cad}
-:focus-visible{outline:3px solid currentColor;outline-offset:2px}
+:focus-visible{outline:3px solid CanvasText;outline-offset:2px}
 dt{font-weight:600}dd{margin:0 0 .6rem;overflow-wrap:anywhere}
 ";
 
@@ -43,32 +42,44 @@ const FIELDS: [(&str, &str, &str); 5] = [
     ("note", "Note (optional)", "Anything else we should know."),
 ];
 
-/// The form, as it was filled in, with what is wrong beside each field.
-pub(super) fn form(link: &OpenLink, form: &Form, faults: &[(String, Fault)]) -> String {
-    let mut main = format!(
-        "<h1>Confirm your payment</h1>\n<p>Tell {} which payment you made, so that it can be found.</p>\n",
-        escaped(link.domain.name.as_str())
-    );
-    summary(&mut main, faults);
+/// The form, as it was filled in, with what is wrong beside each field, or why it was not received though nothing is.
+pub(super) fn form(
+    domain: Option<&Domain>,
+    form: &Form,
+    faults: &[(String, Fault)],
+    said: Option<&str>,
+) -> String {
+    let mut main = String::from("<h1>Confirm your payment</h1>\n");
+    if let Some(domain) = domain {
+        let name = escaped(domain.name.as_str());
+        let _ = writeln!(main, "<p>Tell {name} which payment you made, so that it can be found.</p>");
+    }
+    summary(&mut main, faults, said);
     main.push_str("<form method=\"post\" novalidate autocomplete=\"off\">\n");
     for (name, label, hint) in FIELDS {
         let fault = faults.iter().find(|it| it.0 == name).map(|it| &it.1);
-        field(&mut main, &link.domain, form, (name, label, hint), fault);
+        field(&mut main, domain, form, (name, label, hint), fault);
     }
     let _ = writeln!(main, "<input type=\"hidden\" name=\"attempt\" value=\"{}\">", escaped(&form.attempt));
     main.push_str("<button type=\"submit\">Send</button>\n</form>\n");
-    let title = if faults.is_empty() { "Confirm your payment" } else { "Error: Confirm your payment" };
+    let title = if faults.is_empty() && said.is_none() {
+        "Confirm your payment"
+    } else {
+        "Error: Confirm your payment"
+    };
     document(title, &main)
 }
 
 /// What is wrong, before all else and with the focus, with ways to where it is.
-fn summary(main: &mut String, faults: &[(String, Fault)]) {
+fn summary(main: &mut String, faults: &[(String, Fault)], said: Option<&str>) {
+    const BOX: &str = "<div class=\"faults\" role=\"alert\" tabindex=\"-1\" autofocus>";
+    if let Some(said) = said {
+        let _ = writeln!(main, "{BOX}\n<h2>{}</h2>\n</div>", escaped(said));
+    }
     if faults.is_empty() {
         return;
     }
-    main.push_str(
-        "<div class=\"faults\" role=\"alert\" tabindex=\"-1\" autofocus>\n<h2>Please check</h2>\n<ul>\n",
-    );
+    let _ = writeln!(main, "{BOX}\n<h2>Please check</h2>\n<ul>");
     for (name, label, _) in FIELDS {
         for (_, fault) in faults.iter().filter(|it| it.0 == name) {
             let _ = writeln!(main, "<li><a href=\"#{name}\">{}</a></li>", sentence(label, fault));
@@ -79,7 +90,7 @@ fn summary(main: &mut String, faults: &[(String, Fault)]) {
 
 fn field(
     main: &mut String,
-    domain: &Domain,
+    domain: Option<&Domain>,
     form: &Form,
     (name, label, hint): (&str, &str, &str),
     fault: Option<&Fault>,
@@ -99,7 +110,11 @@ fn field(
     let _ = match name {
         "network" => writeln!(main, "<select {common}>{}</select>", options(networks(domain), &form.network)),
         "token" => writeln!(main, "<select {common}>{}</select>", options(tokens(domain), &form.token)),
-        "note" => writeln!(main, "<textarea {common} rows=\"3\">\n{}</textarea>", escaped(&form.note)),
+        "note" => writeln!(
+            main,
+            "<textarea {common} rows=\"3\" maxlength=\"500\">\n{}</textarea>",
+            escaped(&form.note)
+        ),
         "amount" => {
             writeln!(
                 main,
@@ -121,16 +136,19 @@ fn sentence(label: &str, fault: &Fault) -> String {
     escaped(&format!("{label} {}", fault.problem()).replace('`', ""))
 }
 
+/// The networks that a domain may use; all, where it is not known.
+fn allowed(domain: Option<&Domain>) -> impl Iterator<Item = &'static Network> {
+    Network::ALL.iter().filter(move |it| domain.is_none_or(|domain| wallet::allow(domain, **it).is_ok()))
+}
+
 /// The networks that a domain may use, with what people call them.
-fn networks(domain: &Domain) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let allowed = Network::ALL.iter().filter(|it| wallet::allow(domain, **it).is_ok());
-    allowed.map(|it| (it.info().key, it.info().name))
+fn networks(domain: Option<&Domain>) -> impl Iterator<Item = (&'static str, &'static str)> {
+    allowed(domain).map(|it| (it.info().key, it.info().name))
 }
 
 /// The tokens of those networks.
-fn tokens(domain: &Domain) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let allowed = Network::ALL.iter().filter(|it| wallet::allow(domain, **it).is_ok());
-    let symbols: BTreeSet<_> = allowed.flat_map(|it| it.info().tokens).map(|it| it.symbol).collect();
+fn tokens(domain: Option<&Domain>) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let symbols: BTreeSet<_> = allowed(domain).flat_map(|it| it.info().tokens).map(|it| it.symbol).collect();
     symbols.into_iter().map(|it| (it, it))
 }
 

@@ -7,45 +7,66 @@ mod form;
 mod html;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::map_response;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
+use tokio::sync::Semaphore;
 
 use crate::app::{App, OpenLink};
-use crate::clock;
-use crate::domain::{Error, Fault, KeyKind, Noun};
+use crate::domain::{Claim, Domain, Error, Fault, KeyKind, Noun};
 use form::Form;
 
 /// Who asks, as far as that limits them.
 #[derive(Clone, Copy, Debug)]
-pub struct Guest(pub Option<IpAddr>);
+pub struct Guest(pub IpAddr);
 
-/// The most that a form may be, in bytes.
-const MAX_BYTES: usize = 8 * 1024;
+/// The most that a form may be, in bytes: every character of the longest note takes twelve where it is sent.
+const MAX_BYTES: usize = 32 * 1024;
 /// How long it may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Requests at one time, well below the connections of the port: whoever asks whether this instance lives always gets in.
+const MAX_REQUESTS: usize = 256;
 
 /// The page of each link, at `/claim/<token>`. Requests carry the [`Guest`] they are from.
 pub fn router(app: App) -> Router {
-    Router::new().route("/claim/{token}", get(show).post(submit)).layer(map_response(guarded)).with_state(app)
+    let places = Arc::new(Semaphore::new(MAX_REQUESTS));
+    let page = || get(show).post(submit);
+    // Whatever is below is somebody's wrong link, and is answered as one.
+    let pages = ["/claim", "/claim/", "/claim/{*token}"];
+    pages
+        .into_iter()
+        .fold(Router::new(), |router, path| router.route(path, page()))
+        .layer(from_fn_with_state(places, placed))
+        .layer(map_response(guarded))
+        .with_state(app)
 }
 
-async fn show(
-    State(app): State<App>,
-    Extension(guest): Extension<Guest>,
-    Path(token): Path<String>,
-) -> Response {
-    match open(&app, guest, &token).await {
-        Ok(link) => page(StatusCode::OK, html::form(&link, &Form::new(), &[])),
+/// Answers a request if there is a place for it.
+async fn placed(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    match places.try_acquire() {
+        Ok(_place) => next.run(request).await,
+        Err(_) => refused(&Error::Overloaded),
+    }
+}
+
+/// The token in the address. One that is written otherwise than we write them is none.
+fn token_in(uri: &Uri) -> &str {
+    uri.path().strip_prefix("/claim/").unwrap_or_default()
+}
+
+async fn show(State(app): State<App>, Extension(guest): Extension<Guest>, uri: Uri) -> Response {
+    match open(&app, guest, token_in(&uri)).await {
+        Ok(link) => page(StatusCode::OK, html::form(Some(&*link.domain), &Form::new(), &[], None)),
         Err(error) => refused(&error),
     }
 }
@@ -53,44 +74,71 @@ async fn show(
 async fn submit(
     State(app): State<App>,
     Extension(guest): Extension<Guest>,
-    Path(token): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     if !is_form(&headers) {
         return page(StatusCode::UNSUPPORTED_MEDIA_TYPE, html::note("This is not what the form sends."));
     }
+    // Nothing of a body is read for whoever has no link, or comes too often. Whether the link can still be used is not asked
+    // yet: what was received is received, though it was the link's last use.
+    let link = match app.open_claim_link(guest.0, token_in(&uri)).await {
+        // Where it is our fault, nobody is to type it all again.
+        Err(error) if refusal(&error).0 != StatusCode::SERVICE_UNAVAILABLE => return refused(&error),
+        link => link,
+    };
     let Ok(body) = tokio::time::timeout(PATIENCE, axum::body::to_bytes(body, MAX_BYTES)).await else {
         return page(StatusCode::REQUEST_TIMEOUT, html::note("The form did not arrive in time."));
     };
     let Ok(body) = body else {
         return page(StatusCode::PAYLOAD_TOO_LARGE, html::note("This is more than the form takes."));
     };
-    let link = match app.open_claim_link(guest.0, &token).await {
-        Ok(link) => link,
-        Err(error) => return refused(&error),
-    };
     let form = Form::read(&body);
-    let claimed = match form.claim() {
-        // The look at the link was the peer's one call. Whether the link can still be used is asked there: what was received
-        // is received, though it was the link's last use.
-        Ok(new) => app.submit_claim(None, &token, &new, form.request()).await,
-        Err(error) => Err(link.link.admit(clock::now_us()).err().unwrap_or(error)),
+    let claimed = match &link {
+        Ok(link) => claimed(&app, link, &form).await,
+        Err(error) => Err(error.clone()),
     };
+    told(link.as_ref().ok().map(|it| &*it.domain), &form, claimed)
+}
+
+/// Submits what a form says.
+async fn claimed(app: &App, link: &OpenLink, form: &Form) -> Result<Claim, Error> {
+    app.count_claim_link(link)?;
+    let error = match form.claim() {
+        Ok(new) => match app.submit_by_link(link.clone(), &new, form.request()).await {
+            // Something else was sent by this form, and received: what can be said is how the link stands.
+            Err(Error::RequestIdReused) => Error::Contended,
+            claimed => return claimed.map(|it| it.value),
+        },
+        Err(error) => error,
+    };
+    Err(app.admit_by_link(link).await.err().unwrap_or(error))
+}
+
+/// What became of a form, and the form again where that helps.
+fn told(domain: Option<&Domain>, form: &Form, claimed: Result<Claim, Error>) -> Response {
     match claimed {
-        Ok(claim) => page(StatusCode::OK, html::received(&claim.value)),
-        Err(error) => match beside_fields(&error) {
-            Some(faults) => page(StatusCode::UNPROCESSABLE_ENTITY, html::form(&link, &form, &faults)),
-            None => refused(&error),
+        Ok(claim) => page(StatusCode::OK, html::received(&claim)),
+        Err(error) => match (beside_fields(&error), refusal(&error)) {
+            (Some(faults), _) => {
+                page(StatusCode::UNPROCESSABLE_ENTITY, html::form(domain, form, &faults, None))
+            }
+            // It passes.
+            (None, (status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE), said)) => {
+                retried(page(status, html::form(domain, form, &[], Some(said))), &error)
+            }
+            _ => refused(&error),
         },
     }
 }
 
 /// The link, if a claim could be submitted by it now.
 async fn open(app: &App, guest: Guest, token: &str) -> Result<OpenLink, Error> {
-    let open = app.open_claim_link(guest.0, token).await?;
-    open.link.admit(clock::now_us())?;
-    Ok(open)
+    let link = app.open_claim_link(guest.0, token).await?;
+    app.count_claim_link(&link)?;
+    app.admit_by_link(&link).await?;
+    Ok(link)
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -114,11 +162,32 @@ fn beside_fields(error: &Error) -> Option<Vec<(String, Fault)>> {
 
 /// What is said where nothing can be mended.
 fn refused(error: &Error) -> Response {
-    let (status, said) = match error {
+    let (status, said) = refusal(error);
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        // The cause is for the log alone, as everywhere.
+        match error {
+            Error::Internal(cause) => tracing::error!(%cause, "internal error"),
+            other => tracing::error!(error = %other, "what no claim page expects"),
+        }
+    }
+    retried(page(status, html::note(said)), error)
+}
+
+/// The same with when to try again, where that is known.
+fn retried(mut response: Response, error: &Error) -> Response {
+    if let Error::RateLimited { after } = error {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs() + 1));
+    }
+    response
+}
+
+/// How a refusal is put. No `_`: a new kind of error does not compile until somebody has found words for it.
+const fn refusal(error: &Error) -> (StatusCode, &'static str) {
+    match error {
         Error::NotFound(Noun::ClaimLink) => (StatusCode::NOT_FOUND, "This link leads nowhere."),
         Error::ClaimLinkUsed => (StatusCode::GONE, "This link has been used."),
         Error::ClaimLinkExpired { .. } => (StatusCode::GONE, "This link has expired."),
-        Error::CustomerDeleted(_) | Error::DomainSuspended => {
+        Error::PayeeDeleted | Error::CustomerDeleted(_) | Error::DomainSuspended => {
             (StatusCode::CONFLICT, "This link cannot be used just now.")
         }
         Error::RateLimited { .. } => {
@@ -127,19 +196,54 @@ fn refused(error: &Error) -> Response {
         Error::Contended | Error::Overloaded | Error::DatabaseUnavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "This does not work just now. Try again in a minute.")
         }
-        other => {
-            // The cause is for the log alone, as everywhere.
-            if let Error::Internal(cause) = other {
-                tracing::error!(%cause, "internal error");
-            }
-            (StatusCode::INTERNAL_SERVER_ERROR, "This did not work. It is our fault.")
-        }
-    };
-    let mut response = page(status, html::note(said));
-    if let Error::RateLimited { after } = error {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs() + 1));
+        // Beside fields, or of what is no page's.
+        Error::Invalid(..)
+        | Error::BadPageToken
+        | Error::RequestIdReused
+        | Error::ApiKeyMissing
+        | Error::ApiKeyInvalid
+        | Error::ApiKeyExpired
+        | Error::ApiKeyRevoked
+        | Error::ScopeMissing(..)
+        | Error::OperatorOnly
+        | Error::KeyTooWide(..)
+        | Error::ApiKeyEnded
+        | Error::NotFound(..)
+        | Error::Taken { .. }
+        | Error::AliasQuarantined { .. }
+        | Error::CustomerNotDeleted(..)
+        | Error::EmailNotUnique
+        | Error::EmailsShared
+        | Error::KycTransitionNotAllowed { .. }
+        | Error::UnknownNetwork(..)
+        | Error::InvalidAddress(..)
+        | Error::NetworkNotAllowed(..)
+        | Error::KycNotApproved(..)
+        | Error::WalletFrozen(..)
+        | Error::WalletRemoved(..)
+        | Error::WalletKindMismatch(..)
+        | Error::InsufficientBalance(..)
+        | Error::BalanceOverflow(..)
+        | Error::TransactionTransitionNotAllowed { .. }
+        | Error::BillingRecordCustomerFixed(..)
+        | Error::PaymentMethodRemoved(..)
+        | Error::NoExtendedKey(..)
+        | Error::KeySourceFixed(..)
+        | Error::AddressPoolEmpty(..)
+        | Error::TooManyAddresses(..)
+        | Error::ChainNotConfigured(..)
+        | Error::ChainUnavailable(..)
+        | Error::WebhookEndpointDisabled(..)
+        | Error::TooManyWebhookEndpoints(..)
+        | Error::ClaimClosed(..)
+        | Error::NoWalletOnNetwork(..)
+        | Error::EventsExpired { .. }
+        | Error::SequenceAhead { .. }
+        | Error::SlowWatcher
+        | Error::EtagMismatch
+        | Error::Unimplemented(..)
+        | Error::Internal(..) => (StatusCode::INTERNAL_SERVER_ERROR, "This did not work. It is our fault."),
     }
-    response
 }
 
 fn page(status: StatusCode, body: String) -> Response {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "where it listens is for whoever started it")]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         reporter.clone(),
     ));
     tokio::spawn(mirror(readiness.clone(), reporter));
+    // Before anybody can ask for a link.
+    app.offer_claims(claiming(&config, addresses.1));
     let mut serving = tokio::spawn(grpc::server::serve(
         grpc_listener,
         grpc::services(app.clone(), webhooks.clone(), health)?,
@@ -69,8 +72,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         config.limits.clone().into(),
         told(stopped.clone()),
     ));
-    let public_url = config.public_url.clone().map_or_else(|| format!("http://{}", addresses.1), |it| it.0);
-    app.offer_claims(Claiming { public_url, ..config.claims.clone().into() });
     let router = http::router(readiness, metrics).merge(claim_page::router(app.clone()));
     let trusted = config.limits.trusted_proxies().to_vec();
     let mut http_serving = tokio::spawn(http::serve(
@@ -125,6 +126,18 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let _ = tokio::time::timeout(Duration::from_secs(2), app.close()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What is offered to those who hold a payment claim link.
+fn claiming(config: &config::Serve, http: SocketAddr) -> Claiming {
+    let public_url = config.public_url.clone().map_or_else(|| format!("http://{http}"), |it| it.0);
+    if config.public_url.is_none() && !config.dev {
+        tracing::warn!(
+            %public_url,
+            "payment claim links begin with where this instance listens: --public-url names what people can open"
+        );
+    }
+    Claiming { public_url, ..config.claims.clone().into() }
 }
 
 /// A second server on one SQLite file would not see the first one's queue: it is refused.

@@ -139,11 +139,20 @@ impl NewClaim {
     }
 }
 
+/// Refuses to be told of somebody who is deleted, without saying who that was.
+///
+/// # Errors
+///
+/// [`Error::PayeeDeleted`].
+pub fn refuse_gone(member: &Member) -> Result<()> {
+    refuse_deleted(member).map_err(|_| Error::PayeeDeleted)
+}
+
 /// Submits a claim by a link, which is used by that.
 ///
 /// # Errors
 ///
-/// As [`PaymentClaimLink::admit`]; [`Error::CustomerDeleted`], [`Error::NetworkNotAllowed`]. That the transaction is claimed
+/// As [`PaymentClaimLink::admit`]; [`Error::PayeeDeleted`], [`Error::NetworkNotAllowed`]. That the transaction is claimed
 /// already shows when it is committed.
 pub fn submit(
     new: &NewClaim,
@@ -153,7 +162,7 @@ pub fn submit(
     ctx: Context,
 ) -> Result<Change> {
     link.admit(ctx.now_us)?;
-    refuse_deleted(member)?;
+    refuse_gone(member)?;
     wallet::allow(&member.domain, new.network)?;
     let claim = Claim {
         id,
@@ -208,15 +217,6 @@ pub fn approve(
 ) -> Result<Change> {
     claim.require_pending()?;
     refuse_deleted(member)?;
-    let (wallet, address) = wallet.ok_or(Error::NoWalletOnNetwork(claim.customer_id, claim.network))?;
-    let unknown = || Error::internal(format!("{} is of a token that is not known", claim.id));
-    let moved = OnChain {
-        network: claim.network,
-        token: claim.network.token(&claim.token).ok_or_else(unknown)?,
-        amount: claim.amount,
-        address: None,
-        place: Some((claim.tx_hash.clone(), 0)),
-        block_height: 0,
     let approved = |id| Claim {
         status: ClaimStatus::Approved,
         transaction_id: Some(id),
@@ -234,7 +234,7 @@ pub fn approve(
         return Err(Error::Taken { kind: KeyKind::Transaction, owner: Some(other.id.to_string()) });
     }
     let wallet = evidence.wallet.as_ref();
-        from: None,
+    let (wallet, address) = wallet.ok_or(Error::NoWalletOnNetwork(claim.customer_id, claim.network))?;
     let deposit = deposit(claim, wallet)?;
     let next = approved(id);
     let (deposit, mut change) = transaction::recorded(&deposit, wallet, member, Some(address), id, ctx)?;
@@ -248,6 +248,15 @@ pub fn approve(
 
 /// What is recorded where nobody has recorded it.
 fn deposit(claim: &Claim, wallet: &Wallet) -> Result<NewTransaction> {
+    let unknown = || Error::internal(format!("{} is of a token that is not known", claim.id));
+    let moved = OnChain {
+        network: claim.network,
+        token: claim.network.token(&claim.token).ok_or_else(unknown)?,
+        amount: claim.amount,
+        address: None,
+        place: Some((claim.tx_hash.clone(), 0)),
+        block_height: 0,
+        from: None,
         to: None,
     };
     Ok(NewTransaction {

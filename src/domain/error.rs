@@ -280,6 +280,9 @@ pub enum Error {
     /// The customer is deleted.
     #[error("customer {0} is deleted")]
     CustomerDeleted(CustomerId),
+    /// The customer whom a link is for is deleted. Whoever holds it does not learn who that was.
+    #[error("the customer is deleted")]
+    PayeeDeleted,
     /// The customer is not deleted.
     #[error("customer {0} is not deleted")]
     CustomerNotDeleted(CustomerId),

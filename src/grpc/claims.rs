@@ -6,7 +6,7 @@ use super::server::Peer;
 use super::{Purser, Reply, answered, authorize, convert};
 use crate::api;
 use crate::api::claim_service_server::ClaimService;
-use crate::domain::{Fault, Faults, NewClaim, NewPaymentClaimLink, Scope};
+use crate::domain::{Error, Fault, Faults, NewClaim, NewPaymentClaimLink, Scope};
 use crate::store::{ClaimFilter, ClaimLinkFilter};
 
 #[tonic::async_trait]
@@ -93,7 +93,7 @@ impl ClaimService for Purser {
         request: Request<api::SubmitClaimRequest>,
     ) -> Reply<api::SubmitClaimResponse> {
         let (metadata, extensions, message) = request.into_parts();
-        let peer = extensions.get::<Peer>().and_then(|it| it.0);
+        let peer = extensions.get::<Peer>().ok_or_else(|| Error::internal("a call from nowhere"))?.address;
         let api::SubmitClaimRequest { link_token, network, token, amount, tx_hash, note, request_id } =
             message;
         let mut faults = Faults::default();
@@ -105,7 +105,7 @@ impl ClaimService for Purser {
         let new = NewClaim::parse(network, &token, amount, &tx_hash, note, &mut faults);
         let new = faults.finish(new)?;
         let submitted = self.app.submit_claim(peer, &link_token, &new, request_id).await?;
-        Ok(answered(submitted.map(|it| api::SubmitClaimResponse { claim: Some(it.into()) })))
+        Ok(answered(submitted.map(|it| api::SubmitClaimResponse { claim: Some(convert::submitted(it)) })))
     }
 
     async fn get_claim(&self, request: Request<api::GetClaimRequest>) -> Reply<api::GetClaimResponse> {

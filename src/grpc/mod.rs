@@ -50,6 +50,11 @@ const MESSAGE_BYTES: usize = 1024 * 1024;
 const KEYLESS: &str = "/purser.v1.ClaimService/SubmitClaim";
 const KEYLESS_BYTES: usize = 8 * 1024;
 
+/// The most that a method reads of a message, in bytes.
+fn most_bytes(path: &str) -> usize {
+    if path == KEYLESS { KEYLESS_BYTES } else { MESSAGE_BYTES }
+}
+
 /// The descriptors of the API, as protoc would write them.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
@@ -180,7 +185,7 @@ macro_rules! serve_each {
                 request: http::Request<Incoming>,
                 open: &Routes,
             ) -> Result<http::Response<Body>, Infallible> {
-                let most = if request.uri().path() == KEYLESS { KEYLESS_BYTES } else { MESSAGE_BYTES };
+                let most = most_bytes(request.uri().path());
                 match request.uri().path().split('/').nth(1) {
                     $(Some($name) => {
                         let server = $server::new(self.clone());

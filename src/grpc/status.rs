@@ -18,6 +18,13 @@ pub(crate) fn refusal(code: Code, reason: ErrorReason, message: impl Into<String
     Status::with_error_details(code, message, info(reason, HashMap::new()))
 }
 
+/// That a message is larger than its method takes.
+pub(crate) fn too_large(limit_bytes: usize, message: impl Into<String>) -> Status {
+    let metadata = HashMap::from([("limit_bytes".to_owned(), limit_bytes.to_string())]);
+    let details = info(ErrorReason::MessageTooLarge, metadata);
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let (code, reason) = placed(&error);
@@ -102,7 +109,9 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::NotFound(noun) => (Code::NotFound, not_found(*noun)),
         Error::Taken { kind, .. } => (Code::AlreadyExists, taken(*kind)),
         Error::AliasQuarantined { .. } => (Code::AlreadyExists, ErrorReason::AliasQuarantined),
-        Error::CustomerDeleted(_) => (Code::FailedPrecondition, ErrorReason::CustomerDeleted),
+        Error::CustomerDeleted(_) | Error::PayeeDeleted => {
+            (Code::FailedPrecondition, ErrorReason::CustomerDeleted)
+        }
         Error::CustomerNotDeleted(_) => (Code::FailedPrecondition, ErrorReason::CustomerNotDeleted),
         Error::EmailNotUnique => (Code::FailedPrecondition, ErrorReason::EmailNotUnique),
         Error::EmailsShared => (Code::FailedPrecondition, ErrorReason::EmailsNotUniqueYet),
@@ -379,6 +388,13 @@ mod tests {
         vec![
             (Error::NotFound(Noun::ClaimLink), Code::NotFound, "CLAIM_LINK_NOT_FOUND", &[]),
             (Error::NotFound(Noun::Claim), Code::NotFound, "CLAIM_NOT_FOUND", &[]),
+            (Error::PayeeDeleted, Code::FailedPrecondition, "CUSTOMER_DELETED", &[]),
+            (
+                Error::Taken { kind: KeyKind::ClaimedDeposit, owner: Some("id".to_owned()) },
+                Code::AlreadyExists,
+                "TRANSACTION_EXISTS",
+                &["transaction_id"],
+            ),
             (Error::ClaimLinkUsed, Code::FailedPrecondition, "CLAIM_LINK_USED", &[]),
             (
                 Error::ClaimLinkExpired { since_us: 0 },

@@ -144,7 +144,7 @@ fn nothing_is_claimed_by_a_link_that_has_ended_of_somebody_gone_or_where_it_is_n
     let expired = PaymentClaimLink { expire_us: NOW_US, ..link() };
     assert!(matches!(by(&expired, &member()), Err(Error::ClaimLinkExpired { .. })));
     assert!(matches!(by(&link().used(NOW_US), &member()), Err(Error::ClaimLinkUsed)));
-    assert!(matches!(by(&link(), &gone(false)), Err(Error::CustomerDeleted(_))));
+    assert!(matches!(by(&link(), &gone(false)), Err(Error::PayeeDeleted)));
     let mut sandbox = domain(json!({}));
     sandbox.environment = crate::domain::Environment::Sandbox;
     let sandbox = Member { domain: std::sync::Arc::new(sandbox), ..member() };

@@ -35,6 +35,11 @@ pub(in crate::grpc) fn shown((link, url): ShownLink) -> api::PaymentClaimLink {
     api::PaymentClaimLink { url: url.unwrap_or_default(), ..link.into() }
 }
 
+/// A claim as it is answered to whoever submitted it, who does not learn how much happens in the domain.
+pub(in crate::grpc) fn submitted(claim: Claim) -> api::Claim {
+    api::Claim { sequence: 0, etag: String::new(), ..claim.into() }
+}
+
 impl From<Claim> for api::Claim {
     fn from(it: Claim) -> Self {
         Self {

@@ -14,7 +14,7 @@ mod wallets;
 mod webhooks;
 
 pub(super) use billing::{invoice, payment_intent, payment_method, subscription};
-pub(super) use claims::shown;
+pub(super) use claims::{shown, submitted};
 pub(super) use customers::{Known, batch_error, key, profile, status_of};
 pub(super) use events::event_types;
 pub(super) use json::metadata;

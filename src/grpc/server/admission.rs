@@ -32,9 +32,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Whose it is, unless they speak for many.
-    pub(super) fn peer(&self) -> Peer {
-        Peer((!self.is_trusted).then_some(self.peer))
+    /// Whose it is.
+    pub(super) const fn peer(&self) -> Peer {
+        Peer { address: self.peer, is_proxy: self.is_trusted }
     }
 }
 

@@ -23,6 +23,7 @@ use super::deadline::{self, Until};
 use super::methods::Meter;
 use super::{GrpcService, corrections, methods};
 use crate::api::ErrorReason;
+use crate::grpc::most_bytes;
 use crate::grpc::status::refusal;
 
 /// Answers `request`.
@@ -46,7 +47,7 @@ pub(super) async fn answer(
     };
     let answer = answer.unwrap_or_else(Status::into_http);
     let (mut head, body) = answer.into_parts();
-    if let Some(code) = corrections::settle(&mut head.headers) {
+    if let Some(code) = corrections::settle(&mut head.headers, most_bytes(&method.path)) {
         meter.answered(code);
     }
     Ok(Response::from_parts(head, AnswerBody::new(body, meter, until)))

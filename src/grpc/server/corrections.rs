@@ -12,10 +12,11 @@ use http::HeaderMap;
 use tonic::{Code, Status};
 
 use crate::api::ErrorReason;
-use crate::grpc::status::refusal;
+use crate::grpc::status::{refusal, too_large};
 
-/// The status in `headers`, corrected there if tonic made it. `None` if they hold none: the answer goes on.
-pub(super) fn settle(headers: &mut HeaderMap) -> Option<Code> {
+/// The status in `headers`, corrected there if tonic made it, of a method that takes so many bytes. `None` if they hold none:
+/// the answer goes on.
+pub(super) fn settle(headers: &mut HeaderMap, most_bytes: usize) -> Option<Code> {
     let code = code_in(headers)?;
     if headers.contains_key(Status::GRPC_STATUS_DETAILS) {
         return Some(code);
@@ -23,7 +24,11 @@ pub(super) fn settle(headers: &mut HeaderMap) -> Option<Code> {
     let Some((code, reason, message)) = correction(code) else { return Some(code) };
     let said = Status::from_header_map(headers).map(|status| status.message().to_owned());
     let message = said.filter(|said| !said.is_empty()).unwrap_or_else(|| message.to_owned());
-    write(&refusal(code, reason, message), headers);
+    let status = match reason {
+        ErrorReason::MessageTooLarge => too_large(most_bytes, message),
+        _ => refusal(code, reason, message),
+    };
+    write(&status, headers);
     Some(code)
 }
 
@@ -74,11 +79,12 @@ mod tests {
             (Status::unimplemented(""), Code::Unimplemented),
         ] {
             let mut headers = said.into_http::<()>().into_parts().0.headers;
-            assert_eq!(settle(&mut headers), Some(code));
+            assert_eq!(settle(&mut headers, 7), Some(code));
             let told = Status::from_header_map(&headers).unwrap();
             assert_eq!(told.code(), code);
             assert!(!told.message().is_empty());
-            assert!(told.get_details_error_info().is_some());
+            let limit = told.get_details_error_info().unwrap().metadata.remove("limit_bytes");
+            assert_eq!(limit.as_deref() == Some("7"), code == Code::ResourceExhausted);
         }
     }
 
@@ -88,9 +94,9 @@ mod tests {
         for said in [ours, Status::not_found("service not registered")] {
             let before = said.clone().into_http::<()>().into_parts().0.headers;
             let mut headers = before.clone();
-            assert_eq!(settle(&mut headers), Some(said.code()));
+            assert_eq!(settle(&mut headers, 7), Some(said.code()));
             assert_eq!(headers, before);
         }
-        assert_eq!(settle(&mut HeaderMap::new()), None);
+        assert_eq!(settle(&mut HeaderMap::new(), 7), None);
     }
 }

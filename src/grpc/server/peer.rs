@@ -1,34 +1,47 @@
 //! Who calls, as far as that limits those who show no key.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
 use super::admission::network_of;
 
-/// An IPv4 address or an IPv6 /64; nobody where they speak for many, and do not say for whom.
+/// An IPv4 address or an IPv6 /64, and whether whoever is there speaks for many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Peer(pub(crate) Option<IpAddr>);
+pub(crate) struct Peer {
+    /// Where they are.
+    pub(crate) address: IpAddr,
+    /// Whether they name others.
+    pub(crate) is_proxy: bool,
+}
 
 impl Peer {
     /// Whoever is at an address.
     pub(crate) fn of(address: IpAddr, trusted: &[IpAddr]) -> Self {
         let address = address.to_canonical();
-        let speaks_for_many = trusted.iter().any(|it| it.to_canonical() == address);
-        Self((!speaks_for_many).then(|| network_of(address)))
+        let is_proxy = trusted.iter().any(|it| it.to_canonical() == address);
+        Self { address: network_of(address), is_proxy }
     }
 
     /// Whoever a trusted proxy speaks for: the last that the proxies name, each of which adds whom it heard from. What is
-    /// named before may be anybody's word.
+    /// named before may be anybody's word. A proxy that names nobody speaks for itself.
     pub(crate) fn behind(self, headers: &HeaderMap, trusted: &[IpAddr]) -> Self {
-        if self.0.is_some() {
+        if !self.is_proxy {
             return self;
         }
         let lines = headers.get_all("x-forwarded-for").into_iter().rev();
         let named = lines.flat_map(|it| it.to_str().unwrap_or_default().rsplit(','));
-        let mut named = named.map_while(|it| it.trim().parse().ok()).map(|it| Self::of(it, trusted));
-        named.find(|it| it.0.is_some()).unwrap_or(self)
+        let mut named = named.map_while(address_in).map(|it| Self::of(it, trusted));
+        named.find(|it| !it.is_proxy).unwrap_or(self)
     }
+}
+
+/// The address that a proxy writes: with a port, or in brackets, as some do.
+fn address_in(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    let with_port = || text.parse::<SocketAddr>().ok().map(|it| it.ip());
+    text.parse().ok().or_else(with_port).or_else(bare)
 }
 
 #[cfg(test)]
@@ -44,17 +57,27 @@ mod tests {
             for line in lines {
                 headers.append("x-forwarded-for", http::HeaderValue::from_static(line));
             }
-            Peer::of(address(from), &trusted).behind(&headers, &trusted).0.map(|it| it.to_string())
+            Peer::of(address(from), &trusted).behind(&headers, &trusted).address.to_string()
         };
-        let is = |it: &str| Some(it.to_owned());
-        assert_eq!(told("9.9.9.9", &["1.1.1.1"]), is("9.9.9.9"));
-        assert_eq!(told("10.0.0.1", &[]), None);
-        assert_eq!(told("10.0.0.1", &["1.1.1.1"]), is("1.1.1.1"));
-        assert_eq!(told("::ffff:10.0.0.1", &["8.8.8.8, 1.1.1.1"]), is("1.1.1.1"));
-        assert_eq!(told("10.0.0.1", &["8.8.8.8", "1.1.1.1 , 10.0.0.2"]), is("1.1.1.1"));
-        assert_eq!(told("10.0.0.1", &["2001:db8::1:2:3:4:5"]), is("2001:db8:0:1::"));
-        // What is no address ends it: nobody is believed beyond that.
-        assert_eq!(told("10.0.0.1", &["8.8.8.8, unknown"]), None);
-        assert_eq!(told("10.0.0.1", &["8.8.8.8,"]), None);
+        for (from, lines, peer) in [
+            ("9.9.9.9", &["1.1.1.1"][..], "9.9.9.9"),
+            ("10.0.0.1", &["1.1.1.1"], "1.1.1.1"),
+            ("::ffff:10.0.0.1", &["8.8.8.8, 1.1.1.1"], "1.1.1.1"),
+            ("10.0.0.1", &["8.8.8.8", "1.1.1.1 , 10.0.0.2"], "1.1.1.1"),
+            ("10.0.0.1", &["2001:db8::1:2:3:4:5"], "2001:db8:0:1::"),
+            // As proxies write it that name the port, too.
+            ("10.0.0.1", &["8.8.8.8, 1.1.1.1:443, 10.0.0.2:80"], "1.1.1.1"),
+            ("10.0.0.1", &["[2001:db8::1:2:3:4:5]"], "2001:db8:0:1::"),
+            ("10.0.0.1", &["[2001:db8::1:2:3:4:5]:443"], "2001:db8:0:1::"),
+            ("10.0.0.1", &["[::ffff:1.1.1.1]:443"], "1.1.1.1"),
+            // Where nobody is named, the proxy is who is counted. Nobody is believed beyond what is no address.
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["10.0.0.2"], "10.0.0.1"),
+            ("10.0.0.1", &["8.8.8.8, unknown"], "10.0.0.1"),
+            ("10.0.0.1", &["8.8.8.8, [1.1.1.1]"], "10.0.0.1"),
+            ("10.0.0.1", &["8.8.8.8,"], "10.0.0.1"),
+        ] {
+            assert_eq!(told(from, lines), peer, "{from} {lines:?}");
+        }
     }
 }

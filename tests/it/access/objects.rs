@@ -1,5 +1,6 @@
 //! What requests are about: objects that are one's own, another's, deleted, or not there.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 
 use purser::app::{CustomerTarget, NewApiKey, WalletTarget, WebhookTarget, parse_address};
@@ -235,14 +236,14 @@ impl World {
                 let mut faults = Faults::default();
                 let (network, amount) = (Some(Network::Ethereum), "1".to_owned());
                 let new = NewClaim::parse(network, "ETH", amount, &hash, String::new(), &mut faults).unwrap();
-                let mut submitted = app.submit_claim(None, &token, &new, None).await;
+                let mut submitted = app.submit_claim(Ipv4Addr::LOCALHOST.into(), &token, &new, None).await;
                 if matches!(submitted, Err(Error::DomainSuspended)) {
                     // Nobody submits one there, operators neither: it is from before.
                     let set = async |it| {
                         app.set_domain_status(&operator(), domain.id, it, line(""), None).await.unwrap();
                     };
                     set(DomainStatus::Active).await;
-                    submitted = app.submit_claim(None, &token, &new, None).await;
+                    submitted = app.submit_claim(Ipv4Addr::LOCALHOST.into(), &token, &new, None).await;
                     set(DomainStatus::Suspended).await;
                 }
                 claim_id = submitted.unwrap().value.id;

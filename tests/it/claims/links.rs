@@ -1,11 +1,12 @@
 //! Links: who sees where to open one, and when it can be used.
 
 use purser::api::{self, PaymentClaimLinkStatus};
+use purser::app::{App, Chains};
 use purser::domain::Scope;
 use tonic::Code;
 
-use super::desk::{Desk, claim, http, pages, token_of};
-use crate::harness::{bad_fields, on_each_database};
+use super::desk::{Desk, claim, claims_over, http, pages, soon, token_of};
+use crate::harness::{TestServer, bad_fields, connect, on_each_database};
 use crate::wire::{bytes, is, refusal};
 
 on_each_database!(Desk:
@@ -14,6 +15,7 @@ on_each_database!(Desk:
     an_unknown_link_and_a_revoked_one_are_told_alike,
     a_link_that_is_used_up_or_expired_says_so_and_is_listed_as_such,
     what_makes_no_link_is_refused_by_field,
+    a_link_is_ended_though_its_token_does_not_open,
 );
 
 async fn a_link_is_for_a_day_and_one_use_and_only_who_may_make_links_sees_where_it_is(mut it: Desk) {
@@ -87,14 +89,9 @@ async fn a_link_that_is_used_up_or_expired_says_so_and_is_listed_as_such(mut it:
     }
     let refused = it.submit(claim(&token_of(&used), 3)).await;
     assert_eq!(refusal(refused), is(Code::FailedPrecondition, "CLAIM_LINK_USED"));
-    let soon = purser::clock::now_us() + 300_000;
-    let expire_time = Some(prost_types::Timestamp {
-        seconds: soon / 1_000_000,
-        nanos: i32::try_from(soon % 1_000_000).unwrap() * 1_000,
-    });
     let request = api::CreatePaymentClaimLinkRequest {
         customer_id: customer.clone(),
-        expire_time,
+        expire_time: Some(soon(300)),
         ..Default::default()
     };
     let expired = it.link_as(request).await.unwrap();
@@ -145,4 +142,22 @@ async fn what_makes_no_link_is_refused_by_field(mut it: Desk) {
     assert_eq!(refusal(refused), is(Code::NotFound, "CUSTOMER_NOT_FOUND"));
     assert_eq!(it.purse.picture().await, before);
     assert_eq!(it.link_for(&customer, 1_000).await.max_uses, 1_000);
+}
+
+async fn a_link_is_ended_though_its_token_does_not_open(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let link = it.link(&customer).await;
+    // An instance without the key that sealed it.
+    let app = App::start(it.app().store().clone(), Chains::default());
+    app.open();
+    let channel = connect(TestServer::listen(&app).await).await;
+    let mut claims = claims_over(channel, &it.purse.acme.tenant.key);
+    let get = api::GetPaymentClaimLinkRequest { id: link.id.clone() };
+    let refused = claims.get_payment_claim_link(get).await.map(drop);
+    assert_eq!(refusal(refused), is(Code::Internal, "INTERNAL"));
+    let revoke = api::RevokePaymentClaimLinkRequest { id: link.id.clone(), ..Default::default() };
+    let ended = claims.revoke_payment_claim_link(revoke).await.unwrap().into_inner();
+    let ended = ended.payment_claim_link.unwrap();
+    assert_eq!((ended.status(), ended.url.as_str()), (PaymentClaimLinkStatus::Revoked, ""));
+    assert_eq!(it.get_link(&link.id).await.unwrap().url, link.url);
 }

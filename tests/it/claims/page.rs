@@ -1,7 +1,14 @@
 //! The page, byte by byte: what it carries, what it refuses, and that nothing gets into it as markup.
 
-use super::desk::{Desk, claim, hash, http, pages, token_of};
-use crate::harness::on_each_database;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use purser::app::App;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::desk::{Desk, FORM, claim, hash, http, pages, token_of};
+use crate::harness::{chains, on_each_database};
 
 on_each_database!(Desk:
     every_answer_says_that_nobody_keeps_frames_or_follows_it,
@@ -10,9 +17,13 @@ on_each_database!(Desk:
     an_unknown_page_and_a_revoked_one_are_the_same,
     what_is_sent_is_never_markup,
     what_is_no_form_is_refused,
+    the_longest_note_of_any_characters_is_received,
+    a_link_of_somebody_gone_or_in_a_suspended_domain_cannot_be_used_just_now,
+    a_page_before_it_is_open_asks_to_try_again,
+    a_form_that_does_not_arrive_is_not_waited_for,
+    nothing_of_a_form_is_read_for_whoever_has_no_link,
+    however_many_forms_are_on_their_way_whoever_asks_whether_it_lives_gets_in,
 );
-
-const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 
 fn right(byte: u8) -> String {
     format!("network=ethereum&token=USDC&amount=1.5&tx_hash={}&note=tea", hash(byte))
@@ -23,11 +34,18 @@ async fn every_answer_says_that_nobody_keeps_frames_or_follows_it(mut it: Desk) 
     let (customer, _) = it.payee().await;
     let (address, token) = (pages(it.app()).await, token_of(&it.link(&customer).await));
     let path = format!("/claim/{token}");
-    let long = "x".repeat(9_000);
+    let long = "x".repeat(33_000);
     for (request, headers, body, status) in [
         (format!("GET {path}"), "", "", "200"),
         (format!("HEAD {path}"), "", "", "200"),
         (format!("GET /claim/{}", "A".repeat(32)), "", "", "404"),
+        ("GET /claim".to_owned(), "", "", "404"),
+        ("GET /claim/".to_owned(), "", "", "404"),
+        (format!("GET {path}/"), "", "", "404"),
+        (format!("GET {path}/more"), "", "", "404"),
+        ("GET /claim/%ff".to_owned(), "", "", "404"),
+        ("GET /claim/%2e%2e/livez".to_owned(), "", "", "404"),
+        (format!("POST {path}/"), FORM, "", "404"),
         (format!("PUT {path}"), "", "", "405"),
         (format!("POST {path}"), "content-type: application/json\r\n", "{}", "415"),
         (format!("POST {path}"), "", "x", "415"),
@@ -162,12 +180,125 @@ async fn what_is_no_form_is_refused(mut it: Desk) {
         let (head, _) = http(address, &format!("{method} {path}"), headers, &right(1)).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{method} {headers}: {head}");
     }
-    // 8 KiB are read, and not one more.
+    // 32 KiB are read, and not one more.
     let sized = |size: usize| format!("{}&else=", right(1)) + &"x".repeat(size - right(1).len() - 6);
-    let (head, _) = http(address, &format!("POST {path}"), FORM, &sized(8 * 1024 + 1)).await;
+    let (head, _) = http(address, &format!("POST {path}"), FORM, &sized(32 * 1024 + 1)).await;
     assert!(head.starts_with("HTTP/1.1 413"), "{head}");
     assert_eq!(it.purse.picture().await, before);
     let kind = "content-type: Application/X-WWW-Form-urlencoded; charset=utf-8\r\n";
-    let (head, _) = http(address, &format!("POST {path}"), kind, &sized(8 * 1024)).await;
+    let (head, _) = http(address, &format!("POST {path}"), kind, &sized(32 * 1024)).await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+}
+
+async fn the_longest_note_of_any_characters_is_received(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let (address, path) = (pages(it.app()).await, format!("/claim/{}", token_of(&it.link(&customer).await)));
+    let (_, opened) = http(address, &format!("GET {path}"), "", "").await;
+    assert!(opened.contains("rows=\"3\" maxlength=\"500\""), "{opened}");
+    let body = right(1).replace("note=tea", &format!("note={}", "%F0%9F%8D%B5".repeat(500)));
+    let (head, _) = http(address, &format!("POST {path}"), FORM, &body).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let claims = it.list(purser::api::ListClaimsRequest::default()).await;
+    assert_eq!(claims[0].note, "\u{1f375}".repeat(500));
+}
+
+async fn a_link_of_somebody_gone_or_in_a_suspended_domain_cannot_be_used_just_now(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let (address, path) = (pages(it.app()).await, format!("/claim/{}", token_of(&it.link(&customer).await)));
+    let domain = it.purse.acme.tenant.domain.clone();
+    let refused = async || {
+        for (method, body) in [("GET", ""), ("POST", "note=tea"), ("POST", right(1).as_str())] {
+            let (head, told) = http(address, &format!("{method} {path}"), FORM, body).await;
+            assert!(head.starts_with("HTTP/1.1 409"), "{method} {head}");
+            assert!(told.contains("This link cannot be used just now.") && !told.contains("<form"), "{told}");
+            assert!(!told.contains(&customer) && head.contains("referrer-policy: no-referrer"), "{told}");
+        }
+    };
+    it.purse.acme.suspend(&domain).await;
+    // It may be a second late in hearing of it.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    refused().await;
+    it.purse.acme.reinstate(&domain).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(http(address, &format!("GET {path}"), "", "").await.0.starts_with("HTTP/1.1 200"));
+    it.purse.acme.client.delete(&customer).await.unwrap();
+    refused().await;
+    assert!(it.list(purser::api::ListClaimsRequest::default()).await.is_empty());
+}
+
+async fn a_page_before_it_is_open_asks_to_try_again(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let path = format!("/claim/{}", token_of(&it.link(&customer).await));
+    let closed = App::start(it.app().store().clone(), chains());
+    let address = pages(&closed).await;
+    for (method, body) in [("GET", ""), ("POST", right(1).as_str())] {
+        let (head, told) = http(address, &format!("{method} {path}"), FORM, body).await;
+        assert!(head.starts_with("HTTP/1.1 503") && head.contains("cache-control: no-store"), "{head}");
+        assert!(told.contains("This does not work just now."), "{told}");
+        // What was filled in is not lost.
+        assert_eq!(told.contains("<option value=\"ethereum\" selected>"), method == "POST", "{told}");
+        assert_eq!(told.contains("\ntea</textarea>"), method == "POST", "{told}");
+    }
+}
+
+async fn a_form_that_does_not_arrive_is_not_waited_for(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let post = format!("POST /claim/{}", token_of(&it.link(&customer).await));
+    let mut slow = begin(pages(it.app()).await, &post, 10).await;
+    let mut told = String::new();
+    let read = slow.read_to_string(&mut told);
+    tokio::time::timeout(Duration::from_secs(15), read).await.unwrap().unwrap();
+    assert!(told.starts_with("HTTP/1.1 408") && told.contains("referrer-policy: no-referrer"), "{told}");
+    assert!(told.contains("The form did not arrive in time."), "{told}");
+}
+
+/// Sabotage: in `claim_page::submit`, read the body before the link is opened.
+async fn nothing_of_a_form_is_read_for_whoever_has_no_link(it: Desk) {
+    let mut slow = begin(pages(it.app()).await, &format!("POST /claim/{}", "A".repeat(32)), 10).await;
+    let mut told = [0; 12];
+    tokio::time::timeout(Duration::from_secs(5), slow.read_exact(&mut told)).await.unwrap().unwrap();
+    assert_eq!(&told, b"HTTP/1.1 404");
+}
+
+/// Sabotage: in `claim_page::placed`, let everybody in.
+async fn however_many_forms_are_on_their_way_whoever_asks_whether_it_lives_gets_in(mut it: Desk) {
+    let (customer, _) = it.payee().await;
+    let path = format!("/claim/{}", token_of(&it.link(&customer).await));
+    let address = pages(it.app()).await;
+    let mut slow = Vec::new();
+    for _ in 0..256 {
+        slow.push(begin(address, &format!("POST {path}"), 10).await);
+    }
+    let full = async || http(address, &format!("GET {path}"), "", "").await;
+    let told = tokio::time::timeout(Duration::from_secs(8), async {
+        loop {
+            let told = full().await;
+            if told.0.starts_with("HTTP/1.1 503") {
+                return told;
+            }
+        }
+    });
+    let (head, body) = told.await.unwrap();
+    assert!(head.contains("referrer-policy: no-referrer") && body.contains("This does not work just now."));
+    // No head is held that is larger than is read.
+    let large = format!("x-large: {}\r\n", "x".repeat(16 * 1024));
+    let (head, _) = http(address, "GET /livez", &large, "").await;
+    assert!(head.starts_with("HTTP/1.1 431"), "{head}");
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let (head, _) = http(address, &format!("GET {path}"), "", "").await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+    }
+    drop(slow);
+    let free = async { while !full().await.0.starts_with("HTTP/1.1 200") {} };
+    tokio::time::timeout(Duration::from_secs(5), free).await.unwrap();
+}
+
+/// The head of a form of which nothing else is sent.
+async fn begin(address: SocketAddr, request: &str, length: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "{request} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{FORM}content-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
 }

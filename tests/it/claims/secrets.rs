@@ -12,7 +12,26 @@ use crate::rows::dump_all;
 use crate::wallets_wire::new_customer;
 use crate::wire::Client;
 
-on_each_database!(Database: no_token_is_told_or_kept_plain_and_a_rotation_seals_it_anew);
+on_each_database!(Database:
+    no_token_is_told_or_kept_plain_and_a_rotation_seals_it_anew,
+    whoever_does_not_say_where_people_open_links_is_warned,
+);
+
+/// What is logged where `--public-url` is missing.
+const UNNAMED: &str = "payment claim links begin with where this instance listens";
+
+async fn whoever_does_not_say_where_people_open_links_is_warned(database: Database) {
+    migrated(&database).await;
+    let path = database.folder().join("log");
+    let mut command = serving(database.folder(), &database.url);
+    command.args(["--drain-delay", "0s"]).stderr(Stdio::from(std::fs::File::create(&path).unwrap()));
+    let mut process = Process::start(command).await;
+    process.terminate();
+    process.child.wait().await.unwrap();
+    let log = std::fs::read_to_string(&path).unwrap();
+    let warnings: Vec<_> = log.lines().filter(|it| it.contains(UNNAMED)).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("WARN"), "{log}");
+}
 
 /// Sabotage: log the token in `App::open_claim_link`; or put `text` instead of its hash into `ClaimToken::key`; or leave
 /// `ClaimTokens` out of what `purser keys rotate` seals.
@@ -59,6 +78,7 @@ async fn no_token_is_told_or_kept_plain_and_a_rotation_seals_it_anew(database: D
     process.child.wait().await.unwrap();
     let log = std::fs::read_to_string(&path).unwrap();
     assert!(log.len() > 10_000, "it was logged at all");
+    assert!(!log.contains(UNNAMED), "where people open links is named");
     let kept = dump_all(&database).await;
     for (what, said) in [
         ("the log", log),

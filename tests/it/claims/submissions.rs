@@ -5,13 +5,14 @@ use std::sync::Arc;
 use purser::api::claim_service_client::ClaimServiceClient;
 use purser::api::{self, ClaimStatus};
 use purser::app::{App, Claiming};
+use purser::domain::{DomainSettings, Environment};
 use purser::store::Store;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::desk::{Desk, claim, hash, http, pages, pages_behind, submit, token_of};
+use super::desk::{Desk, FORM, claim, hash, http, pages, pages_behind, submit, token_of};
 use crate::harness::{TestServer, bad_fields, chains, connect, on_each_database};
-use crate::wire::{is, refusal};
+use crate::wire::{is, refusal, told};
 
 on_each_database!(Desk:
     five_steps_lead_from_a_customer_to_their_deposit,
@@ -20,6 +21,7 @@ on_each_database!(Desk:
     a_submission_that_is_sent_again_is_the_first_one_though_the_link_is_used_up,
     whoever_shows_no_key_is_limited,
     nothing_is_claimed_of_somebody_gone_or_in_a_suspended_domain,
+    a_network_that_the_domain_may_not_use_is_refused_over_the_wire_and_on_the_page,
 );
 
 async fn five_steps_lead_from_a_customer_to_their_deposit(mut it: Desk) {
@@ -54,7 +56,11 @@ async fn five_steps_lead_from_a_customer_to_their_deposit(mut it: Desk) {
     // 5. It is looked at, and approved.
     let statuses = vec![ClaimStatus::Pending.into()];
     let listed = it.list(api::ListClaimsRequest { statuses, ..Default::default() }).await;
-    assert_eq!(listed, std::slice::from_ref(&claimed));
+    // Whoever has a key sees which version it is; whoever has the link only does not.
+    assert!(claimed.sequence == 0 && claimed.etag.is_empty());
+    let (sequence, etag) = (listed[0].sequence, listed[0].etag.clone());
+    assert!(sequence > 0 && !etag.is_empty());
+    assert_eq!(listed, [api::Claim { sequence, etag, ..claimed.clone() }]);
     let approved = it.approve(&claimed.id).await.unwrap();
     assert_eq!(approved.status(), ClaimStatus::Approved);
     assert_eq!(it.get(&claimed.id).await.unwrap(), approved);
@@ -102,7 +108,9 @@ async fn what_is_wrong_with_a_claim_is_named_and_nothing_is_kept(mut it: Desk) {
     let unknown = it.submit(with(|it| it.network = "nowhere".to_owned())).await;
     assert_eq!(refusal(unknown), is(Code::InvalidArgument, "UNKNOWN_NETWORK"));
     let large = it.submit(with(|it| it.note = "x".repeat(9_000))).await;
-    assert_eq!(refusal(large), is(Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
+    let large = large.unwrap_err();
+    assert_eq!(told(&large, "limit_bytes"), "8192");
+    assert_eq!(refusal::<()>(Err(large)), is(Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
     assert_eq!(it.purse.picture().await, before);
     it.submit(with(|it| it.note = "é".repeat(500))).await.unwrap();
 }
@@ -198,6 +206,31 @@ async fn whoever_shows_no_key_is_limited(mut it: Desk) {
     // The page is by the same count.
     let (head, _) = http(pages(&app).await, &format!("GET /claim/{}", token_of(&second)), "", "").await;
     assert!(head.starts_with("HTTP/1.1 429") && head.contains("retry-after: "), "{head}");
+    // So is every use of the link's token, whoever makes it.
+    let app = limited(2, 100);
+    let (address, path) = (pages(&app).await, format!("/claim/{}", token_of(&second)));
+    let channel = connect(TestServer::listen(&app).await).await;
+    http(address, &format!("GET {path}"), "", "").await;
+    assert_eq!(
+        bad_fields(
+            &submit(channel.clone(), api::SubmitClaimRequest { amount: String::new(), ..claim("", 9) })
+                .await
+                .unwrap_err()
+        ),
+        ["link_token", "amount"]
+    );
+    let (head, _) = http(address, &format!("POST {path}"), FORM, "note=tea").await;
+    assert!(head.starts_with("HTTP/1.1 422"), "{head}");
+    assert_eq!(
+        refusal(submit(channel, claim(&token_of(&second), 9)).await),
+        is(Code::ResourceExhausted, "RATE_LIMITED")
+    );
+    let (head, _) = http(address, &format!("GET {path}"), "", "").await;
+    assert!(head.starts_with("HTTP/1.1 429") && head.contains("retry-after: "), "{head}");
+    // What was filled in is not lost.
+    let (head, body) = http(address, &format!("POST {path}"), FORM, "note=tea").await;
+    assert!(head.starts_with("HTTP/1.1 429") && head.contains("retry-after: "), "{head}");
+    assert!(body.contains("That was too often.") && body.contains("\ntea</textarea>"), "{body}");
     // Behind a proxy that is trusted, whom it heard from is counted, whoever they say that they are.
     let app = limited(100, 1);
     let (trusted, untrusted) =
@@ -207,7 +240,11 @@ async fn whoever_shows_no_key_is_limited(mut it: Desk) {
         (trusted, "1.1.1.1", "200"),
         (trusted, "1.1.1.2", "200"),
         (trusted, "8.8.8.8, 1.1.1.2", "429"),
-        (untrusted, "1.1.1.3", "200"),
+        (trusted, "1.1.1.3:4711", "200"),
+        (trusted, "1.1.1.3", "429"),
+        // One that names nobody is counted itself, as whoever connects is.
+        (trusted, "unknown", "200"),
+        (trusted, "", "429"),
         (untrusted, "1.1.1.4", "429"),
     ] {
         let (head, _) = http(address, &open, &format!("x-forwarded-for: {from}\r\n"), "").await;
@@ -233,7 +270,13 @@ async fn nothing_is_claimed_of_somebody_gone_or_in_a_suspended_domain(mut it: De
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     it.purse.acme.client.delete(&customer).await.unwrap();
     let gone = is(Code::FailedPrecondition, "CUSTOMER_DELETED");
-    assert_eq!(refusal(it.submit(claim(&token_of(&link), 2)).await), gone);
+    let refused = it.submit(claim(&token_of(&link), 2)).await.unwrap_err();
+    assert!(
+        !format!("{refused:?}").contains(&customer[5..]),
+        "whoever has the link does not learn who it was"
+    );
+    assert!(refused.get_details_error_info().unwrap().metadata.is_empty());
+    assert_eq!(refusal::<()>(Err(refused)), gone);
     assert_eq!(refusal(it.approve(&pending.id).await), gone);
     let asked = api::CreatePaymentClaimLinkRequest { customer_id: customer, ..Default::default() };
     assert_eq!(refusal(it.link_as(asked).await), gone);
@@ -241,4 +284,23 @@ async fn nothing_is_claimed_of_somebody_gone_or_in_a_suspended_domain(mut it: De
     it.reject(&pending.id, "they are gone").await.unwrap();
     it.revoke(&link.id).await.unwrap();
     it.assert_sound().await;
+}
+
+async fn a_network_that_the_domain_may_not_use_is_refused_over_the_wire_and_on_the_page(it: Desk) {
+    let (tenant, mut client, _) = it.purse.tenant("live", Environment::Live, DomainSettings::default()).await;
+    let customer = client.create(api::Customer::default()).await.unwrap().id;
+    let mut desk = Desk { claims: Desk::claims_of(&it.purse, &tenant.key).await, purse: it.purse };
+    let token = token_of(&desk.link(&customer).await);
+    let test = api::SubmitClaimRequest { network: "sepolia".to_owned(), ..claim(&token, 1) };
+    let refused = desk.submit(test).await.unwrap_err();
+    assert_eq!(told(&refused, "network"), "sepolia");
+    assert_eq!(refusal::<()>(Err(refused)), is(Code::FailedPrecondition, "NETWORK_NOT_ALLOWED"));
+    let form = format!("network=sepolia&token=USDC&amount=1&tx_hash={}", hash(1));
+    let (head, body) = http(pages(desk.app()).await, &format!("POST /claim/{token}"), FORM, &form).await;
+    assert!(head.starts_with("HTTP/1.1 422"), "{head}");
+    assert!(body.contains("id=\"network-fault\">Network cannot be used with this link"), "{body}");
+    assert!(
+        !body.contains("sepolia") && body.contains("value=\"ethereum\""),
+        "only what may be used is offered"
+    );
 }
