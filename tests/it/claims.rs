@@ -5,6 +5,7 @@ mod deposits;
 mod desk;
 mod kyc;
 mod links;
+mod lists;
 mod page;
 mod races;
 mod secrets;

@@ -1,11 +1,11 @@
 //! Many at once: one use is one claim, and one claim is one deposit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use purser::api::ClaimStatus;
+use purser::api::{self, ClaimStatus};
 use tokio::task::JoinSet;
 
-use super::desk::{Desk, approve, claim, submit, token_of};
+use super::desk::{Desk, approve, claim, claims_over, fresh_hash, raced, submit, token_of};
 use crate::concurrency::channels;
 use crate::harness::{on_each_database, reason};
 use crate::wire::Answer;
@@ -15,6 +15,8 @@ on_each_database!(Desk:
     of_64_claims_of_one_transaction_at_once_one_stands,
     of_32_approvals_at_once_one_records_a_deposit,
     an_approval_that_meets_what_forbids_it_records_all_or_nothing,
+    a_submission_that_meets_what_ends_its_link_is_before_that_or_not_at_all,
+    a_link_is_made_before_its_customer_is_deleted_or_not_at_all,
 );
 
 /// How often calls at once were told what.
@@ -67,12 +69,9 @@ async fn of_32_approvals_at_once_one_records_a_deposit(mut it: Desk) {
     let (customer, wallet) = it.payee().await;
     let token = token_of(&it.link(&customer).await);
     let claimed = it.submit(claim(&token, 1)).await.unwrap();
-    let mut desks = Vec::new();
-    for _ in 0..32 {
-        desks.push(Desk::claims_of(&it.purse, &it.purse.acme.tenant.key).await);
-    }
-    let calls = desks.into_iter().map(|mut claims| {
-        let id = claimed.id.clone();
+    let key = it.purse.acme.tenant.key.clone();
+    let calls = channels(&it.purse.acme.server, 32).await.into_iter().map(|channel| {
+        let (mut claims, id) = (claims_over(channel, &key), claimed.id.clone());
         async move { approve(&mut claims, &id).await }
     });
     assert_eq!(outcomes(calls).await, counts(&[("OK", 1), ("CLAIM_CLOSED", 31)]));
@@ -84,25 +83,29 @@ async fn of_32_approvals_at_once_one_records_a_deposit(mut it: Desk) {
 /// Sabotage: in `claim::approve`, expect nothing.
 async fn an_approval_that_meets_what_forbids_it_records_all_or_nothing(mut it: Desk) {
     const FORBIDS: [&str; 3] = ["NO_WALLET_ON_NETWORK", "CUSTOMER_DELETED", "CLAIM_CLOSED"];
-    for round in 0..36 {
+    let mut seen = BTreeSet::new();
+    let mut two = channels(&it.purse.acme.server, 2).await.into_iter();
+    let (_, elsewhere) = (two.next(), two.next().unwrap());
+    for (why, round) in (0..16).flat_map(|round| FORBIDS.map(|why| (why, round))) {
         let (customer, wallet) = it.payee().await;
         let token = token_of(&it.link(&customer).await);
-        let id = it.submit(claim(&token, round)).await.unwrap().id;
-        let mut claims = it.claims.clone();
+        let request = api::SubmitClaimRequest { tx_hash: fresh_hash(), ..claim(&token, 0) };
+        let id = it.submit(request).await.unwrap().id;
+        let mut claims = claims_over(elsewhere.clone(), &it.purse.acme.tenant.key);
         let approving = approve(&mut claims, &id);
-        let why = FORBIDS[usize::from(round % 3)];
         // The sequence of the event by which it is forbidden.
         let (forbidden, approved) = match why {
             "NO_WALLET_ON_NETWORK" => {
                 let mut keeper = it.purse.keeper.clone();
-                tokio::join!(async { keeper.remove(&wallet).await.map(|it| it.sequence) }, approving)
+                raced(round, async { keeper.remove(&wallet).await.map(|it| it.sequence) }, approving).await
             }
             "CUSTOMER_DELETED" => {
                 let client = &mut it.purse.acme.client;
-                tokio::join!(async { client.delete(&customer).await.map(|it| it.sequence) }, approving)
+                raced(round, async { client.delete(&customer).await.map(|it| it.sequence) }, approving).await
             }
-            _ => tokio::join!(async { it.reject(&id, "").await.map(|it| it.sequence) }, approving),
+            _ => raced(round, async { it.reject(&id, "").await.map(|it| it.sequence) }, approving).await,
         };
+        seen.insert((why, approved.is_ok()));
         let recorded = it.purse.keeper.transactions(&wallet).await.len();
         let status = it.get(&id).await.unwrap().status();
         match (approved, forbidden) {
@@ -122,5 +125,66 @@ async fn an_approval_that_meets_what_forbids_it_records_all_or_nothing(mut it: D
             }
         }
     }
+    assert_eq!(seen.len(), 6, "each was first at times: {seen:?}");
+    it.assert_sound().await;
+}
+
+/// Sabotage: in `claim::submit`, expect no customer; or let `PaymentClaimLink::admit` pass what is revoked.
+async fn a_submission_that_meets_what_ends_its_link_is_before_that_or_not_at_all(mut it: Desk) {
+    const ENDS: [&str; 2] = ["CLAIM_LINK_NOT_FOUND", "CUSTOMER_DELETED"];
+    let mut seen = BTreeSet::new();
+    let mut two = channels(&it.purse.acme.server, 2).await.into_iter();
+    let (_, elsewhere) = (two.next(), two.next().unwrap());
+    for (why, round) in (0..16).flat_map(|round| ENDS.map(|why| (why, round))) {
+        let (customer, _) = it.payee().await;
+        let link = it.link(&customer).await;
+        let request = api::SubmitClaimRequest { tx_hash: fresh_hash(), ..claim(&token_of(&link), 0) };
+        let submitting = submit(elsewhere.clone(), request);
+        let (ended, submitted) = match why {
+            "CUSTOMER_DELETED" => {
+                let client = &mut it.purse.acme.client;
+                raced(round, async { client.delete(&customer).await.map(|it| it.sequence) }, submitting).await
+            }
+            _ => raced(round, async { it.revoke(&link.id).await.map(|it| it.sequence) }, submitting).await,
+        };
+        seen.insert((why, submitted.is_ok()));
+        let used = it.get_link(&link.id).await.unwrap().use_count;
+        match submitted {
+            Ok(claimed) => {
+                let before = it.get(&claimed.id).await.unwrap().sequence;
+                assert!(used == 1 && before < ended.unwrap(), "{why}");
+            }
+            Err(refused) => assert_eq!((reason(&refused).as_str(), used, ended.is_ok()), (why, 0, true)),
+        }
+    }
+    assert_eq!(seen.len(), 4, "each was first at times: {seen:?}");
+    it.assert_sound().await;
+}
+
+/// Sabotage: in `claim_link::create`, expect no customer.
+async fn a_link_is_made_before_its_customer_is_deleted_or_not_at_all(mut it: Desk) {
+    let mut seen = BTreeSet::new();
+    let mut two = channels(&it.purse.acme.server, 2).await.into_iter();
+    let (_, elsewhere) = (two.next(), two.next().unwrap());
+    for round in 0..16 {
+        let (customer, _) = it.payee().await;
+        let mut claims = claims_over(elsewhere.clone(), &it.purse.acme.tenant.key);
+        let request =
+            api::CreatePaymentClaimLinkRequest { customer_id: customer.clone(), ..Default::default() };
+        let client = &mut it.purse.acme.client;
+        let making = claims.create_payment_claim_link(request);
+        let (deleted, made) = raced(round, client.delete(&customer), making).await;
+        seen.insert(made.is_ok());
+        match made {
+            Ok(made) => {
+                let made = made.into_inner().payment_claim_link.unwrap();
+                assert!(made.sequence < deleted.unwrap().sequence);
+            }
+            Err(refused) => {
+                assert_eq!((reason(&refused).as_str(), deleted.is_ok()), ("CUSTOMER_DELETED", true))
+            }
+        }
+    }
+    assert_eq!(seen.len(), 2, "each was first at times");
     it.assert_sound().await;
 }
