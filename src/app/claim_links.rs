@@ -78,12 +78,15 @@ impl App {
         };
         let revoked: Answer<PaymentClaimLink> =
             self.write(caller, request, &mut loaded, reload, decide).await?;
-        let shown = self.shown_links(caller, vec![revoked.value.clone()]).await;
-        let url = shown.map(|it| it.into_iter().next().and_then(|it| it.1)).unwrap_or_else(|error| {
-            // It is ended all the same.
-            tracing::warn!(%error, link = %revoked.value.id, "the token of a payment claim link does not open");
-            None
-        });
+        let url = match self.shown_links(caller, vec![revoked.value.clone()]).await {
+            Ok(shown) => shown.into_iter().next().and_then(|it| it.1),
+            Err(error) => {
+                // It is ended all the same.
+                let link = revoked.value.id;
+                tracing::warn!(%error, %link, "the token of a payment claim link does not open");
+                None
+            }
+        };
         Ok(revoked.map(|link| (link, url)))
     }
 

@@ -369,7 +369,7 @@ mod names {
         let text = format!("ethereum/{}/{}", hash("a").as_str(), member().customer.id);
         let free = KeyChange::Free(key(KeyKind::ClaimedDeposit, &text));
         let one = deposit(placed((hash("a"), 37)));
-        assert_eq!(keys(&one)[2..], [free.clone()]);
+        assert_eq!(&keys(&one)[2..], std::slice::from_ref(&free));
         let other = NewTransaction { status: Pending, ..deposit(placed((hash("a"), 0))) };
         assert_eq!(keys(&other)[2..], [free]);
         assert_eq!(keys(&NewTransaction { kind: Withdrawal, ..one }).len(), 2);

@@ -148,7 +148,7 @@ async fn a_key_of_an_organization_lists_by_a_link_or_a_customer_alone(mut it: De
     let domain_id = it.purse.acme.tenant.domain.id.to_string();
     let by_all = api::ListClaimsRequest { domain_id: domain_id.clone(), ..by_link.clone() };
     for request in [&by_link, &by_customer, &by_all] {
-        assert_eq!(claims(&mut reader, request).await, [claimed.clone()]);
+        assert_eq!(claims(&mut reader, request).await, std::slice::from_ref(&claimed));
     }
     let links_of = api::ListPaymentClaimLinksRequest { customer_id: customer, ..Default::default() };
     assert_eq!(links(&mut reader, &links_of).await, [link.id]);
