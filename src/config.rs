@@ -13,6 +13,7 @@ use crate::app::Claiming;
 use crate::chain::node::{Endpoint, Nodes};
 use crate::domain::{Fault, HostName};
 use crate::grpc::server;
+use crate::rest::{Faces, Offer};
 use crate::store::Store;
 
 /// Where a database is. It may hold a password, so its `Debug` says only which kind it is.
@@ -77,6 +78,10 @@ pub struct Serve {
     /// Where to listen for health, readiness and metrics.
     #[arg(long, env = "PURSER_HTTP_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub http_listen: SocketAddr,
+    /// Serves REST on the HTTP port: `canonical` (`/v1` and its documentation), `fossapay`, `paylias`, `noderails`, `trxn`,
+    /// `juicyway`, several of them with commas between, or `all`, which may be left out. With --dev it is on.
+    #[arg(long, env = "PURSER_REST", value_name = "FACES", num_args = 0..=1, default_missing_value = "all")]
+    rest: Option<Faces>,
     /// Brings a Postgres schema up to date before serving. SQLite always does.
     #[arg(long, env = "PURSER_AUTO_MIGRATE")]
     pub auto_migrate: bool,
@@ -160,6 +165,13 @@ impl From<Claims> for Claiming {
 }
 
 impl Serve {
+    /// What is offered over REST.
+    #[must_use]
+    pub fn rest(&self) -> Offer {
+        let unsaid = || if self.dev { Faces::all() } else { Faces::default() };
+        Offer { faces: self.rest.clone().unwrap_or_else(unsaid), deadline: self.limits.default_deadline }
+    }
+
     /// The nodes to ask for balances.
     ///
     /// # Errors

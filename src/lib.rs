@@ -13,6 +13,8 @@ pub mod domain;
 pub mod grpc;
 pub mod health;
 pub mod http;
+mod panics;
+pub mod rest;
 pub mod store;
 pub mod telemetry;
 pub mod webhook;

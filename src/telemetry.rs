@@ -57,6 +57,12 @@ fn describe() {
         Unit::Seconds,
         "Time from the headers of a gRPC call to the end of its answer."
     );
+    describe_counter!("purser_http_requests_total", "Calls over REST, by face, method, route and status.");
+    describe_histogram!(
+        "purser_http_request_seconds",
+        Unit::Seconds,
+        "Time from the headers of a call over REST to the head of its answer, by face, method and route."
+    );
     describe_gauge!("purser_grpc_connections", "Open gRPC connections.");
     describe_counter!(
         "purser_grpc_connections_refused_total",

@@ -19,7 +19,7 @@ use crate::config;
 use crate::health::{self, Readiness};
 use crate::store::Store;
 use crate::webhook::{Guard, Webhooks};
-use crate::{claim_page, clock, grpc, http, telemetry};
+use crate::{claim_page, clock, grpc, http, rest, telemetry};
 
 /// Serves the directory over gRPC.
 #[derive(Debug, clap::Args)]
@@ -73,6 +73,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         told(stopped.clone()),
     ));
     let router = http::router(readiness, metrics).merge(claim_page::router(app.clone()));
+    let router = router.merge(rest::router(&app, &config.rest()));
     let trusted = config.limits.trusted_proxies().to_vec();
     let mut http_serving = tokio::spawn(http::serve(
         http_listener,

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use purser::api;
 use purser::api::admin_service_client::AdminServiceClient;
@@ -12,6 +13,7 @@ use purser::chain::keys::{KeyRing, MasterKeys};
 use purser::domain::{Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes};
 use purser::grpc;
 use purser::grpc::server::Limits;
+use purser::rest::{self, Faces, Offer};
 use purser::store::Store;
 use purser::webhook::{Guard, Webhooks};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -150,6 +152,16 @@ impl TestServer {
             Limits { max_connections_per_peer: 1_000, ..Limits::default() },
             std::future::pending(),
         ));
+        address
+    }
+
+    /// An HTTP port of the server, with all of REST.
+    pub async fn http(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let offer = Offer { faces: Faces::all(), deadline: Duration::from_secs(5) };
+        let router = rest::router(&self.app, &offer);
+        tokio::spawn(purser::http::serve(listener, router, Duration::ZERO, std::future::pending()));
         address
     }
 

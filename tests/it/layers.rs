@@ -202,6 +202,22 @@ fn what_is_offered_knows_no_sql() {
 }
 
 #[test]
+fn rest_knows_operations_and_the_api_and_no_other_wire() {
+    let banned = [
+        "sqlx",
+        "tonic",
+        "crate::chain",
+        "crate::webhook",
+        "crate::grpc",
+        "crate::cli",
+        "crate::http",
+        "crate::config",
+    ];
+    none(trespasses(&["rest"], &banned));
+    none(trespasses(&["app", "store", "domain", "chain", "webhook", "grpc"], &["crate::rest"]));
+}
+
+#[test]
 fn only_the_clock_tells_the_time_and_makes_ids_of_it() {
     for (path, code) in sources() {
         for call in ["SystemTime::now", "Uuid::now_v7", "Utc::now", "Uuid::new_v4"] {

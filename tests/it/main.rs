@@ -57,6 +57,7 @@ mod outage;
 mod peers;
 mod process;
 mod raw;
+mod rest;
 mod retention;
 mod rows;
 mod schema;

@@ -4,11 +4,7 @@
 //! its own, so a call costs no allocation here, and the order of what happens is the order of the lines.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -25,6 +21,7 @@ use super::{GrpcService, corrections, methods};
 use crate::api::ErrorReason;
 use crate::grpc::most_bytes;
 use crate::grpc::status::refusal;
+use crate::panics::caught;
 
 /// Answers `request`.
 pub(super) async fn answer(
@@ -87,13 +84,11 @@ async fn handle(
     connection: &Connection<impl GrpcService>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Status> {
-    let mut call = pin!(connection.server.services.clone().call(request));
-    // Nothing of the call is looked at after a panic, so it does not matter how it was left.
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(|Ok(answer)| Ok(answer)),
-        Err(_) => Poll::Ready(Err(refusal(Code::Internal, ErrorReason::Internal, "internal error"))),
-    })
-    .await
+    let call = connection.server.services.clone().call(request);
+    match caught(call).await {
+        Some(Ok(answer)) => Ok(answer),
+        None => Err(refusal(Code::Internal, ErrorReason::Internal, "internal error")),
+    }
 }
 
 /// What the gRPC specification has answered in plain HTTP, since the caller does not speak gRPC.

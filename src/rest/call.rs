@@ -1,0 +1,171 @@
+//! What surrounds every call over REST, in every dialect: its id, its deadline, its count, its end.
+
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, Method, Request};
+use axum::response::Response;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use metrics::{counter, histogram};
+
+use super::face::Face;
+use super::refusal::Refusal;
+use crate::clock;
+use crate::domain::Error;
+use crate::panics::caught;
+
+/// The largest body that is read, in bytes.
+pub(super) const BODY_BYTES: usize = 1024 * 1024;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The header that names a call, in a request and in its answer.
+const REQUEST_ID: &str = "x-request-id";
+
+/// How a dialect says no.
+pub(super) type Refuse = fn(&Refusal) -> Response;
+
+/// Answers one call: `answer` does the work, whatever it refuses is put into the dialect's words.
+///
+/// `route` is the template of the path: of the path itself nothing is told to logs or metrics.
+pub(super) async fn observed(
+    face: Face,
+    route: &str,
+    refuse: Refuse,
+    request: Request<Body>,
+    answer: impl AsyncFnOnce(Request<Body>) -> Result<Response, Refusal>,
+) -> Response {
+    let id = id_of(request.headers());
+    let mut meter =
+        Meter { face, route, method: word(request.method()), status: None, started: Instant::now() };
+    let answered = caught(answer(request)).await.unwrap_or(Err(Refusal::Broken));
+    let mut response = answered.unwrap_or_else(|refusal| {
+        note(&refusal);
+        refuse(&refusal)
+    });
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    meter.status = Some(response.status().as_u16());
+    tracing::debug!(
+        target: "purser::access",
+        request_id = id,
+        face = face.as_str(),
+        method = meter.method,
+        route,
+        status = response.status().as_u16(),
+        microseconds = u64::try_from(meter.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "answered"
+    );
+    response
+}
+
+/// The body, if it is not too large and comes in time.
+pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Refusal> {
+    read_within(body, most, PATIENCE).await
+}
+
+async fn read_within(body: Body, most: usize, patience: Duration) -> Result<Bytes, Refusal> {
+    let read = tokio::time::timeout(patience, Limited::new(body, most).collect()).await;
+    match read.map_err(|_| Refusal::BodyTimeout)? {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        Err(_) => Err(Refusal::body("was cut off")),
+    }
+}
+
+/// What something comes to within a time.
+pub(super) async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::time::timeout(deadline, work).await.unwrap_or(Err(Refusal::Late))
+}
+
+/// The id that a call brings, if it is 1 to 128 printable characters of ASCII, or a new one.
+fn id_of(headers: &HeaderMap) -> String {
+    let brought = headers.get(REQUEST_ID).and_then(|it| it.to_str().ok());
+    let is_fit =
+        |it: &&str| (1..=128).contains(&it.len()) && it.bytes().all(|it| (b' '..=b'~').contains(&it));
+    brought.filter(is_fit).map_or_else(|| clock::new_uuid(clock::now_us()).to_string(), str::to_owned)
+}
+
+/// The method, as a label: what a caller makes up must not become one.
+fn word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The one place that logs what lies behind a refusal: no answer says it.
+fn note(refusal: &Refusal) {
+    match refusal {
+        Refusal::Known(Error::Internal(cause)) => tracing::error!(%cause, "internal error"),
+        Refusal::Known(Error::DatabaseUnavailable(cause)) => {
+            tracing::debug!(%cause, "database unavailable");
+        }
+        Refusal::Known(Error::ChainUnavailable(network, cause)) => {
+            tracing::warn!(%network, %cause, "a node gave no usable answer");
+        }
+        _ => {}
+    }
+}
+
+/// Counts one call and its time when dropped: `cancelled`, if it was dropped before there was an answer.
+struct Meter<'a> {
+    face: Face,
+    route: &'a str,
+    method: &'static str,
+    status: Option<u16>,
+    started: Instant,
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        let face = self.face.as_str();
+        let status = self.status.map_or_else(|| "cancelled".to_owned(), |it| it.to_string());
+        let (route, method) = (self.route.to_owned(), self.method);
+        counter!("purser_http_requests_total", "face" => face, "method" => method, "route" => route.clone(), "status" => status)
+            .increment(1);
+        histogram!("purser_http_request_seconds", "face" => face, "method" => method, "route" => route)
+            .record(self.started.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_over_if_it_is_fit_to_be_shown() {
+        let id = |text: &str| {
+            id_of(&HeaderMap::from_iter([(
+                axum::http::HeaderName::from_static(REQUEST_ID),
+                HeaderValue::from_bytes(text.as_bytes()).unwrap(),
+            )]))
+        };
+        let longest = "x".repeat(128);
+        assert_eq!((id("a b~"), id(&longest)), ("a b~".to_owned(), longest.clone()));
+        for unfit in ["", "é", "a\tb", &format!("{longest}x")] {
+            assert_eq!(id(unfit).len(), 36, "{unfit}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_limit() {
+        assert_eq!(read(Body::from("1234"), 4).await.unwrap(), "1234");
+        assert!(matches!(read(Body::from("12345"), 4).await, Err(Refusal::TooLarge)));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let never = Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>());
+        assert!(matches!(read_within(never, 4, Duration::from_millis(10)).await, Err(Refusal::BodyTimeout)));
+    }
+}

@@ -1,0 +1,257 @@
+//! What every dialect is made of: where its keys are, how it says no, and routes.
+//!
+//! A dialect is one file of [`dialects`](super::dialects) with a [`Dialect`] and routes: paths as its document has them,
+//! without the prefix that it is served under, and handlers that take a [`Call`] and return a [`Reply`]. A handler
+//! finds its caller admitted and its body read; it says no with `?`, and holds no rule.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, MatchedPath, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use serde::de::DeserializeOwned;
+
+use super::call::{self, Refuse};
+use super::face::Face;
+use super::json;
+use super::refusal::Refusal;
+use super::target::{Query, decode};
+use crate::app::App;
+use crate::domain::{Caller, Error, RequestId};
+
+/// What a handler answers.
+pub(super) type Reply = Result<Response, Refusal>;
+
+/// One way of speaking.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialect {
+    /// Which.
+    pub(super) face: Face,
+    /// The text of the key that a call brings.
+    pub(super) key: fn(&HeaderMap) -> Option<&str>,
+    /// How it says no.
+    pub(super) refuse: Refuse,
+}
+
+/// What every dialect is served with.
+#[derive(Clone, Debug)]
+struct Frame {
+    app: App,
+    dialect: Dialect,
+    deadline: Duration,
+}
+
+impl Dialect {
+    /// Its routes, with everything that surrounds a call.
+    pub(super) fn serve(self, routes: Router<App>, app: &App, deadline: Duration) -> Router {
+        let frame = Frame { app: app.clone(), dialect: self, deadline };
+        routes
+            .fallback(async || Refusal::NoSuchPath)
+            .method_not_allowed_fallback(async || Refusal::WrongMethod)
+            .layer(from_fn_with_state(frame, answer))
+            .with_state(app.clone())
+    }
+}
+
+/// Answers one call.
+async fn answer(State(frame): State<Frame>, request: Request, next: Next) -> Response {
+    let Dialect { face, refuse, .. } = frame.dialect;
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unknown", MatchedPath::as_str);
+    let is_known = matched.is_some();
+    call::observed(face, route, refuse, request, async |request| {
+        if !is_known {
+            return Err(Refusal::NoSuchPath);
+        }
+        if request.method() == Method::OPTIONS {
+            return options(next.run(request).await);
+        }
+        let request = frame.admit(request).await?;
+        let mut response = call::within(frame.deadline, async { Ok(next.run(request).await) }).await?;
+        response.extensions_mut().remove::<Refusal>().map_or(Ok(response), Err)
+    })
+    .await
+}
+
+/// What is allowed at a path is said by the router, in the header `allow` of its refusal.
+fn options(mut response: Response) -> Reply {
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+impl Frame {
+    /// The request with its caller and its body: whoever shows no key fills no memory.
+    async fn admit(&self, request: Request) -> Result<Request, Refusal> {
+        let (mut head, body) = request.into_parts();
+        let well_formed = decode(head.uri.path()).is_some();
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let (true, Some(query)) = (well_formed, query) else { return Err(Refusal::BadTarget) };
+        let key = (self.dialect.key)(&head.headers);
+        let admitted = async { Ok(self.app.authenticate(key).await?) };
+        let caller = call::within(self.deadline, admitted).await?;
+        head.extensions.insert(caller);
+        head.extensions.insert(query);
+        let body = call::read(body, call::BODY_BYTES).await?;
+        Ok(Request::from_parts(head, Body::from(body)))
+    }
+}
+
+/// A call, as a handler gets it.
+pub(super) struct Call {
+    /// The directory.
+    pub(super) app: App,
+    /// Who calls.
+    pub(super) caller: Caller,
+    /// The headers.
+    pub(super) headers: HeaderMap,
+    /// The parameters of the query.
+    pub(super) query: Query,
+    /// The body, as it came.
+    pub(super) body: Bytes,
+}
+
+impl FromRequest<App> for Call {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        let (mut head, body) = request.into_parts();
+        let caller = head.extensions.remove().ok_or(Error::ApiKeyMissing)?;
+        let query = head.extensions.remove().unwrap_or_default();
+        let body = call::read(body, call::BODY_BYTES).await?;
+        Ok(Self { app: app.clone(), caller, headers: head.headers, query, body })
+    }
+}
+
+impl Call {
+    /// The body, read as JSON whatever its media type says.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        json::read(&self.body).map_err(Refusal::BadBody)
+    }
+
+    /// A header's text; nothing where it is not there or no text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|it| it.to_str().ok())
+    }
+
+    /// The request id that a header brings.
+    pub(super) fn request_id(&self, header: &'static str) -> Result<Option<RequestId>, Refusal> {
+        let text = match self.headers.get(header).map(|it| it.to_str()) {
+            None => String::new(),
+            Some(Ok(text)) => text.to_owned(),
+            Some(Err(_)) => return Err(Error::invalid(header, "must be printable ASCII").into()),
+        };
+        RequestId::optional(text).map_err(|fault| {
+            Error::Invalid(vec![crate::domain::FieldFault { field: header.into(), fault }]).into()
+        })
+    }
+}
+
+/// The key in `authorization: Bearer <key>`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+}
+
+/// The key in `x-api-key`.
+pub(super) fn api_key(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-api-key")?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::Path;
+    use axum::http::header::ALLOW;
+    use axum::response::IntoResponse;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::app::{Chains, NewApiKey};
+    use crate::domain::{Fault, Line, Scopes};
+    use crate::store::Store;
+
+    const DIALECT: Dialect = Dialect { face: Face::Trxn, key: bearer, refuse };
+
+    fn refuse(refusal: &Refusal) -> Response {
+        (refusal.status(), format!("no: {}", refusal.message())).into_response()
+    }
+
+    async fn echo(Path(id): Path<String>, call: Call) -> Reply {
+        if id == "panic" {
+            std::panic::resume_unwind(Box::new(()));
+        }
+        if id == "late" {
+            std::future::pending::<()>().await;
+        }
+        let name = call.query.get("name").ok_or(Refusal::BadBody(Fault::new("has no name")))?;
+        let request = call.request_id("idempotency-key")?;
+        Ok(format!("{id} {name} {} {}", call.json::<u8>().unwrap_or_default(), request.is_some())
+            .into_response())
+    }
+
+    /// A server of one route, and a key for it.
+    async fn served(folder: &std::path::Path) -> (Router, String) {
+        let store = Store::open(&format!("sqlite:{}", folder.join("x.db").display())).unwrap();
+        store.migrate().await.unwrap();
+        let app = App::start(store, Chains::default());
+        app.open();
+        let new = NewApiKey {
+            organization_id: None,
+            domain_id: None,
+            environment: None,
+            display_name: Line::default(),
+            scopes: Scopes::all(),
+            expire_us: None,
+        };
+        let (_, secret) = app.create_api_key(&Caller::cli("test".to_owned()), new, None).await.unwrap().value;
+        let routes = Router::new().route("/things/{id}", get(echo).post(echo));
+        let served = DIALECT.serve(routes, &app, Duration::from_millis(200));
+        (Router::new().nest("/trxn", served), secret.unwrap().expose().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_call_is_admitted_read_and_answered_or_refused_in_the_dialects_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let (router, key) = served(folder.path()).await;
+        let key = format!("Bearer {key}");
+        let large = "1".repeat(call::BODY_BYTES + 1);
+        for (method, path, key, body, expected) in [
+            ("GET", "/trxn/things/a%20b?name=x%2By", &*key, "7", "200 a b x+y 7 false"),
+            (
+                "GET",
+                "/trxn/things/a?name=x",
+                "",
+                "",
+                "401 no: an API key is needed: `authorization: Bearer <key>` or `x-api-key: <key>`",
+            ),
+            ("GET", "/trxn/things/a?name=x", "Bearer x", "", "401 no: the API key is not valid"),
+            ("GET", "/trxn/things/a", &key, "", "400 no: the body has no name"),
+            ("GET", "/trxn/things/a?name=%zz", &key, "", "400 no: the path or the query is not well-formed"),
+            ("GET", "/trxn/things/%ff?name=x", &key, "", "400 no: the path or the query is not well-formed"),
+            ("GET", "/trxn/nothing", "", "", "404 no: there is nothing at this path"),
+            ("DELETE", "/trxn/things/a", &key, "", "405 no: this method is not for this path"),
+            ("OPTIONS", "/trxn/things/a", "", "", "204 "),
+            ("HEAD", "/trxn/things/a?name=x", &key, "", "200 "),
+            ("POST", "/trxn/things/a?name=x", &key, &large, "413 no: the body is too large"),
+            ("GET", "/trxn/things/late", &key, "", "504 no: the deadline has passed"),
+            ("GET", "/trxn/things/panic", &key, "", "500 no: internal error"),
+        ] {
+            let mut request = Request::new(Body::from(body.to_owned()));
+            *request.method_mut() = method.parse().unwrap();
+            *request.uri_mut() = path.parse().unwrap();
+            if !key.is_empty() {
+                request.headers_mut().insert("authorization", key.parse().unwrap());
+            }
+            let response = router.clone().oneshot(request).await.unwrap();
+            let (head, body) = response.into_parts();
+            let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+            let said = format!("{} {}", head.status.as_u16(), String::from_utf8_lossy(&body));
+            assert_eq!(said, expected, "{method} {path}");
+            assert!(head.headers.contains_key("x-request-id"));
+            assert_eq!(head.headers.contains_key(ALLOW), matches!(method, "DELETE" | "OPTIONS"), "{method}");
+        }
+    }
+}

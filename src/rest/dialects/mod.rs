@@ -1,0 +1,24 @@
+//! One file for each document that is spoken: its routes, the shapes of its requests and answers, and how it says no.
+
+use std::time::Duration;
+
+use axum::Router;
+
+use super::dialect::Dialect;
+use super::face::Faces;
+use crate::app::App;
+
+/// A dialect with its routes.
+type Spoken = (Dialect, fn() -> Router<App>);
+
+/// Each dialect.
+const DIALECTS: [Spoken; 0] = [];
+
+/// Those of `faces`, each under its own prefix.
+pub(super) fn router(app: &App, faces: &Faces, deadline: Duration) -> Router {
+    let chosen = DIALECTS.into_iter().filter(|it| faces.has(it.0.face));
+    chosen.fold(Router::new(), |router, (dialect, routes)| {
+        let prefix = format!("/{}", dialect.face.as_str());
+        router.nest(&prefix, dialect.serve(routes(), app, deadline))
+    })
+}

@@ -1,0 +1,36 @@
+//! The service as seen over REST: in its own words, and in those of the documents that others have written for.
+//!
+//! [`call`] is what surrounds a call whatever it speaks; [`dialect`] is what every dialect is made of, and [`dialects`]
+//! are the dialects, one file each.
+
+#![expect(dead_code, reason = "its users, the dialects and the transcoder, come one after another")]
+
+mod call;
+mod dialect;
+mod dialects;
+mod face;
+mod json;
+mod refusal;
+mod target;
+
+use std::time::Duration;
+
+use axum::Router;
+
+pub use face::{Face, Faces};
+
+use crate::app::App;
+
+/// What of REST is offered, and how.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// What is spoken.
+    pub faces: Faces,
+    /// How long a call may take.
+    pub deadline: Duration,
+}
+
+/// Everything that is spoken.
+pub fn router(app: &App, offer: &Offer) -> Router {
+    dialects::router(app, &offer.faces, offer.deadline)
+}
