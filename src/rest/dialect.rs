@@ -67,7 +67,7 @@ async fn answer(State(frame): State<Frame>, request: Request, next: Next) -> Res
             return Err(Refusal::NoSuchPath);
         }
         if request.method() == Method::OPTIONS {
-            return options(next.run(request).await);
+            return Ok(options(next.run(request).await));
         }
         let request = frame.admit(request).await?;
         let mut response = call::within(frame.deadline, async { Ok(next.run(request).await) }).await?;
@@ -77,9 +77,9 @@ async fn answer(State(frame): State<Frame>, request: Request, next: Next) -> Res
 }
 
 /// What is allowed at a path is said by the router, in the header `allow` of its refusal.
-fn options(mut response: Response) -> Reply {
+fn options(mut response: Response) -> Response {
     *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    response
 }
 
 impl Frame {
