@@ -22,5 +22,19 @@ pub mod webhook;
 /// The generated API types.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, rustdoc::all)]
 pub mod api {
+    use std::sync::LazyLock;
+
+    use prost_reflect::DescriptorPool;
+
     tonic::include_proto!("purser.v1");
+
+    /// The one method of ours that wants no key.
+    pub const KEYLESS: &str = "/purser.v1.ClaimService/SubmitClaim";
+
+    /// The descriptors of the API, as protoc would write them.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+    /// The API as it describes itself.
+    pub static POOL: LazyLock<DescriptorPool> =
+        LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).unwrap_or_default());
 }

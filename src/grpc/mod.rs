@@ -16,21 +16,24 @@ mod webhooks;
 pub use convert::event_json;
 pub(crate) use convert::timestamp;
 
+pub use crate::api::{DESCRIPTORS, POOL as API};
+
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use http::HeaderMap;
-use hyper::body::Incoming;
-use prost_reflect::{DescriptorPool, MethodDescriptor};
+use hyper::body::Bytes;
+use prost_reflect::MethodDescriptor;
 use tonic::body::Body;
 use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_server::{Health, HealthServer};
-use tower::Service;
+use tower::{BoxError, Service};
 
+use crate::api::KEYLESS;
 use crate::api::admin_service_server::{AdminService, AdminServiceServer};
 use crate::api::billing_service_server::BillingServiceServer;
 use crate::api::claim_service_server::ClaimServiceServer;
@@ -46,21 +49,13 @@ use server::Methods;
 /// The largest message that is read, in bytes.
 const MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// The one method of ours that wants no key, and so reads no more of whoever calls than a claim needs, in bytes.
-const KEYLESS: &str = "/purser.v1.ClaimService/SubmitClaim";
+/// What is read of whoever calls the one method that wants no key: no more than a claim needs, in bytes.
 const KEYLESS_BYTES: usize = 8 * 1024;
 
 /// The most that a method reads of a message, in bytes.
 fn most_bytes(path: &str) -> usize {
     if path == KEYLESS { KEYLESS_BYTES } else { MESSAGE_BYTES }
 }
-
-/// The descriptors of the API, as protoc would write them.
-pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
-
-/// The API as it describes itself.
-pub static API: LazyLock<DescriptorPool> =
-    LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).unwrap_or_default());
 
 /// What a handler answers.
 type Reply<T> = Result<Response<T>, Status>;
@@ -142,7 +137,11 @@ pub fn services(app: App, webhooks: Webhooks, health: HealthServer<impl Health>)
     })))
 }
 
-impl Service<http::Request<Incoming>> for Services {
+/// The body of a request, from a socket or from within.
+pub trait RequestBody: http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static {}
+impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static> RequestBody for B {}
+
+impl<B: RequestBody> Service<http::Request<B>> for Services {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
@@ -152,10 +151,12 @@ impl Service<http::Request<Incoming>> for Services {
     }
 
     /// Finds out who calls before anything of the message is read: whoever shows no key fills no memory.
-    fn call(&mut self, mut request: http::Request<Incoming>) -> Self::Future {
+    /// Within the process that may have been done.
+    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
         let parts = Arc::clone(&self.0);
         Box::pin(async move {
-            if parts.closed.contains(request.uri().path()) {
+            let is_known = request.extensions().get::<Caller>().is_some();
+            if !is_known && parts.closed.contains(request.uri().path()) {
                 match parts.purser.app.authenticate(key_in(request.headers())).await {
                     Ok(caller) => drop(request.extensions_mut().insert(caller)),
                     Err(error) => return Ok(Status::from(error).into_http()),
@@ -182,7 +183,7 @@ macro_rules! serve_each {
         impl Purser {
             async fn serve(
                 &self,
-                request: http::Request<Incoming>,
+                request: http::Request<impl RequestBody>,
                 open: &Routes,
             ) -> Result<http::Response<Body>, Infallible> {
                 let most = most_bytes(request.uri().path());

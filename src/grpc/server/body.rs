@@ -1,5 +1,6 @@
 //! What is sent in answer, watched on its way out.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -15,7 +16,7 @@ use super::methods::Meter;
 
 /// tonic's body, from which the meter learns how the call ended, and which ends early where `until` says so.
 #[derive(Default)]
-pub(super) struct AnswerBody {
+pub struct AnswerBody {
     inner: Body,
     meter: Option<Meter>,
     until: Option<Until>,
@@ -36,6 +37,12 @@ impl AnswerBody {
         let mut trailers = HeaderMap::new();
         write(status, &mut trailers);
         Frame::trailers(trailers)
+    }
+}
+
+impl fmt::Debug for AnswerBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnswerBody")
     }
 }
 

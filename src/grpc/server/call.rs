@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -17,20 +16,23 @@ use super::body::AnswerBody;
 use super::connection::Connection;
 use super::deadline::{self, Until};
 use super::methods::Meter;
-use super::{GrpcService, corrections, methods};
+use super::{GrpcService, Peer, corrections, methods};
 use crate::api::ErrorReason;
 use crate::grpc::most_bytes;
 use crate::grpc::status::refusal;
 use crate::panics::caught;
 
 /// Answers `request`.
-pub(super) async fn answer(
-    connection: Arc<Connection<impl GrpcService>>,
-    mut request: Request<Incoming>,
+pub(super) async fn answer<B>(
+    connection: Arc<Connection<impl GrpcService<B>>>,
+    mut request: Request<B>,
 ) -> Result<Response<AnswerBody>, Infallible> {
-    let trusted = &connection.server.limits.trusted_proxies;
-    let peer = connection.peer.behind(request.headers(), trusted);
-    request.extensions_mut().insert(peer);
+    // A call from within the process says itself who is there.
+    if request.extensions().get::<Peer>().is_none() {
+        let trusted = &connection.server.limits.trusted_proxies;
+        let peer = connection.peer.behind(request.headers(), trusted);
+        request.extensions_mut().insert(peer);
+    }
     if let Some(refused) = refuse_other_than_grpc(&request) {
         return Ok(refused);
     }
@@ -51,9 +53,9 @@ pub(super) async fn answer(
 }
 
 /// A unary call is over with the head of its answer, but for what is to be sent: the deadline ends here.
-async fn unary(
-    connection: &Connection<impl GrpcService>,
-    request: Request<Incoming>,
+async fn unary<B>(
+    connection: &Connection<impl GrpcService<B>>,
+    request: Request<B>,
     given: Option<Duration>,
     method: &methods::Method,
 ) -> Result<Response<Body>, Status> {
@@ -66,9 +68,9 @@ async fn unary(
 }
 
 /// A streaming call goes on in the body of its answer, which takes over what may end it.
-async fn streaming(
-    connection: &Connection<impl GrpcService>,
-    request: Request<Incoming>,
+async fn streaming<B>(
+    connection: &Connection<impl GrpcService<B>>,
+    request: Request<B>,
     given: Option<Duration>,
 ) -> (Result<Response<Body>, Status>, Option<Until>) {
     let mut until = deadline::until(given, connection.ending.clone());
@@ -80,9 +82,9 @@ async fn streaming(
 }
 
 /// Runs the handler. A panic in it is the end of this call and of nothing else.
-async fn handle(
-    connection: &Connection<impl GrpcService>,
-    request: Request<Incoming>,
+async fn handle<B>(
+    connection: &Connection<impl GrpcService<B>>,
+    request: Request<B>,
 ) -> Result<Response<Body>, Status> {
     let call = connection.server.services.clone().call(request);
     match caught(call).await {
@@ -92,7 +94,7 @@ async fn handle(
 }
 
 /// What the gRPC specification has answered in plain HTTP, since the caller does not speak gRPC.
-fn refuse_other_than_grpc(request: &Request<Incoming>) -> Option<Response<AnswerBody>> {
+fn refuse_other_than_grpc<B>(request: &Request<B>) -> Option<Response<AnswerBody>> {
     if request.method() != Method::POST {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));

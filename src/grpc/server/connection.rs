@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, join};
@@ -27,7 +28,7 @@ pub(super) struct Connection<S> {
 
 /// Serves `stream` until it ends, is too old, or outstays the drain.
 pub(super) async fn run(
-    server: Arc<Server<impl GrpcService>>,
+    server: Arc<Server<impl GrpcService<Incoming>>>,
     stream: TcpStream,
     mut draining: watch::Receiver<bool>,
     place: Place,
@@ -43,7 +44,7 @@ pub(super) async fn run(
 }
 
 async fn serve(
-    server: Arc<Server<impl GrpcService>>,
+    server: Arc<Server<impl GrpcService<Incoming>>>,
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     mut draining: watch::Receiver<bool>,
     peer: Peer,

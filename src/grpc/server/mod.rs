@@ -7,6 +7,7 @@
 //! - `connection` is the life of one of them: preface, calls, age, end;
 //! - `call` is the life of one call: `deadline`, `corrections` of what tonic says by itself, and
 //!   `body`, what is sent;
+//! - `local` makes the same calls from within the process;
 //! - `methods` knows the methods there are, and counts their calls.
 
 pub(crate) mod accept;
@@ -17,6 +18,7 @@ mod connection;
 mod corrections;
 mod deadline;
 mod limits;
+mod local;
 mod methods;
 mod peer;
 
@@ -35,7 +37,9 @@ use tonic::body::Body;
 use tower::Service;
 
 use self::admission::Admission;
+pub use self::body::AnswerBody;
 pub use self::limits::Limits;
+pub use self::local::Local;
 pub use self::methods::Methods;
 pub(crate) use self::peer::Peer;
 
@@ -48,16 +52,16 @@ struct Server<S> {
 }
 
 /// What answers the calls.
-pub trait GrpcService:
-    Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+pub trait GrpcService<B>:
+    Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send>
     + Clone
     + Send
     + Sync
     + 'static
 {
 }
-impl<S> GrpcService for S where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+impl<S, B> GrpcService<B> for S where
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send>
         + Clone
         + Send
         + Sync
@@ -72,7 +76,7 @@ impl<S> GrpcService for S where
 /// [`Limits::shutdown_grace`] is dropped, so it returns whatever peers do.
 pub async fn serve(
     listener: TcpListener,
-    services: impl GrpcService,
+    services: impl GrpcService<Incoming>,
     methods: Methods,
     limits: Limits,
     stop: impl Future<Output = ()>,
@@ -92,7 +96,7 @@ pub async fn serve(
 /// Takes connections, each into a task of its own. Never returns.
 async fn accept_all(
     listener: &TcpListener,
-    server: Server<impl GrpcService>,
+    server: Server<impl GrpcService<Incoming>>,
     draining: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {

@@ -1,0 +1,52 @@
+//! Calls from within the process: what surrounds a call over a socket surrounds them too.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tokio::sync::watch;
+use tower::Service;
+
+use super::body::AnswerBody;
+use super::connection::Connection;
+use super::{GrpcService, Limits, Methods, Peer, Server, call};
+
+/// The services, called without a socket. A clone shares them.
+pub struct Local<S>(Arc<Connection<S>>);
+
+impl<S> Local<S> {
+    /// Streaming calls end once `ending` is true.
+    pub fn new(services: S, methods: Methods, limits: Limits, ending: watch::Receiver<bool>) -> Self {
+        let server = Arc::new(Server::new(services, methods, limits));
+        Self(Arc::new(Connection { server, ending, peer: Peer(None) }))
+    }
+}
+
+impl<S> Clone for Local<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> fmt::Debug for Local<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Local")
+    }
+}
+
+impl<S: GrpcService<B>, B: Send + 'static> Service<Request<B>> for Local<S> {
+    type Response = Response<AnswerBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<AnswerBody>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        Box::pin(call::answer(Arc::clone(&self.0), request))
+    }
+}
