@@ -16,6 +16,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 use super::{database, dev, upkeep};
 use crate::app::{App, Chains, Claiming};
 use crate::config;
+use crate::grpc::server::Local;
 use crate::health::{self, Readiness};
 use crate::store::Store;
 use crate::webhook::{Guard, Webhooks};
@@ -65,15 +66,18 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tokio::spawn(mirror(readiness.clone(), reporter));
     // Before anybody can ask for a link.
     app.offer_claims(claiming(&config, addresses.1));
+    let services = grpc::services(app.clone(), webhooks.clone(), health)?;
+    let limits = grpc::server::Limits::from(config.limits.clone());
+    let local = Local::new(services.clone(), grpc::methods(), limits.clone(), stopped.clone());
     let mut serving = tokio::spawn(grpc::server::serve(
         grpc_listener,
-        grpc::services(app.clone(), webhooks.clone(), health)?,
+        services,
         grpc::methods(),
-        config.limits.clone().into(),
+        limits,
         told(stopped.clone()),
     ));
     let router = http::router(readiness, metrics).merge(claim_page::router(app.clone()));
-    let router = router.merge(rest::router(&app, &config.rest()));
+    let router = router.merge(rest::router(&app, &config.rest(), local));
     let trusted = config.limits.trusted_proxies().to_vec();
     let mut http_serving = tokio::spawn(http::serve(
         http_listener,

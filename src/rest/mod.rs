@@ -12,12 +12,14 @@ mod face;
 mod json;
 mod refusal;
 mod target;
+mod transcode;
 
 use std::time::Duration;
 
 use axum::Router;
 
 pub use face::{Face, Faces};
+pub use transcode::Rpcs;
 
 use crate::app::App;
 
@@ -30,7 +32,8 @@ pub struct Offer {
     pub deadline: Duration,
 }
 
-/// Everything that is spoken.
-pub fn router(app: &App, offer: &Offer) -> Router {
-    dialects::router(app, &offer.faces, offer.deadline)
+/// Everything that is spoken. `rpcs` answers the methods of the API.
+pub fn router(app: &App, offer: &Offer, rpcs: impl Rpcs) -> Router {
+    let router = dialects::router(app, &offer.faces, offer.deadline);
+    if offer.faces.has(Face::Canonical) { router.merge(transcode::router(app, rpcs)) } else { router }
 }

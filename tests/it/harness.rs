@@ -12,12 +12,13 @@ use purser::app::{App, Chains, Claiming, NewApiKey};
 use purser::chain::keys::{KeyRing, MasterKeys};
 use purser::domain::{Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes};
 use purser::grpc;
-use purser::grpc::server::Limits;
+use purser::grpc::server::{Limits, Local};
 use purser::rest::{self, Faces, Offer};
 use purser::store::Store;
 use purser::webhook::{Guard, Webhooks};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -159,9 +160,18 @@ impl TestServer {
     pub async fn http(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let webhooks = Webhooks::new(self.app.clone(), Guard::default(), grpc::event_json);
+        let health = HealthService::from_health_reporter(HealthReporter::new());
+        let health = tonic_health::pb::health_server::HealthServer::new(health);
+        let services = grpc::services(self.app.clone(), webhooks, health).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let local = Local::new(services, grpc::methods(), Limits::default(), stopped);
         let offer = Offer { faces: Faces::all(), deadline: Duration::from_secs(5) };
-        let router = rest::router(&self.app, &offer);
-        tokio::spawn(purser::http::serve(listener, router, Duration::ZERO, std::future::pending()));
+        let router = rest::router(&self.app, &offer, local);
+        tokio::spawn(async move {
+            purser::http::serve(listener, router, Duration::ZERO, std::future::pending()).await;
+            drop(stop);
+        });
         address
     }
 

@@ -1,5 +1,6 @@
 //! REST: what holds of all that is spoken, and of the API's own words.
 
+mod canonical;
 pub mod client;
 
 use client::Http;

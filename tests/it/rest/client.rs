@@ -1,7 +1,5 @@
 //! A plain HTTP client: what is sent is what the test says, and nothing of the answer is hidden.
 
-#![expect(dead_code, reason = "the tests of the transcoder and of the dialects follow")]
-
 use std::net::SocketAddr;
 
 use http_body_util::{BodyExt, Full};

@@ -1,0 +1,153 @@
+//! A call of a method, as gRPC has it on the wire: from its request to its answer in JSON.
+
+use axum::body::Bytes;
+use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue};
+use axum::http::{HeaderMap, Method, Request};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Full};
+use prost::Message;
+use prost_reflect::{DynamicMessage, MessageDescriptor};
+
+use super::rules::Rpc;
+use super::status::Told;
+use super::stream::{self, Form};
+use crate::domain::Caller;
+use crate::rest::refusal::Refusal;
+
+/// A flag, which says that a message is not compressed, and its length.
+const PREFIX: usize = 5;
+
+/// What an answer's metadata may say over HTTP.
+const SAID: [&str; 2] = ["idempotent-replayed", "secret-omitted"];
+
+/// The request of a method, of somebody who was let in; of nobody, it is for the service to say so.
+pub(super) fn request(
+    rpc: &Rpc,
+    message: &[u8],
+    caller: Option<Caller>,
+    headers: &HeaderMap,
+) -> Request<Full<Bytes>> {
+    let mut body = Vec::with_capacity(PREFIX + message.len());
+    body.push(0);
+    body.extend(u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes());
+    body.extend(message);
+    let mut request = Request::new(Full::new(Bytes::from(body)));
+    *request.method_mut() = Method::POST;
+    // A path of the API is a URI.
+    *request.uri_mut() = rpc.path.parse().unwrap_or_default();
+    let metadata = request.headers_mut();
+    metadata.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    for name in ["idempotency-key", "grpc-timeout", "authorization", "x-api-key"] {
+        if let Some(value) = headers.get(name) {
+            metadata.insert(name, value.clone());
+        }
+    }
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+    }
+    request
+}
+
+/// The answer of a method over HTTP.
+pub(super) async fn answer<B>(
+    rpc: &Rpc,
+    response: http::Response<B>,
+    asked: &HeaderMap,
+) -> Result<Response, Refusal>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    let has_if_match = asked.contains_key(axum::http::header::IF_MATCH);
+    let told = |told: Told| if has_if_match { told.by_if_match() } else { told }.into_response();
+    let (head, body) = response.into_parts();
+    // Whatever ends before it begins says so in its head.
+    if head.headers.contains_key("grpc-status")
+        && let Some(it) = Told::of(&head.headers)
+    {
+        return Ok(told(it));
+    }
+    if rpc.is_stream {
+        return Ok(stream::response(rpc, body, Form::wanted(asked)));
+    }
+    let body = body.collect().await.map_err(|_| Refusal::Broken)?;
+    if let Some(it) = body.trailers().and_then(Told::of) {
+        return Ok(told(it));
+    }
+    let mut frames = Frames::default();
+    frames.add(&body.to_bytes());
+    let message = frames.next().ok_or(Refusal::Broken)?;
+    let message =
+        DynamicMessage::decode(rpc.output.clone(), message.as_ref()).map_err(|_| Refusal::Broken)?;
+    let json = serde_json::to_vec(&message).map_err(|_| Refusal::Broken)?;
+    let mut response = Response::new(json.into());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for name in SAID {
+        if let Some(value) = head.headers.get(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if let Some(etag) = etag(rpc, &message) {
+        headers.insert(ETAG, etag);
+    }
+    Ok(response)
+}
+
+/// A message as JSON.
+pub(super) fn json(descriptor: &MessageDescriptor, message: &[u8]) -> Option<Vec<u8>> {
+    let message = DynamicMessage::decode(descriptor.clone(), message).ok()?;
+    serde_json::to_vec(&message).ok()
+}
+
+/// The version of the resource that is answered, as HTTP writes it.
+fn etag(rpc: &Rpc, message: &DynamicMessage) -> Option<HeaderValue> {
+    let (resource, field) = rpc.answered_etag.as_ref()?;
+    let resource = message.get_field(resource);
+    let etag = resource.as_message()?.get_field(field);
+    let etag = etag.as_str().filter(|it| !it.is_empty())?;
+    HeaderValue::from_str(&format!("\"{etag}\"")).ok()
+}
+
+/// The request, as bytes.
+pub(super) fn encoded(message: &DynamicMessage) -> Vec<u8> {
+    message.encode_to_vec()
+}
+
+/// Messages, out of bytes that come as they come.
+#[derive(Debug, Default)]
+pub(super) struct Frames(Vec<u8>);
+
+impl Frames {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.0.extend(bytes);
+    }
+
+    /// The next message, if all of it is there.
+    pub(super) fn next(&mut self) -> Option<Vec<u8>> {
+        let length = self.0.get(1..PREFIX)?.try_into().ok()?;
+        let end = PREFIX + usize::try_from(u32::from_be_bytes(length)).ok()?;
+        let message = self.0.get(PREFIX..end)?.to_vec();
+        self.0.drain(..end);
+        Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_out_whole_however_their_bytes_come() {
+        let wire = [&[0, 0, 0, 0, 2][..], b"ab", &[0, 0, 0, 0, 0], &[0, 0, 0, 0, 1], b"c"].concat();
+        for size in 1..=wire.len() {
+            let (mut frames, mut found) = (Frames::default(), Vec::new());
+            for part in wire.chunks(size) {
+                frames.add(part);
+                while let Some(message) = frames.next() {
+                    found.push(message);
+                }
+            }
+            assert_eq!(found, [b"ab".to_vec(), Vec::new(), b"c".to_vec()], "{size}");
+        }
+    }
+}
