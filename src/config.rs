@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use http::HeaderValue;
 
 use crate::app::Claiming;
 use crate::chain::node::{Endpoint, Nodes};
@@ -82,6 +83,14 @@ pub struct Serve {
     /// `juicyway`, several of them with commas between, or `all`, which may be left out. With --dev it is on.
     #[arg(long, env = "PURSER_REST", value_name = "FACES", num_args = 0..=1, default_missing_value = "all")]
     rest: Option<Faces>,
+    /// An origin, such as `https://app.example`, whose pages may call REST from a browser; `*` is every one. May be repeated.
+    #[arg(
+        long = "rest-cors-origin",
+        env = "PURSER_REST_CORS_ORIGIN",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    rest_cors_origins: Vec<HeaderValue>,
     /// Brings a Postgres schema up to date before serving. SQLite always does.
     #[arg(long, env = "PURSER_AUTO_MIGRATE")]
     pub auto_migrate: bool,
@@ -169,7 +178,11 @@ impl Serve {
     #[must_use]
     pub fn rest(&self) -> Offer {
         let unsaid = || if self.dev { Faces::all() } else { Faces::default() };
-        Offer { faces: self.rest.clone().unwrap_or_else(unsaid), deadline: self.limits.default_deadline }
+        Offer {
+            faces: self.rest.clone().unwrap_or_else(unsaid),
+            deadline: self.limits.default_deadline,
+            origins: self.rest_cors_origins.clone(),
+        }
     }
 
     /// The nodes to ask for balances.

@@ -166,7 +166,7 @@ impl TestServer {
         let services = grpc::services(self.app.clone(), webhooks, health).unwrap();
         let (stop, stopped) = watch::channel(false);
         let local = Local::new(services, grpc::methods(), Limits::default(), stopped);
-        let offer = Offer { faces: Faces::all(), deadline: Duration::from_secs(5) };
+        let offer = Offer { faces: Faces::all(), deadline: Duration::from_secs(5), origins: Vec::new() };
         let router = rest::router(&self.app, &offer, local);
         tokio::spawn(async move {
             purser::http::serve(listener, router, Duration::ZERO, std::future::pending()).await;

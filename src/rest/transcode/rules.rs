@@ -25,7 +25,7 @@ pub(in crate::rest) struct Rule {
     pub(in crate::rest) verb: Method,
     /// The path, with `{field}` where something is put in: all that is told of a path.
     pub(in crate::rest) template: String,
-    pub(super) segments: Vec<Segment>,
+    pub(in crate::rest) segments: Vec<Segment>,
     /// What follows the colon at the end of the path.
     pub(super) custom: Option<String>,
     pub(in crate::rest) body: BodyIs,
