@@ -26,6 +26,9 @@ use crate::health::Readiness;
 /// Connections at one time. One more is closed at once.
 const MAX_CONNECTIONS: usize = 1000;
 
+/// How long a request's head may be, in bytes.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+
 /// A request's head must be there within this, so a peer cannot keep a connection by dripping bytes, or by
 /// saying nothing between two requests.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,8 +114,10 @@ async fn connection(
     mut draining: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let guest = Guest(peer.behind(request.headers(), &trusted).address);
-        request.extensions_mut().insert(guest);
+        let peer = peer.behind(request.headers(), &trusted);
+        request.extensions_mut().insert(Guest(peer.address));
+        // For calls that go on as gRPC.
+        request.extensions_mut().insert(peer);
         let router = router.clone();
         async move {
             let Ok(answer) = router.oneshot(request).await;

@@ -42,8 +42,8 @@ pub(super) async fn prepare(app: &App, config: &config::Serve) -> anyhow::Result
     Ok(path)
 }
 
-/// Prints where it listens and what to try.
-pub(super) fn greet(key: &Path, grpc: SocketAddr, http: SocketAddr) {
+/// Prints where it listens and what to try, over REST too if that is offered.
+pub(super) fn greet(key: &Path, grpc: SocketAddr, http: SocketAddr, rest: bool) {
     let calls = [
         (
             "CreateCustomer",
@@ -72,6 +72,14 @@ pub(super) fn greet(key: &Path, grpc: SocketAddr, http: SocketAddr) {
             "  buf curl --protocol grpc --http2-prior-knowledge -H \"authorization: Bearer $KEY\" -d '{body}' \
              http://{grpc}/purser.v1.CustomerService/{method}"
         );
+    }
+    if rest {
+        println!("\nOr over REST, which http://{http}/docs shows and tries:\n");
+        println!(
+            "  curl -H \"x-api-key: $KEY\" -H 'content-type: application/json' -d '{}' http://{http}/v1/customers",
+            r#"{"paymentAddress": "eve@dev", "firstName": "Eve"}"#
+        );
+        println!("  curl -H \"x-api-key: $KEY\" 'http://{http}/v1/customers:resolve?paymentAddress=eve@dev'");
     }
     println!("\nAnd its health and metrics:\n\n  curl http://{http}/readyz\n  curl http://{http}/metrics\n");
 }

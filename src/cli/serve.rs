@@ -18,6 +18,7 @@ use crate::app::{App, Chains, Claiming};
 use crate::config;
 use crate::grpc::server::Local;
 use crate::health::{self, Readiness};
+use crate::rest::Face;
 use crate::store::Store;
 use crate::webhook::{Guard, Webhooks};
 use crate::{claim_page, clock, grpc, http, rest, telemetry};
@@ -77,7 +78,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         told(stopped.clone()),
     ));
     let router = http::router(readiness, metrics).merge(claim_page::router(app.clone()));
-    let router = router.merge(rest::router(&app, &config.rest(), local));
+    let offer = config.rest();
+    let router = router.merge(rest::router(&app, &offer, local));
     let trusted = config.limits.trusted_proxies().to_vec();
     let mut http_serving = tokio::spawn(http::serve(
         http_listener,
@@ -95,7 +97,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tell.send_replace(Readiness::Ready);
     println!("gRPC: {}\nHTTP: {}", addresses.0, addresses.1);
     if let Some(key) = key {
-        dev::greet(&key, addresses.0, addresses.1);
+        dev::greet(&key, addresses.0, addresses.1, offer.faces.has(Face::Canonical));
     }
     tracing::info!(grpc = %addresses.0, http = %addresses.1, "serving");
 

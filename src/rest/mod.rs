@@ -49,7 +49,7 @@ pub fn router(app: &App, offer: &Offer, rpcs: impl Rpcs) -> Router {
     }
     let mut router = dialects::router(app, &offer.faces, offer.deadline);
     if offer.faces.has(Face::Canonical) {
-        let own = transcode::router(app, rpcs);
+        let own = transcode::router(app, offer.deadline, rpcs);
         router =
             router.merge(own.route("/openapi.json", get(docs::description)).route("/docs", get(docs::page)));
     }

@@ -125,8 +125,12 @@ const fn known(error: &Error) -> StatusCode {
         | Error::TooManyAddresses(..)
         | Error::ChainNotConfigured(_)
         | Error::WebhookEndpointDisabled(_)
-        | Error::TooManyWebhookEndpoints(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::SlowWatcher | Error::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        | Error::TooManyWebhookEndpoints(_)
+        | Error::ClaimLinkUsed
+        | Error::ClaimLinkExpired { .. }
+        | Error::ClaimClosed(..)
+        | Error::NoWalletOnNetwork(..) => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::SlowWatcher | Error::Overloaded | Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::ChainUnavailable(..) | Error::DatabaseUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Unimplemented(_) => StatusCode::NOT_IMPLEMENTED,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

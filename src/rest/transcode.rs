@@ -15,6 +15,7 @@ mod value;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -30,6 +31,7 @@ use super::call;
 use super::dialect::{api_key, bearer};
 use super::face::Face;
 use super::refusal::Refusal;
+use crate::api::KEYLESS;
 use crate::app::App;
 use routes::{Found, Routes};
 use rules::{RULES, Rule};
@@ -62,15 +64,19 @@ where
     type Body = B;
 }
 
+/// What is read of whoever calls the one method that wants no key: no more than a claim needs, in bytes.
+const KEYLESS_BYTES: usize = 8 * 1024;
+
 struct Transcoder<S> {
     app: App,
+    deadline: Duration,
     rpcs: S,
     routes: Routes,
 }
 
 /// Every method, under `/v1`. What is at no path is answered here too.
-pub(super) fn router(app: &App, rpcs: impl Rpcs) -> Router {
-    let transcoder = Transcoder { app: app.clone(), rpcs, routes: Routes::new(&RULES) };
+pub(super) fn router(app: &App, deadline: Duration, rpcs: impl Rpcs) -> Router {
+    let transcoder = Transcoder { app: app.clone(), deadline, rpcs, routes: Routes::new(&RULES) };
     let transcoder = Arc::new(transcoder);
     Router::new().route("/v1/{*path}", any(answer)).fallback(nothing).with_state(transcoder)
 }
@@ -109,16 +115,23 @@ fn allowed(methods: &[&str]) -> Response {
 
 impl<S: Rpcs> Transcoder<S> {
     async fn call(&self, rule: &Rule, captured: &[&str], request: Request) -> Result<Response, Refusal> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let rpc = &rule.rpc;
-        let Ok(caller) = self.app.authenticate(key_in(&head.headers)).await else {
-            // The service says what is wrong with the key, before it looks at a message.
-            let request = rpc::request(rpc, &[], None, &head.headers);
-            return self.ask(rule, request, &head.headers).await;
-        };
-        let body = call::read(body, call::BODY_BYTES).await?;
+        let shown = key_in(&head.headers);
+        let admitted = async { Ok(self.app.authenticate(shown).await) };
+        match call::within(self.deadline, admitted).await? {
+            Ok(caller) => drop(head.extensions.insert(caller)),
+            Err(_) if rpc.path == KEYLESS => {}
+            Err(_) => {
+                // The service says what is wrong with the key, before it looks at a message.
+                let request = rpc::request(rpc, &[], head.extensions, &head.headers);
+                return self.ask(rule, request, &head.headers).await;
+            }
+        }
+        let most = if rpc.path == KEYLESS { KEYLESS_BYTES } else { call::BODY_BYTES };
+        let body = call::read(body, most).await?;
         let message = bind::request(rule, captured, head.uri.query(), &head.headers, &body)?;
-        let request = rpc::request(rpc, &rpc::encoded(&message), Some(caller), &head.headers);
+        let request = rpc::request(rpc, &rpc::encoded(&message), head.extensions, &head.headers);
         self.ask(rule, request, &head.headers).await
     }
 

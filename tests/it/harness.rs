@@ -11,8 +11,8 @@ use purser::api::customer_service_client::CustomerServiceClient;
 use purser::app::{App, Chains, Claiming, NewApiKey};
 use purser::chain::keys::{KeyRing, MasterKeys};
 use purser::domain::{Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes};
-use purser::grpc;
 use purser::grpc::server::{Limits, Local};
+use purser::grpc::{self, Services};
 use purser::rest::{self, Faces, Offer};
 use purser::store::Store;
 use purser::webhook::{Guard, Webhooks};
@@ -160,19 +160,26 @@ impl TestServer {
     pub async fn http(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let router = rest::router(&self.app, &self.offer(), self.local());
+        let forever = std::future::pending();
+        tokio::spawn(purser::http::serve(listener, router, Vec::new(), Duration::ZERO, forever));
+        address
+    }
+
+    /// All of REST.
+    pub fn offer(&self) -> Offer {
+        Offer { faces: Faces::all(), deadline: Duration::from_secs(5), origins: Vec::new() }
+    }
+
+    /// The services, called from within the process.
+    pub fn local(&self) -> Local<Services> {
+        // Never told to stop: whoever could has forgotten it.
+        static NEVER: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::channel(false).0);
         let webhooks = Webhooks::new(self.app.clone(), Guard::default(), grpc::event_json);
         let health = HealthService::from_health_reporter(HealthReporter::new());
         let health = tonic_health::pb::health_server::HealthServer::new(health);
         let services = grpc::services(self.app.clone(), webhooks, health).unwrap();
-        let (stop, stopped) = watch::channel(false);
-        let local = Local::new(services, grpc::methods(), Limits::default(), stopped);
-        let offer = Offer { faces: Faces::all(), deadline: Duration::from_secs(5), origins: Vec::new() };
-        let router = rest::router(&self.app, &offer, local);
-        tokio::spawn(async move {
-            purser::http::serve(listener, router, Duration::ZERO, std::future::pending()).await;
-            drop(stop);
-        });
-        address
+        Local::new(services, grpc::methods(), Limits::default(), NEVER.subscribe())
     }
 
     /// A sandbox domain of that name, of an organization of its own, with default settings.

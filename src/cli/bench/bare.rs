@@ -2,11 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use axum::serve::ListenerExt;
 use prost_types::Timestamp;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, async_trait};
 
+use super::rest;
 use crate::api::customer_service_server::{CustomerService, CustomerServiceServer};
 use crate::api::{
     BatchGetCustomersRequest, BatchGetCustomersResponse, BatchResolveCustomersRequest,
@@ -33,10 +36,17 @@ const TIME: Timestamp = Timestamp { seconds: 1_763_710_000, nanos: 123_456_000 }
 pub(super) async fn serve() -> anyhow::Result<()> {
     // What `Server::serve` does, in two steps, so that the port is known. `serve` sets no-delay itself.
     let incoming = TcpIncoming::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?.with_nodelay(Some(true));
-    println!("listening on {}", incoming.local_addr()?);
+    let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    println!("listening on {}\nHTTP: {}", incoming.local_addr()?, http.local_addr()?);
+    tokio::spawn(async move { axum::serve(http.tap_io(nodelay), rest::bare_router()).await });
     let service = CustomerServiceServer::new(Bare { customer: customer(), resolution: resolution() });
     Server::builder().add_service(service).serve_with_incoming(incoming).await?;
     Ok(())
+}
+
+/// As the other servers do.
+fn nodelay(stream: &mut TcpStream) {
+    let _ = stream.set_nodelay(true);
 }
 
 /// Answers with the same customer, whatever is asked.

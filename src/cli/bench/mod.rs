@@ -23,6 +23,7 @@ mod prefill;
 mod process;
 mod progress;
 mod report;
+mod rest;
 mod server;
 mod session;
 mod tally;

@@ -38,6 +38,8 @@ pub(super) enum Phase {
     Resolve,
     /// `GetCustomer` by random ids.
     Get,
+    /// GET of a customer over REST by random ids.
+    Rest,
     /// `CreateCustomer` with alias, email and request id.
     Create,
     /// `BatchResolveCustomers` of 100 random aliases.

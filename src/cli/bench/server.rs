@@ -22,6 +22,8 @@ const STOP: Duration = Duration::from_secs(30);
 pub(super) struct Server {
     /// Where it serves gRPC, as `host:port`.
     pub address: String,
+    /// Where it serves HTTP, as `host:port`.
+    pub http: String,
     /// Its process id.
     pub pid: u32,
     /// When it was started.
@@ -54,12 +56,15 @@ impl Server {
         let mut child = command.spawn().context("start a server")?;
         let pid = child.id().context("the server has ended")?;
         let mut lines = BufReader::new(child.stdout.take().context("the server has no output")?).lines();
-        let address =
-            timeout(START, address_in(&mut lines, mark)).await.context("the server does not start")?;
-        let address = address?.ok_or_else(|| anyhow!("the server did not start:\n{}", tail(log)))?;
+        let both = async {
+            let grpc = address_in(&mut lines, mark).await?;
+            Ok::<_, std::io::Error>(grpc.zip(address_in(&mut lines, "HTTP").await?))
+        };
+        let both = timeout(START, both).await.context("the server does not start")??;
+        let (address, http) = both.ok_or_else(|| anyhow!("the server did not start:\n{}", tail(log)))?;
         // Read on, or the server would wait for ever once the pipe is full.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { address, pid, started, child })
+        Ok(Self { address, http, pid, started, child })
     }
 
     /// Asks the server to end, and waits until it has.

@@ -16,6 +16,7 @@ use super::prefill;
 use super::process;
 use super::progress::say;
 use super::report::{Report, Row, Served};
+use super::rest;
 use super::server::Server;
 use super::tally::float;
 use super::watch;
@@ -42,11 +43,18 @@ pub(super) async fn measure(
     };
     // The same key for both: a call to the bare server is not to be a byte shorter.
     let others = Client::connect(&bare.address, &key, options.connections())?;
+    let over_http = [
+        rest::Target { pid: server.pid, address: &server.http },
+        rest::Target { pid: bare.pid, address: &bare.http },
+    ];
     let purser = target(server.pid, clients.clone(), Answers::Asked);
     let bare = target(bare.pid, others, Answers::Fixed);
     let peaks = Vec::new();
     let mut session = Session { options, database, population, clients, purser, bare, report, peaks };
     session.run().await?;
+    if options.wants(Phase::Rest) {
+        session.rest(over_http, &key).await?;
+    }
     let memory = process::memory(server.pid);
     let wanted = options.wants(Phase::Watch);
     let watchers_kib = if wanted { Box::pin(session.watch(&server.address, &key)).await? } else { None };
@@ -159,6 +167,21 @@ impl Session<'_> {
         self.peaks.push((operation, purser.rate()));
         let row = self.row(name, &purser).with_bare(&bare);
         self.report.rows.push(row.with_aim(operation.aim(self.database.kind)));
+        Ok(())
+    }
+
+    /// GET of a customer over HTTP/1.1, between two halves of a bare route.
+    async fn rest(&mut self, [purser, bare]: [rest::Target<'_>; 2], key: &str) -> anyhow::Result<()> {
+        let name = "get over REST";
+        self.say(name);
+        let (time, connections) =
+            (self.options.time(), self.options.connections() * self.options.in_flight());
+        let peak = |target, time| rest::peak(target, key, &self.population, connections, time);
+        let mut limit = peak(bare, time / 2).await?;
+        let reached = peak(purser, time).await?;
+        limit.merge(peak(bare, time / 2).await?)?;
+        let row = self.row(name, &reached).with_bare(&limit).with_aim(Aim::Ratio(0.50));
+        self.report.rows.push(row);
         Ok(())
     }
 

@@ -157,6 +157,7 @@ const show = (api) => {
   });
 };
 
+document.getElementById("tools").addEventListener("submit", (event) => event.preventDefault());
 fetch("/openapi.json")
   .then((response) => response.json())
   .then(show)

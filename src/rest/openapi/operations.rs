@@ -42,6 +42,9 @@ fn operation(rule: &Rule, count: u32, schemas: &mut Schemas) -> Json {
         "parameters": parameters(rule, schemas),
         "responses": responses(rule, schemas),
     });
+    if rule.rpc.path == api::KEYLESS {
+        operation["security"] = json!([]);
+    }
     let body = match &rule.body {
         BodyIs::Nothing => return operation,
         BodyIs::Field(field) => message_of(field).map(|it| schemas.message(&it)),

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue};
-use axum::http::{HeaderMap, Method, Request};
+use axum::http::{Extensions, HeaderMap, Method, Request};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
@@ -11,7 +11,6 @@ use prost_reflect::{DynamicMessage, MessageDescriptor};
 use super::rules::Rpc;
 use super::status::Told;
 use super::stream::{self, Form};
-use crate::domain::Caller;
 use crate::rest::refusal::Refusal;
 
 /// A flag, which says that a message is not compressed, and its length.
@@ -20,11 +19,11 @@ const PREFIX: usize = 5;
 /// What an answer's metadata may say over HTTP.
 const SAID: [&str; 2] = ["idempotent-replayed", "secret-omitted"];
 
-/// The request of a method, of somebody who was let in; of nobody, it is for the service to say so.
+/// The request of a method. What is known of whoever calls goes along: if they were not let in, the service says so.
 pub(super) fn request(
     rpc: &Rpc,
     message: &[u8],
-    caller: Option<Caller>,
+    known: Extensions,
     headers: &HeaderMap,
 ) -> Request<Full<Bytes>> {
     let mut body = Vec::with_capacity(PREFIX + message.len());
@@ -42,9 +41,7 @@ pub(super) fn request(
             metadata.insert(name, value.clone());
         }
     }
-    if let Some(caller) = caller {
-        request.extensions_mut().insert(caller);
-    }
+    *request.extensions_mut() = known;
     request
 }
 

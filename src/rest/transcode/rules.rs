@@ -55,7 +55,7 @@ pub(in crate::rest) enum BodyIs {
 pub(in crate::rest) struct Rpc {
     pub(in crate::rest) method: MethodDescriptor,
     /// `/package.Service/Method`.
-    pub(super) path: String,
+    pub(in crate::rest) path: String,
     pub(in crate::rest) input: MessageDescriptor,
     pub(in crate::rest) output: MessageDescriptor,
     pub(in crate::rest) is_stream: bool,
