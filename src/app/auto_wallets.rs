@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use super::App;
+use super::customers::FirstWallet;
 use super::grants::{Waiter, Wanted, to_its_end};
 use super::write::{Answer, Reload};
 use crate::clock;
 use crate::domain::{
-    Caller, Change, Context, Customer, CustomerId, Domain, Granted, Member, Network, NewCustomer,
-    RequestMark, Result, WalletId, customer, wallet,
+    Caller, Change, Context, Customer, CustomerId, Domain, Granted, Member, NewCustomer, RequestMark, Result,
+    WalletId, customer, wallet,
 };
 
 impl App {
@@ -23,13 +24,14 @@ impl App {
         domain: Arc<Domain>,
         new: NewCustomer,
         request: Option<RequestMark>,
+        networks_of: FirstWallet,
     ) -> Result<Answer<Member>> {
         let (app, caller) = (self.clone(), caller.clone());
         let (named, id) = (domain.id, CustomerId::from_uuid(clock::new_uuid(clock::now_us())));
         let decide = move |domain: &Arc<Domain>, ctx: Context| customer::create(new.clone(), domain, id, ctx);
         to_its_end(move |waiter| async move {
             let reload = || -> Reload<'_, _> { Box::pin(app.own_domain(named)) };
-            let plan = Plan { domain_of: Arc::clone, networks_of: wallet::at_once, decide };
+            let plan = Plan { domain_of: Arc::clone, networks_of, decide };
             app.write_with_wallet(&caller, &waiter, request, domain, reload, plan).await
         })
         .await
@@ -94,6 +96,6 @@ impl App {
 /// How a customer is written, and on which networks their wallet is to be.
 struct Plan<L, D> {
     domain_of: fn(&L) -> Arc<Domain>,
-    networks_of: fn(&Domain) -> &[Network],
+    networks_of: FirstWallet,
     decide: D,
 }

@@ -9,6 +9,7 @@ use crate::chain::node::NodeError;
 use crate::domain::{
     Account, Amount, Caller, Error, Network, PageRequest, Result, Sums, Token, Wallet, WalletId, WalletKind,
 };
+use crate::store::AddressFilter;
 
 /// How many addresses of a wallet are read from nodes in one call, which is one page of them.
 const MAX_ADDRESSES: i32 = 100;
@@ -60,7 +61,9 @@ impl App {
         }
         let all = PageRequest::parse(MAX_ADDRESSES, "", &())?;
         let limit = all.size;
-        let page = self.task(move |store| async move { store.list_addresses(id, &[], &all).await }).await?;
+        let of_wallet = AddressFilter::Wallet(id, Vec::new());
+        let page =
+            self.task(move |store| async move { store.list_addresses(&of_wallet, &all).await }).await?;
         if !page.next_token.is_empty() {
             return Err(Error::TooManyAddresses(id, limit));
         }

@@ -1,5 +1,7 @@
 //! What is done with billing records and payment methods, and the overview of a customer.
 
+use std::collections::HashMap;
+
 use super::App;
 use super::loader::Loader;
 use super::write::{Answer, Reload, mark};
@@ -8,12 +10,21 @@ use crate::domain::billing::{key, upsert};
 use crate::domain::{
     Bill, BillingKind, BillingRecord, Caller, CustomerId, DomainId, Error, Member, NewBillingRecord,
     NewPaymentMethod, Noun, Page, PageRequest, Payment, PaymentMethod, PaymentMethodId, Plan, RequestId,
-    Resource, Result, UniqueKey, payment_method,
+    Resource, Result, UniqueKey, Wallet, payment_method,
 };
-use crate::store::{BillingFilter, Holdings};
+use crate::store::{BillingCounts, BillingFilter, Holdings};
 
-/// How many wallets an overview shows.
-const WALLETS: usize = 100;
+/// How many wallets are shown beside a customer.
+const WALLETS: u32 = 100;
+
+/// What stands beside a customer in a list.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// Their wallets that are not removed, newest first; at most a hundred.
+    pub wallets: Vec<Wallet>,
+    /// How many billing records they have.
+    pub counts: BillingCounts,
+}
 
 /// Looks billing records of a kind up by the caller's ids.
 type Records<K> = Loader<UniqueKey, BillingRecord<K>>;
@@ -139,9 +150,32 @@ impl App {
     pub async fn customer_overview(&self, caller: &Caller, id: CustomerId) -> Result<Overview> {
         let member = self.member(caller, id).await?;
         let mut holdings = self.task(move |store| async move { store.holdings(id).await }).await?;
-        let has_more_wallets = holdings.wallets.len() > WALLETS;
-        holdings.wallets.truncate(WALLETS);
+        let has_more_wallets = holdings.wallets.len() > WALLETS as usize;
+        holdings.wallets.truncate(WALLETS as usize);
         Ok(Overview { member, holdings, has_more_wallets })
+    }
+
+    /// What stands beside customers in a list: their wallets that are not removed, newest first and at most a hundred of
+    /// each, and how many billing records they have. Two queries, however many they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn beside(&self, members: &[Member]) -> Result<HashMap<CustomerId, Beside>> {
+        let ids: Vec<_> = members.iter().map(|it| it.customer.id).collect();
+        let (wallets, counts) = self
+            .task(move |store| async move {
+                tokio::try_join!(store.live_wallets(&ids, WALLETS), store.billing_counts(&ids))
+            })
+            .await?;
+        let mut beside = HashMap::<CustomerId, Beside>::new();
+        for (id, counts) in counts {
+            beside.entry(id).or_default().counts = counts;
+        }
+        for wallet in wallets {
+            beside.entry(wallet.customer_id).or_default().wallets.push(wallet);
+        }
+        Ok(beside)
     }
 
     /// Adds a payment method.

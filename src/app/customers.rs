@@ -9,8 +9,8 @@ use crate::clock;
 use crate::domain::resolution::disclose;
 use crate::domain::{
     Alias, Caller, Change, Context, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId,
-    Error, KeyKind, KycStatus, Line, Member, NewCustomer, Noun, Page, PageRequest, PayeeMatch, RequestId,
-    Resolution, Result, UniqueKey, customer, payee, wallet,
+    Error, KeyKind, KycStatus, Line, Member, Network, NewCustomer, Noun, Page, PageRequest, PayeeMatch,
+    RequestId, Resolution, Result, UniqueKey, Wallet, customer, payee, wallet,
 };
 use crate::store::{CustomerFilter, Total};
 
@@ -22,6 +22,12 @@ pub struct CustomerList {
     /// How many the filter finds.
     pub total: Option<Total>,
 }
+
+/// On which networks a domain's new customer gets a wallet.
+pub(super) type FirstWallet = fn(&Domain) -> &[Network];
+
+/// How many wallets are removed at most together with their customer: what one statement holds on SQLite.
+const WALLETS: u32 = 1_000;
 
 impl App {
     /// Makes a customer of a domain.
@@ -36,10 +42,38 @@ impl App {
         new: NewCustomer,
         request: Option<RequestId>,
     ) -> Result<Answer<Member>> {
+        self.create_with(caller, domain, "CreateCustomer", new, request, wallet::at_once).await
+    }
+
+    /// Makes a customer of a domain, and a wallet for them even where the domain does not ask for one.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::create_customer`].
+    pub async fn create_customer_and_wallet(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        new: NewCustomer,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Member>> {
+        let networks = wallet::at_once_in_any_case;
+        self.create_with(caller, domain, "CreateCustomerAndWallet", new, request, networks).await
+    }
+
+    async fn create_with(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        method: &'static str,
+        new: NewCustomer,
+        request: Option<RequestId>,
+        at_once: FirstWallet,
+    ) -> Result<Answer<Member>> {
         let mut domain = self.domain_for(caller, domain).await?;
-        let request = mark(domain.id.into(), "CreateCustomer", request, &new)?;
-        if !wallet::at_once(&domain).is_empty() {
-            return self.create_with_wallet(caller, domain, new, request).await;
+        let request = mark(domain.id.into(), method, request, &new)?;
+        if !at_once(&domain).is_empty() {
+            return self.create_with_wallet(caller, domain, new, request, at_once).await;
         }
         let id = CustomerId::from_uuid(clock::new_uuid(clock::now_us()));
         let named = domain.id;
@@ -47,7 +81,7 @@ impl App {
         let answer = self
             .write(caller, request.clone(), &mut domain, reload, |domain, ctx| {
                 caller.may_change(domain)?;
-                if !wallet::at_once(domain).is_empty() {
+                if !at_once(domain).is_empty() {
                     return Err(Error::Contended);
                 }
                 customer::create(new.clone(), domain, id, ctx)
@@ -55,8 +89,8 @@ impl App {
             .await;
         match answer {
             // The domain makes wallets since a moment ago.
-            Err(Error::Contended) if !wallet::at_once(&domain).is_empty() => {
-                self.create_with_wallet(caller, domain, new, request).await
+            Err(Error::Contended) if !at_once(&domain).is_empty() => {
+                self.create_with_wallet(caller, domain, new, request, at_once).await
             }
             answer => self.answer(answer?, domain).await,
         }
@@ -139,10 +173,7 @@ impl App {
                 domains = HashMap::from([(domain.id, domain)]);
             } else {
                 let total = count.then_some(Total { size: 0, capped: false });
-                return Ok(CustomerList {
-                    page: Page { items: Vec::new(), next_token: String::new() },
-                    total,
-                });
+                return Ok(CustomerList { page: Page::empty(), total });
             }
         }
         filter.domains = domains.keys().copied().collect();
@@ -153,11 +184,11 @@ impl App {
                 Ok((page, total))
             })
             .await?;
-        let items = page.items.into_iter().filter_map(|customer| {
+        let member = |customer: Customer| {
             let domain = Arc::clone(domains.get(&customer.domain_id)?);
             Some(Member { customer, domain })
-        });
-        Ok(CustomerList { page: Page { items: items.collect(), next_token: page.next_token }, total })
+        };
+        Ok(CustomerList { page: page.with(|it| it.into_iter().filter_map(member).collect()), total })
     }
 
     /// Changes a customer.
@@ -194,6 +225,44 @@ impl App {
             customer::soft_delete(&member.customer, &member.domain, ctx)
         })
         .await
+    }
+
+    /// Deletes a customer for good, with their wallets. Nothing brings them back.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::get_customer`] and [`customer::delete_for_good`].
+    pub async fn delete_customer_for_good(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Member>> {
+        let mut loaded = self.with_all_wallets(caller, id).await?;
+        let request = mark(loaded.0.domain.id.into(), "DeleteCustomerForGood", request, &id)?;
+        let reload = || -> Reload<'_, _> { Box::pin(self.with_all_wallets(caller, id)) };
+        let answer = self
+            .write(caller, request, &mut loaded, reload, |(member, wallets, ever), ctx| {
+                caller.may_change(&member.domain)?;
+                customer::delete_for_good(member, wallets, *ever, ctx)
+            })
+            .await?;
+        self.answer(answer, loaded.0.domain).await
+    }
+
+    /// How many there were is read before what there is: one that is made meanwhile shows at the commit.
+    async fn with_all_wallets(&self, caller: &Caller, id: CustomerId) -> Result<(Member, Vec<Wallet>, i64)> {
+        let member = self.member(caller, id).await?;
+        let (wallets, ever) = self
+            .task(move |store| async move {
+                let ever = store.wallets_ever(id).await?;
+                Ok((store.live_wallets(&[id], WALLETS).await?, ever))
+            })
+            .await?;
+        if wallets.len() >= WALLETS as usize {
+            return Err(Error::Overloaded);
+        }
+        Ok((member, wallets, ever))
     }
 
     /// Brings a deleted customer back.

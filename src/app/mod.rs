@@ -38,7 +38,7 @@ use uuid::Uuid;
 
 pub use api_keys::{Issued, NewApiKey};
 pub use balances::ChainBalance;
-pub use billing::Overview;
+pub use billing::{Beside, Overview};
 pub use claim_links::{OpenLink, ShownLink};
 pub use claims::Claiming;
 pub use customers::{CustomerList, CustomerTarget};

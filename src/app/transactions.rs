@@ -8,7 +8,7 @@ use crate::domain::{
     Reference, RequestId, Result, Transaction, TransactionId, TransactionStatus, Wallet, WalletId,
     transaction,
 };
-use crate::store::TransactionFilter;
+use crate::store::{Total, TransactionFilter};
 
 /// What names a transaction.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -134,7 +134,7 @@ impl App {
         if caller.reach.covers(&domain) { Ok(found) } else { Err(MISSING) }
     }
 
-    /// Lists transactions, newest first.
+    /// Lists transactions, newest first: of a wallet, of a customer, or else of the domain that the key is for.
     ///
     /// # Errors
     ///
@@ -142,15 +142,33 @@ impl App {
     pub async fn list_transactions(
         &self,
         caller: &Caller,
-        filter: TransactionFilter,
+        mut filter: TransactionFilter,
         page: PageRequest,
     ) -> Result<Page<Transaction>> {
+        self.within_reach(caller, &mut filter).await?;
+        self.task(move |store| async move { store.list_transactions(&filter, &page).await }).await
+    }
+
+    /// How many transactions a list is of.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::list_transactions`].
+    pub async fn count_transactions(&self, caller: &Caller, mut filter: TransactionFilter) -> Result<Total> {
+        self.within_reach(caller, &mut filter).await?;
+        self.task(move |store| async move { store.count_transactions(&filter).await }).await
+    }
+
+    async fn within_reach(&self, caller: &Caller, filter: &mut TransactionFilter) -> Result<()> {
         if let Some(id) = filter.wallet {
             self.get_wallet(caller, id, None).await?;
         }
         if let Some(id) = filter.customer {
             self.member(caller, id).await?;
         }
-        self.task(move |store| async move { store.list_transactions(&filter, &page).await }).await
+        if filter.wallet.is_none() && filter.customer.is_none() {
+            filter.domain = Some(self.domain_for(caller, filter.domain).await?.id);
+        }
+        Ok(())
     }
 }

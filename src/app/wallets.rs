@@ -10,10 +10,10 @@ use crate::clock;
 use crate::domain::{
     Address, AddressId, Caller, ChainAddress, Change, Context, Currency, CustomerId, CustomerKey, Domain,
     DomainId, Environment, Error, Fault, Granted, Line, Member, Network, NewAuthorization, Noun,
-    OrganizationId, Page, PageRequest, Reach, RequestId, Result, Wallet, WalletId, WalletKind, WalletStatus,
-    wallet,
+    OrganizationId, Page, PageRequest, Reach, RequestId, Result, Table, Wallet, WalletId, WalletKind,
+    WalletStatus, wallet,
 };
-use crate::store::WalletFilter;
+use crate::store::{AddressFilter, Total, WalletFilter};
 
 /// Which wallet to change, and which version of it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -29,6 +29,9 @@ const MISSED: usize = 1_000;
 
 /// A wallet, with the domain it is in.
 pub(super) type Owned = (Wallet, Arc<Domain>);
+
+/// A customer, a wallet of our own that they have on some network, and how many wallets they ever had.
+type WithWalletOn = (Member, Option<Wallet>, i64);
 
 impl App {
     /// Makes a wallet of our own, with an address on each network.
@@ -61,6 +64,66 @@ impl App {
             Ok(made.await?.0)
         })
         .await
+    }
+
+    /// Makes a wallet of our own with one address, for a customer who has none on that network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`wallet::create_sole`]; as [`App::create_wallet`].
+    pub async fn create_sole_wallet(
+        &self,
+        caller: &Caller,
+        customer: CustomerId,
+        network: Network,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Wallet>> {
+        let loaded = self.with_wallet_on(caller, customer, network).await?;
+        let request = mark(loaded.0.domain.id.into(), "CreateSoleWallet", request, &(customer, network))?;
+        let id = WalletId::from_uuid(clock::new_uuid(clock::now_us()));
+        let (app, caller) = (self.clone(), caller.clone());
+        to_its_end(move |waiter| async move {
+            let reload = || -> Reload<'_, _> { Box::pin(app.with_wallet_on(&caller, customer, network)) };
+            let wanted = |(member, existing, _): &WithWalletOn| {
+                caller.may_change(&member.domain)?;
+                wallet::may_have(member)?;
+                wallet::refuse_second(existing.as_ref())?;
+                wallet::allow(&member.domain, network)?;
+                Ok(Wanted { domain: member.domain.id, networks: vec![network], shared_with: Some(customer) })
+            };
+            let decide = |(member, existing, ever): &WithWalletOn, granted: &[Granted], ctx| {
+                wallet::create_sole(member, existing.as_ref(), *ever, granted, id, ctx)
+            };
+            let made = app.write_with_addresses(&caller, &waiter, request, loaded, reload, wanted, decide);
+            Ok(made.await?.0)
+        })
+        .await
+    }
+
+    /// How many there were is read before what there is: one that is made meanwhile shows at the commit.
+    async fn with_wallet_on(
+        &self,
+        caller: &Caller,
+        customer: CustomerId,
+        network: Network,
+    ) -> Result<WithWalletOn> {
+        let member = self.member(caller, customer).await?;
+        let filter = WalletFilter {
+            domain: None,
+            customer: Some(customer),
+            kinds: vec![WalletKind::Managed],
+            statuses: vec![WalletStatus::Active, WalletStatus::Frozen],
+            networks: vec![network],
+            currency: None,
+        };
+        let one = PageRequest::parse(1, "", &())?;
+        let (ever, found) = self
+            .task(move |store| async move {
+                let ever = store.wallets_ever(customer).await?;
+                Ok((ever, store.list_wallets(&filter, &one).await?))
+            })
+            .await?;
+        Ok((member, found.items.into_iter().next(), ever))
     }
 
     /// Makes a wallet that is a balance in our books.
@@ -176,6 +239,26 @@ impl App {
         let command = (&target, &reason);
         self.change_wallet(caller, &target, method, &command, request, |wallet, member, ctx| {
             wallet::set_status(wallet, member, status, reason.clone(), ctx)
+        })
+        .await
+    }
+
+    /// Takes a wallet one step through its life.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`wallet::step`].
+    pub async fn step_wallet(
+        &self,
+        caller: &Caller,
+        id: WalletId,
+        to: WalletStatus,
+        reason: Line,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Wallet>> {
+        let (target, command) = (WalletTarget { id, etag: None }, (id, to, &reason));
+        self.change_wallet(caller, &target, "StepWallet", &command, request, |wallet, member, ctx| {
+            wallet::step(wallet, member, to, reason.clone(), ctx)
         })
         .await
     }
@@ -363,11 +446,71 @@ impl App {
         mut filter: WalletFilter,
         page: PageRequest,
     ) -> Result<Page<Wallet>> {
+        self.keep_within(caller, domain, &mut filter).await?;
+        self.task(move |store| async move { store.list_wallets(&filter, &page).await }).await
+    }
+
+    /// How many wallets a list is of.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::list_wallets`].
+    pub async fn count_wallets(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        mut filter: WalletFilter,
+    ) -> Result<Total> {
+        self.keep_within(caller, domain, &mut filter).await?;
+        self.task(move |store| async move { store.count_wallets(&filter).await }).await
+    }
+
+    async fn keep_within(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        filter: &mut WalletFilter,
+    ) -> Result<()> {
         match filter.customer {
             Some(id) => drop(self.member_in(caller, id, domain).await?),
             None => filter.domain = Some(self.domain_for(caller, domain).await?.id),
         }
-        self.task(move |store| async move { store.list_wallets(&filter, &page).await }).await
+        Ok(())
+    }
+
+    /// The addresses of a domain's wallets that are not removed, newest first, and how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a domain that is not covered.
+    pub async fn addresses_of_domain(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        page: PageRequest,
+    ) -> Result<(Page<Address>, Total)> {
+        let filter = AddressFilter::Domain(self.domain_for(caller, domain).await?.id);
+        self.task(move |store| async move {
+            Ok((store.list_addresses(&filter, &page).await?, store.count_addresses(&filter).await?))
+        })
+        .await
+    }
+
+    /// An address within what the key covers, and its wallet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn get_address(&self, caller: &Caller, id: AddressId) -> Result<(Address, Wallet)> {
+        const MISSING: Error = Error::NotFound(Noun::Address);
+        let ids = [id.as_uuid()];
+        let found = self.task(move |store| async move { store.by_id(Table::Addresses, &ids).await }).await?;
+        let address: Address = found.into_iter().next().unwrap_or(Ok(None))?.ok_or(MISSING)?;
+        match self.owned_wallet(caller, address.wallet_id).await {
+            Ok((wallet, _)) => Ok((address, wallet)),
+            Err(Error::NotFound(_)) => Err(MISSING),
+            Err(error) => Err(error),
+        }
     }
 
     /// Lists the addresses of a wallet, newest first.
@@ -383,7 +526,8 @@ impl App {
         page: PageRequest,
     ) -> Result<Page<Address>> {
         self.owned_wallet(caller, id).await?;
-        self.task(move |store| async move { store.list_addresses(id, &networks, &page).await }).await
+        let filter = AddressFilter::Wallet(id, networks);
+        self.task(move |store| async move { store.list_addresses(&filter, &page).await }).await
     }
 
     /// The addresses of a wallet that a standard wallet with that gap limit would not find.

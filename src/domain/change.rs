@@ -570,6 +570,8 @@ pub struct Change {
     pub expects: Vec<Expect>,
     /// A transaction on a chain of which no deposit may be on record, but such as failed.
     pub unrecorded: Option<OnRecord>,
+    /// A customer, and how many wallets they ever had: it was decided on all of them.
+    pub wallets_of: Option<(CustomerId, i64)>,
     /// Names taken and released by the first resource written.
     pub keys: Vec<KeyChange>,
     /// What is added to counts: of whom or what, which, how many.
@@ -600,6 +602,7 @@ impl Change {
             ctx,
             expects: Vec::new(),
             unrecorded: None,
+            wallets_of: None,
             keys: Vec::new(),
             counts: Vec::new(),
             adds: Vec::new(),
@@ -627,6 +630,13 @@ impl Change {
     #[must_use]
     pub fn unrecorded(mut self, place: OnRecord) -> Self {
         self.unrecorded = Some(place);
+        self
+    }
+
+    /// Holds only while a customer has no more wallets than were read: so many there ever were.
+    #[must_use]
+    pub const fn knows_wallets(mut self, of: CustomerId, ever: i64) -> Self {
+        self.wallets_of = Some((of, ever));
         self
     }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::profile::Field;
 use super::{
     Alias, Change, Context, Counted, CustomerId, Domain, DomainId, Email, Error, EventType, ExternalId,
-    Fault, Faults, KeyChange, KeyKind, KycStatus, Line, Profile, Result, Sweep, UniqueKey, words,
+    Fault, Faults, KeyChange, KeyKind, KycStatus, Line, Profile, Result, Sweep, UniqueKey, Wallet, wallet,
+    words,
 };
 
 words! {
@@ -39,6 +40,9 @@ pub struct Customer {
     /// Where they were when they were deleted, for a restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_before: Option<CustomerStatus>,
+    /// Whether they were deleted for good, with their wallets: no restore brings them back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_beyond_restore: bool,
     /// How far the checks on them have come.
     pub kyc_status: KycStatus,
     /// When they were created, in microseconds since 1970.
@@ -120,6 +124,7 @@ pub fn create(new: NewCustomer, domain: &Domain, id: CustomerId, ctx: Context) -
         profile,
         status: status.unwrap_or(domain.settings.default_customer_status),
         status_before: None,
+        is_beyond_restore: false,
         kyc_status: KycStatus::first(domain.settings.kyc_required),
         create_us: ctx.now_us,
         update_us: ctx.now_us,
@@ -176,6 +181,22 @@ pub fn update(customer: &Customer, patch: &CustomerPatch, domain: &Domain, ctx: 
 ///
 /// [`Error::CustomerDeleted`] if it is already.
 pub fn soft_delete(customer: &Customer, domain: &Domain, ctx: Context) -> Result<Change> {
+    delete(customer, domain, false, ctx)
+}
+
+/// Deletes a customer for good: as a soft delete, and their wallets are removed with them. `wallets` are all of theirs that
+/// are not removed, of as many as they `ever` had.
+///
+/// # Errors
+///
+/// As [`soft_delete`].
+pub fn delete_for_good(member: &Member, wallets: &[Wallet], ever: i64, ctx: Context) -> Result<Change> {
+    let Member { customer, domain } = member;
+    let change = delete(customer, domain, true, ctx)?.knows_wallets(customer.id, ever);
+    Ok(wallet::removing(change, wallets, domain))
+}
+
+fn delete(customer: &Customer, domain: &Domain, for_good: bool, ctx: Context) -> Result<Change> {
     refuse_deleted(customer)?;
     let held_until_us = ctx.now_us.saturating_add(domain.settings.alias_quarantine_us);
     let keys = keys_of(customer, domain)
@@ -187,6 +208,7 @@ pub fn soft_delete(customer: &Customer, domain: &Domain, ctx: Context) -> Result
     let mut next = customer.clone();
     next.status = CustomerStatus::Deleted;
     next.status_before = Some(customer.status);
+    next.is_beyond_restore = for_good;
     next.update_us = ctx.now_us;
     next.delete_us = Some(ctx.now_us);
     let change =
@@ -198,10 +220,13 @@ pub fn soft_delete(customer: &Customer, domain: &Domain, ctx: Context) -> Result
 ///
 /// # Errors
 ///
-/// [`Error::CustomerNotDeleted`]; [`Error::CustomerDeleted`] once they are erased. That the alias, email or external id was
-/// given away shows when it is committed.
+/// [`Error::CustomerNotDeleted`]; [`Error::CustomerDeleted`] where they were deleted for good or are erased. That the alias,
+/// email or external id was given away shows when it is committed.
 pub fn restore(customer: &Customer, domain: &Domain, ctx: Context) -> Result<Change> {
     require_deleted(customer)?;
+    if customer.is_beyond_restore {
+        return Err(Error::CustomerDeleted(customer.id));
+    }
     let mut next = customer.clone();
     next.status = customer.status_before.unwrap_or(CustomerStatus::Enabled);
     next.status_before = None;

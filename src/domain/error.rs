@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     ClaimId, ClaimStatus, CustomerId, Environment, KeyKind, KycStatus, Network, PaymentMethodId, Scheme,
-    Scope, TransactionStatus, WalletId, WalletKind, WebhookEndpointId,
+    Scope, TransactionStatus, WalletId, WalletKind, WalletStatus, WebhookEndpointId,
 };
 
 /// The result of anything the directory does.
@@ -312,6 +312,17 @@ pub enum Error {
     /// The customer's KYC does not allow a wallet.
     #[error("the KYC status of customer {0} is {1}, and has to be NOT_REQUIRED or APPROVED")]
     KycNotApproved(CustomerId, KycStatus),
+    /// The customer has a wallet of our own on the network, and is to have one only.
+    #[error("the customer has wallet {0} on this network already")]
+    WalletExists(WalletId),
+    /// Not an edge of a wallet's life.
+    #[error("a wallet cannot go from {from} to {to}")]
+    WalletTransitionNotAllowed {
+        /// The status it has.
+        from: WalletStatus,
+        /// The status asked for.
+        to: WalletStatus,
+    },
     /// The wallet is frozen.
     #[error("wallet {0} is frozen")]
     WalletFrozen(WalletId),

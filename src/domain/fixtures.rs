@@ -69,6 +69,7 @@ pub(super) fn customer(fields: Value) -> Customer {
         profile: profile(fields),
         status: super::CustomerStatus::Enabled,
         status_before: None,
+        is_beyond_restore: false,
         kyc_status: super::KycStatus::NotRequired,
         create_us: BEFORE_US,
         update_us: BEFORE_US,

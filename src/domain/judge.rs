@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::tenant::DAY_US;
 use super::{
-    Account, Change, DomainId, Error, KeyChange, LogId, OnRecord, RequestId, RequestMark, Resource, Sums,
+    Account, Change, CustomerId, DomainId, Error, KeyChange, LogId, OnRecord, RequestId, RequestMark, Resource, Sums,
     Sweep, Table, UniqueKey, WalletId,
 };
 
@@ -66,6 +66,8 @@ pub struct Facts {
     pub keys: HashMap<UniqueKey, KeyState>,
     /// The version of each row the group was decided on.
     pub rows: HashMap<(Table, Uuid), i64>,
+    /// How many wallets the customers ever had all of whose wallets were decided on.
+    pub wallets: HashMap<CustomerId, i64>,
     /// The sums of the balances that the group adds to; those that are not there yet are missing.
     pub sums: HashMap<Account, Sums>,
     /// The transactions on chains that the group must not find on record, and that are.
@@ -143,6 +145,8 @@ struct Claimed<'a> {
     keys: HashMap<&'a UniqueKey, Option<Uuid>>,
     rows: HashSet<(Table, Uuid)>,
     on_record: HashSet<OnRecord>,
+    /// Who gets a wallet.
+    wallets: HashSet<CustomerId>,
     sums: HashMap<&'a Account, Sums>,
 }
 
@@ -186,7 +190,10 @@ impl<'a> Bench<'a> {
             .unrecorded
             .as_ref()
             .is_some_and(|it| self.claimed.on_record.contains(it) || self.facts.on_record.contains(it));
-        (stale || on_record).then_some(Verdict::Stale)
+        let is_more = change.wallets_of.is_some_and(|(of, ever)| {
+            self.claimed.wallets.contains(&of) || self.facts.wallets.get(&of) != Some(&ever)
+        });
+        (stale || on_record || is_more).then_some(Verdict::Stale)
     }
 
     fn by_key(&self, change: &Change, key: &KeyChange) -> Option<Verdict> {
@@ -248,8 +255,13 @@ impl<'a> Claimed<'a> {
             let after = before.copied().unwrap_or_default().after(add);
             self.sums.extend(after.ok().map(|it| (&add.account, it)));
         }
-        let written = change.writes.iter().filter(|it| it.event.is_some());
-        self.rows.extend(written.map(|it| (it.resource.table(), it.resource.id())));
+        for write in change.writes.iter().filter(|it| it.event.is_some()) {
+            self.rows.insert((write.resource.table(), write.resource.id()));
+            match &write.resource {
+                Resource::Wallet(it) if it.sequence == 0 => drop(self.wallets.insert(it.customer_id)),
+                _ => {}
+            }
+        }
         self.on_record.extend(change.writes.iter().filter_map(|it| match &it.resource {
             Resource::Transaction(it) => it.on_record(),
             _ => None,

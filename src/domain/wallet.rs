@@ -1,5 +1,7 @@
 //! Wallets, and every decision about one.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -159,6 +161,19 @@ pub fn at_once(domain: &Domain) -> &[Network] {
     if domain.settings.kyc_required { &[] } else { &domain.settings.auto_wallet_networks }
 }
 
+/// The same for whoever is promised one: where the domain names no networks, it is on Bitcoin and Ethereum, or their test
+/// networks.
+#[must_use]
+pub fn at_once_in_any_case(domain: &Domain) -> &[Network] {
+    if domain.settings.kyc_required || !domain.settings.auto_wallet_networks.is_empty() {
+        return at_once(domain);
+    }
+    match domain.environment {
+        Environment::Live => &[Network::Bitcoin, Network::Ethereum],
+        Environment::Sandbox => &[Network::BitcoinTestnet, Network::Sepolia],
+    }
+}
+
 pub(super) fn refuse_deleted(member: &Member) -> Result<()> {
     if member.customer.status == CustomerStatus::Deleted {
         return Err(Error::CustomerDeleted(member.customer.id));
@@ -207,6 +222,33 @@ pub fn adding(mut change: Change, member: &Member, granted: &[Granted], id: Wall
         change.keys.extend(keys);
     }
     Ok(change.expects(&*member.domain).writes(wallet, EventType::WalletCreated, &[]))
+}
+
+/// Makes a wallet of our own with one address, for a customer who has none on that network: `existing` is what they have
+/// there, of as many wallets as they `ever` had.
+///
+/// # Errors
+///
+/// [`Error::WalletExists`]; as [`create`].
+pub fn create_sole(
+    member: &Member,
+    existing: Option<&Wallet>,
+    ever: i64,
+    granted: &[Granted],
+    id: WalletId,
+    ctx: Context,
+) -> Result<Change> {
+    refuse_second(existing)?;
+    Ok(create(member, granted, id, ctx)?.knows_wallets(member.customer.id, ever))
+}
+
+/// Whether there is no such wallet yet.
+///
+/// # Errors
+///
+/// [`Error::WalletExists`].
+pub fn refuse_second(existing: Option<&Wallet>) -> Result<()> {
+    existing.map_or(Ok(()), |it| Err(Error::WalletExists(it.id)))
 }
 
 /// Makes a wallet that is a balance in our books. A customer has one for each currency.
@@ -295,6 +337,26 @@ pub fn set_status(
     Ok(said_of(member, reason, ctx).writes(next, EventType::WalletUpdated, &["status"]))
 }
 
+/// Takes a wallet one step through its life: it is frozen and thawed, and removed once it is frozen.
+///
+/// # Errors
+///
+/// [`Error::WalletTransitionNotAllowed`] where that is no step from where it is; staying is none.
+pub fn step(
+    wallet: &Wallet,
+    member: &Member,
+    to: WalletStatus,
+    reason: Line,
+    ctx: Context,
+) -> Result<Change> {
+    use WalletStatus::{Active, Frozen, Removed};
+    match (wallet.status, to) {
+        (Active, Frozen) | (Frozen, Active) => set_status(wallet, member, to, reason, ctx),
+        (Frozen, Removed) => remove(wallet, member, reason, ctx),
+        (from, to) => Err(Error::WalletTransitionNotAllowed { from, to }),
+    }
+}
+
 /// A Change with its reason, which holds while the customer is as they were: one who is erased meanwhile has none.
 fn said_of(member: &Member, reason: Line, ctx: Context) -> Change {
     let reason = if member.customer.erase_us.is_some() { Line::default() } else { reason };
@@ -309,18 +371,36 @@ fn said_of(member: &Member, reason: Line, ctx: Context) -> Change {
 ///
 /// [`Error::WalletRemoved`].
 pub fn remove(wallet: &Wallet, member: &Member, reason: Line, ctx: Context) -> Result<Change> {
-    let domain = &*member.domain;
     refuse_removed(wallet)?;
-    let mut keys = Vec::new();
-    if wallet.kind == WalletKind::External {
-        keys.extend(wallet.addresses.iter().flat_map(|it| address::released(domain, it)));
+    Ok(removing(said_of(member, reason, ctx), std::slice::from_ref(wallet), &member.domain))
+}
+
+/// The same Change, with the removal of wallets of its customer.
+pub(super) fn removing(mut change: Change, wallets: &[Wallet], domain: &Domain) -> Change {
+    let names = |it: &Wallet| {
+        let linked: &[Address] = if it.kind == WalletKind::External { &it.addresses } else { &[] };
+        let mut names: Vec<_> = linked.iter().flat_map(|it| address::released(domain, it)).collect();
+        let currency = it.currency.as_ref();
+        names.extend(
+            currency.map(|currency| KeyChange::Release(ledger_key(domain.id, it.customer_id, currency))),
+        );
+        names
+    };
+    let mut names: Vec<_> = wallets.iter().flat_map(names).collect();
+    let gone: HashSet<_> =
+        names.iter().filter(|it| matches!(it, KeyChange::Release(_))).map(|it| it.key().clone()).collect();
+    for it in &mut names {
+        // What goes with it does not keep it.
+        if let KeyChange::ReleaseUnless(_, others) = it {
+            others.retain(|it| !gone.contains(it));
+        }
     }
-    if let Some(currency) = &wallet.currency {
-        keys.push(KeyChange::Release(ledger_key(domain.id, wallet.customer_id, currency)));
-    }
-    let next = Wallet { status: WalletStatus::Removed, update_us: ctx.now_us, ..wallet.clone() };
-    let change = said_of(member, reason, ctx).keys(keys);
-    Ok(change.writes(next, EventType::WalletRemoved, &["status"]))
+    change.keys.extend(names);
+    let now_us = change.ctx.now_us;
+    wallets.iter().fold(change, |change, it| {
+        let next = Wallet { status: WalletStatus::Removed, update_us: now_us, ..it.clone() };
+        change.writes(next, EventType::WalletRemoved, &["status"])
+    })
 }
 
 /// Records that the owner of an external wallet let it be used.

@@ -122,6 +122,10 @@ const fn placed(error: &Error) -> (Code, ErrorReason) {
         Error::InvalidAddress(_) => (Code::InvalidArgument, ErrorReason::InvalidAddress),
         Error::NetworkNotAllowed(..) => (Code::FailedPrecondition, ErrorReason::NetworkNotAllowed),
         Error::KycNotApproved(..) => (Code::FailedPrecondition, ErrorReason::KycNotApproved),
+        Error::WalletExists(_) => (Code::AlreadyExists, ErrorReason::WalletExists),
+        Error::WalletTransitionNotAllowed { .. } => {
+            (Code::FailedPrecondition, ErrorReason::WalletTransitionNotAllowed)
+        }
         Error::WalletFrozen(_) => (Code::FailedPrecondition, ErrorReason::WalletFrozen),
         Error::WalletRemoved(_) => (Code::FailedPrecondition, ErrorReason::WalletRemoved),
         Error::WalletKindMismatch(..) => (Code::FailedPrecondition, ErrorReason::WalletKindMismatch),
@@ -233,7 +237,11 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::WalletKindMismatch(id, kind) => {
             vec![("wallet_id", id.to_string()), ("kind", kind.to_string())]
         }
-        Error::WalletFrozen(id)
+        Error::WalletTransitionNotAllowed { from, to } => {
+            vec![("from", from.to_string()), ("to", to.to_string())]
+        }
+        Error::WalletExists(id)
+        | Error::WalletFrozen(id)
         | Error::WalletRemoved(id)
         | Error::InsufficientBalance(id)
         | Error::BalanceOverflow(id) => vec![("wallet_id", id.to_string())],
@@ -280,7 +288,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         ClaimId, ClaimStatus, CustomerId, Environment, KycStatus, Network, PaymentMethodId, Scheme, Scope,
-        TransactionStatus, WalletId, WalletKind,
+        TransactionStatus, WalletId, WalletKind, WalletStatus,
     };
 
     /// Reasons that no operation has: they are answered before or around it.
@@ -340,6 +348,13 @@ mod tests {
                 Code::FailedPrecondition,
                 "KYC_NOT_APPROVED",
                 &["customer_id", "kyc_status"],
+            ),
+            (Error::WalletExists(wallet), Code::AlreadyExists, "WALLET_EXISTS", of_wallet),
+            (
+                Error::WalletTransitionNotAllowed { from: WalletStatus::Active, to: WalletStatus::Removed },
+                Code::FailedPrecondition,
+                "WALLET_TRANSITION_NOT_ALLOWED",
+                &["from", "to"],
             ),
             (Error::WalletFrozen(wallet), Code::FailedPrecondition, "WALLET_FROZEN", of_wallet),
             (Error::WalletRemoved(wallet), Code::FailedPrecondition, "WALLET_REMOVED", of_wallet),

@@ -376,6 +376,7 @@ impl WalletService for Purser {
             _ => Err(Fault::new("must be of at most 64 characters")),
         };
         let filter = TransactionFilter {
+            domain: None,
             wallet,
             customer,
             types: convert::each("types", types, &mut faults, convert::known),

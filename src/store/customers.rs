@@ -113,7 +113,6 @@ impl Store {
     ///
     /// As [`Store::list_customers`].
     pub async fn count_customers(&self, filter: &CustomerFilter) -> Result<Total> {
-        const BOUND: i64 = 10_000;
         const KEPT: &str = "
             WITH q(scope) AS ({set})
             SELECT c.value FROM q CROSS JOIN counters AS c WHERE c.scope = q.scope AND c.name = 'customers'";
@@ -122,8 +121,13 @@ impl Store {
             let counts: Vec<(i64,)> = self.read(KEPT, Set::of(&[Type::Uuid], scopes)).await?;
             return Ok(Total { size: counts.into_iter().map(|it| it.0).sum(), capped: false });
         }
-        let select = self.select_customers("1", filter).counted(BOUND + 1);
-        let rows: Vec<(i64,)> = self.scan(select).await?;
+        self.total(self.select_customers("1", filter)).await
+    }
+
+    /// How many a select finds, as far as 10,000.
+    pub(super) async fn total(&self, select: Select) -> Result<Total> {
+        const BOUND: i64 = 10_000;
+        let rows: Vec<(i64,)> = self.scan(select.counted(BOUND + 1)).await?;
         let found = rows.first().map_or(0, |it| it.0);
         Ok(Total { size: found.min(BOUND), capped: found > BOUND })
     }

@@ -46,7 +46,7 @@ pub use keys::{SealedSeed, Sealing};
 pub use leases::Enabled;
 pub use lookup::Found;
 pub use open::{PoolUse, Schema};
-pub use wallets::{TransactionFilter, WalletFilter};
+pub use wallets::{AddressFilter, TransactionFilter, WalletFilter};
 pub use webhooks::KeptSecret;
 
 use backend::{Db, STATEMENT_TIMEOUT};

@@ -71,13 +71,17 @@ impl Select {
 
     /// The page after a position, in the order of creation, and one row more to learn whether another follows.
     pub(super) fn page(&mut self, page: &PageRequest, newest_first: bool) {
-        let (sign, order) = if newest_first { ("<", "DESC") } else { (">", "ASC") };
+        let (sign, order) = if newest_first == page.backwards { (">", "ASC") } else { ("<", "DESC") };
         if let Some(after) = page.after {
             let (create_us, id) = (self.bind(after.create_us), self.bind(after.id));
             self.and(&format!("(t.create_us, t.id) {sign} ({create_us}, {id})"));
         }
         let limit = self.bind(i64::from(page.size) + 1);
         let _ = write!(self.text, " ORDER BY t.create_us {order}, t.id {order} LIMIT {limit}");
+        if page.skip > 0 {
+            let skip = self.bind(i64::from(page.skip));
+            let _ = write!(self.text, " OFFSET {skip}");
+        }
     }
 
     /// Counts what would be selected, up to a bound.

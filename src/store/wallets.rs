@@ -1,6 +1,7 @@
 //! Wallets, addresses and transactions in lists.
 
 use super::Store;
+use super::customers::Total;
 use super::select::Select;
 use super::set::{Set, Type, Value};
 use crate::domain::{
@@ -26,9 +27,20 @@ pub struct WalletFilter {
     pub currency: Option<String>,
 }
 
-/// Which transactions to list; as [`WalletFilter`].
+/// Which addresses to list: of a wallet, or of all wallets of a domain that are not removed.
 #[derive(Clone, Debug, serde::Serialize)]
+pub enum AddressFilter {
+    /// Of one wallet, on these networks; none says nothing.
+    Wallet(WalletId, Vec<Network>),
+    /// Of a domain.
+    Domain(DomainId),
+}
+
+/// Which transactions to list: of a wallet, of a customer or of a domain; as [`WalletFilter`].
+#[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct TransactionFilter {
+    /// In which domain.
+    pub domain: Option<DomainId>,
     /// Of which wallet.
     pub wallet: Option<WalletId>,
     /// Of whom.
@@ -50,26 +62,19 @@ impl Store {
     ///
     /// Those of the database.
     pub async fn list_wallets(&self, filter: &WalletFilter, page: &PageRequest) -> Result<Page<Wallet>> {
-        let mut select = Select::new("t.body, t.sequence", "wallets");
-        // One of the two leads to an index; a customer is of one domain.
-        if let Some(id) = filter.customer {
-            select.equals("customer_id", id.as_uuid());
-        }
-        if let Some(id) = filter.domain {
-            select.equals("domain_id", id.as_uuid());
-        }
-        select.among("kind", filter.kinds.iter().map(|it| it.as_str()));
-        select.among("status", filter.statuses.iter().map(|it| it.as_str()));
-        select.among("currency", filter.currency.iter().map(String::as_str));
-        if !filter.networks.is_empty() {
-            let networks = select.list(filter.networks.iter().map(|it| it.as_str()));
-            select.and(&format!(
-                "EXISTS (SELECT 1 FROM addresses AS a WHERE a.wallet_id = t.id AND a.network IN {networks})"
-            ));
-        }
+        let mut select = select_wallets(BODIES, filter);
         select.page(page, true);
         let found = self.listed(Table::Wallets, select).await?;
         Ok(page.page(found, |it: &Wallet| Position { create_us: it.create_us, id: it.id.as_uuid() }))
+    }
+
+    /// How many wallets a filter finds, as far as they are counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::list_wallets`].
+    pub async fn count_wallets(&self, filter: &WalletFilter) -> Result<Total> {
+        self.total(select_wallets("1", filter)).await
     }
 
     /// The first wallets of a customer, oldest first, at most a hundred.
@@ -86,6 +91,38 @@ impl Store {
         parsed(Table::Wallets, self.read(READ, set).await?)
     }
 
+    /// The wallets of customers that are not removed, newest first: at most so many of each.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn live_wallets(&self, customers: &[CustomerId], most: u32) -> Result<Vec<Wallet>> {
+        const READ: &str = "
+            WITH q(customer_id) AS ({set})
+            SELECT ranked.body, ranked.sequence FROM (
+                SELECT w.body, w.sequence, w.create_us, w.id,
+                       row_number() OVER (PARTITION BY w.customer_id ORDER BY w.create_us DESC, w.id DESC) AS n
+                FROM q CROSS JOIN wallets AS w
+                WHERE w.customer_id = q.customer_id AND w.status <> 'REMOVED') AS ranked
+            WHERE ranked.n <= {most} ORDER BY ranked.create_us DESC, ranked.id DESC";
+        let set = Set::of(&[Type::Uuid], customers.iter().map(|it| [it.as_uuid().into()]));
+        parsed(Table::Wallets, self.read(&READ.replace("{most}", &most.to_string()), set).await?)
+    }
+
+    /// How many wallets a customer has or had: none is ever taken from the record.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn wallets_ever(&self, customer: CustomerId) -> Result<i64> {
+        const READ: &str = "
+            WITH q(customer_id) AS ({set})
+            SELECT count(*) FROM q CROSS JOIN wallets AS w WHERE w.customer_id = q.customer_id";
+        let set = Set::of(&[Type::Uuid], [[customer.as_uuid().into()]]);
+        let rows: Vec<(i64,)> = self.read(READ, set).await?;
+        Ok(rows.first().map_or(0, |it| it.0))
+    }
+
     /// Whether a customer ever had a wallet of our own.
     ///
     /// # Errors
@@ -100,23 +137,25 @@ impl Store {
         Ok(!found.is_empty())
     }
 
-    /// Lists the addresses of a wallet, newest first.
+    /// Lists addresses, newest first.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn list_addresses(
-        &self,
-        wallet: WalletId,
-        networks: &[Network],
-        page: &PageRequest,
-    ) -> Result<Page<Address>> {
-        let mut select = Select::new("t.body, t.sequence", "addresses");
-        select.equals("wallet_id", wallet.as_uuid());
-        select.among("network", networks.iter().map(|it| it.as_str()));
+    pub async fn list_addresses(&self, filter: &AddressFilter, page: &PageRequest) -> Result<Page<Address>> {
+        let mut select = select_addresses(BODIES, filter);
         select.page(page, true);
         let found = self.listed(Table::Addresses, select).await?;
         Ok(page.page(found, |it: &Address| Position { create_us: it.create_us, id: it.id.as_uuid() }))
+    }
+
+    /// How many addresses a filter finds, as far as they are counted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn count_addresses(&self, filter: &AddressFilter) -> Result<Total> {
+        self.total(select_addresses("1", filter)).await
     }
 
     /// Every address of a wallet, oldest first.
@@ -179,20 +218,19 @@ impl Store {
         filter: &TransactionFilter,
         page: &PageRequest,
     ) -> Result<Page<Transaction>> {
-        let mut select = Select::new("t.body, t.sequence", "transactions");
-        if let Some(id) = filter.wallet {
-            select.equals("wallet_id", id.as_uuid());
-        }
-        if let Some(id) = filter.customer {
-            select.equals("customer_id", id.as_uuid());
-        }
-        select.among("type", filter.types.iter().map(|it| it.as_str()));
-        select.among("status", filter.statuses.iter().map(|it| it.as_str()));
-        select.among("token", filter.tokens.iter().map(String::as_str));
-        select.among("network", filter.networks.iter().map(|it| it.as_str()));
+        let mut select = select_transactions(BODIES, filter);
         select.page(page, true);
         let found = self.listed(Table::Transactions, select).await?;
         Ok(page.page(found, |it: &Transaction| Position { create_us: it.create_us, id: it.id.as_uuid() }))
+    }
+
+    /// How many transactions a filter finds, as far as they are counted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn count_transactions(&self, filter: &TransactionFilter) -> Result<Total> {
+        self.total(select_transactions("1", filter)).await
     }
 
     /// What a select of bodies finds.
@@ -202,6 +240,66 @@ impl Store {
     {
         parsed(table, self.scan(select).await?)
     }
+}
+
+/// What a list of resources reads.
+const BODIES: &str = "t.body, t.sequence";
+
+fn select_wallets(columns: &str, filter: &WalletFilter) -> Select {
+    let mut select = Select::new(columns, "wallets");
+    // One of the two leads to an index; a customer is of one domain.
+    if let Some(id) = filter.customer {
+        select.equals("customer_id", id.as_uuid());
+    }
+    if let Some(id) = filter.domain {
+        select.equals("domain_id", id.as_uuid());
+    }
+    select.among("kind", filter.kinds.iter().map(|it| it.as_str()));
+    select.among("status", filter.statuses.iter().map(|it| it.as_str()));
+    select.among("currency", filter.currency.iter().map(String::as_str));
+    if !filter.networks.is_empty() {
+        let networks = select.list(filter.networks.iter().map(|it| it.as_str()));
+        select.and(&format!(
+            "EXISTS (SELECT 1 FROM addresses AS a WHERE a.wallet_id = t.id AND a.network IN {networks})"
+        ));
+    }
+    select
+}
+
+fn select_addresses(columns: &str, filter: &AddressFilter) -> Select {
+    let mut select = Select::new(columns, "addresses");
+    match filter {
+        AddressFilter::Wallet(id, networks) => {
+            select.equals("wallet_id", id.as_uuid());
+            select.among("network", networks.iter().map(|it| it.as_str()));
+        }
+        AddressFilter::Domain(id) => {
+            select.equals("domain_id", id.as_uuid());
+            let removed = WalletStatus::Removed;
+            select.and(&format!(
+                "EXISTS (SELECT 1 FROM wallets AS w WHERE w.id = t.wallet_id AND w.status <> '{removed}')"
+            ));
+        }
+    }
+    select
+}
+
+fn select_transactions(columns: &str, filter: &TransactionFilter) -> Select {
+    let mut select = Select::new(columns, "transactions");
+    if let Some(id) = filter.domain {
+        select.equals("domain_id", id.as_uuid());
+    }
+    if let Some(id) = filter.wallet {
+        select.equals("wallet_id", id.as_uuid());
+    }
+    if let Some(id) = filter.customer {
+        select.equals("customer_id", id.as_uuid());
+    }
+    select.among("type", filter.types.iter().map(|it| it.as_str()));
+    select.among("status", filter.statuses.iter().map(|it| it.as_str()));
+    select.among("token", filter.tokens.iter().map(String::as_str));
+    select.among("network", filter.networks.iter().map(|it| it.as_str()));
+    select
 }
 
 fn parsed<T>(table: Table, rows: Vec<(String, i64)>) -> Result<Vec<T>>

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost_reflect::EnumValueDescriptor;
 use purser::domain::{
     ClaimId, ClaimStatus, CustomerId, Environment, Error, Fault, KeyKind, KycStatus, Network, Noun,
-    PaymentMethodId, Scheme, Scope, TransactionStatus, WalletId, WalletKind, WebhookEndpointId,
+    PaymentMethodId, Scheme, Scope, TransactionStatus, WalletId, WalletKind, WalletStatus, WebhookEndpointId,
 };
 use purser::grpc::API;
 use tonic::Status;
@@ -72,6 +72,8 @@ fn errors() -> Vec<Error> {
         Error::invalid_address("address", Fault::new("is bad")),
         Error::NetworkNotAllowed(Network::Ethereum, Environment::Sandbox),
         Error::KycNotApproved(id, KycStatus::Pending),
+        Error::WalletExists(wallet),
+        Error::WalletTransitionNotAllowed { from: WalletStatus::Active, to: WalletStatus::Removed },
         Error::WalletFrozen(wallet),
         Error::WalletRemoved(wallet),
         Error::WalletKindMismatch(wallet, WalletKind::Ledger),
@@ -138,6 +140,8 @@ fn errors() -> Vec<Error> {
             | Error::InvalidAddress(_)
             | Error::NetworkNotAllowed(..)
             | Error::KycNotApproved(..)
+            | Error::WalletExists(_)
+            | Error::WalletTransitionNotAllowed { .. }
             | Error::WalletFrozen(_)
             | Error::WalletRemoved(_)
             | Error::WalletKindMismatch(..)

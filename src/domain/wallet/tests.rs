@@ -859,3 +859,99 @@ fn a_stored_address_is_what_its_codec_read() {
     let spoilt = Address { canonical: "0x".to_owned(), ..address(Tron, 2) };
     assert!(matches!(spoilt.on_chain(), Err(Error::Internal(_))));
 }
+
+mod at_once {
+    use super::*;
+
+    #[test]
+    fn who_is_promised_a_wallet_has_it_where_the_domain_says_or_else_on_bitcoin_and_ethereum() {
+        for (environment, settings, asked, promised) in [
+            (Environment::Live, json!({}), &[][..], &[Bitcoin, Ethereum][..]),
+            (Environment::Sandbox, json!({}), &[], &[BitcoinTestnet, Sepolia]),
+            (Environment::Live, json!({"auto_wallet_networks": ["tron"]}), &[Tron], &[Tron]),
+            (Environment::Live, json!({"kyc_required": true}), &[], &[]),
+            (Environment::Live, json!({"kyc_required": true, "auto_wallet_networks": ["tron"]}), &[], &[]),
+        ] {
+            let domain = in_domain(environment, settings).domain;
+            assert_eq!((at_once(&domain), at_once_in_any_case(&domain)), (asked, promised));
+        }
+    }
+}
+
+mod sole {
+    use super::*;
+
+    #[test]
+    fn a_second_wallet_on_a_network_is_refused_and_a_first_knows_what_there_was() {
+        let granted = [own(Ethereum, 3)];
+        let made = create_sole(&member(), None, 4, &granted, wallet_id(1), context()).unwrap();
+        assert_eq!(made.wallets_of, Some((customer_id(1), 4)));
+        assert_eq!(answer::<Wallet>(&made).addresses.len(), 1);
+        let there = wallet(Managed);
+        let second = create_sole(&member(), Some(&there), 4, &granted, wallet_id(2), context());
+        assert!(matches!(second, Err(Error::WalletExists(it)) if it == wallet_id(1)));
+    }
+}
+
+mod stepping {
+    use super::*;
+
+    #[test]
+    fn a_wallet_is_frozen_and_thawed_and_removed_once_it_is_frozen_and_nothing_else() {
+        for from in [Active, Frozen, Removed] {
+            for to in [Active, Frozen, Removed] {
+                let stepped = step(&as_status(from, Ledger), &member(), to, line("why"), context());
+                let is_step = matches!((from, to), (Active, Frozen) | (Frozen, Active | Removed));
+                match stepped {
+                    Ok(change) => assert!(is_step && answer::<Wallet>(&change).status == to),
+                    Err(Error::WalletTransitionNotAllowed { from: was, to: asked }) => {
+                        assert!(!is_step && was == from && asked == to);
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }
+    }
+}
+
+mod removing_all {
+    use super::*;
+    use crate::domain::customer::{delete_for_good, restore};
+
+    #[test]
+    fn who_is_deleted_for_good_takes_their_wallets_along_and_is_not_restored() {
+        let ledger = Wallet { id: wallet_id(2), ..wallet(Ledger) };
+        let change = delete_for_good(&member(), &[derived(&[(Ethereum, 1)]), ledger], 7, context()).unwrap();
+        assert_eq!(change.wallets_of, Some((customer_id(1), 7)));
+        let gone: crate::domain::Customer = answer(&change);
+        assert!(gone.status == CustomerStatus::Deleted && gone.is_beyond_restore);
+        assert!(matches!(restore(&gone, &member().domain, context()), Err(Error::CustomerDeleted(_))));
+        let removed = |at: usize| Wallet::try_from(change.writes[at].resource.clone()).unwrap();
+        assert_eq!(
+            [removed(1), removed(2)].map(|it| (it.id, it.status)),
+            [(wallet_id(1), Removed), (wallet_id(2), Removed)]
+        );
+        let events: Vec<_> = change.writes.iter().map(|it| it.event.as_ref().unwrap().0).collect();
+        assert_eq!(events, [EventType::CustomerDeleted, EventType::WalletRemoved, EventType::WalletRemoved]);
+        // Our own address is never given back, and the place for a wallet in dollars is.
+        let names: Vec<_> = change.keys.iter().map(|it| it.key().kind).collect();
+        assert_eq!(names, [KeyKind::LedgerWallet]);
+    }
+
+    #[test]
+    fn an_address_linked_on_two_networks_is_nobodys_once_both_wallets_go_together() {
+        let linked = |number, network| Wallet {
+            id: wallet_id(number),
+            addresses: vec![address(network, 9)],
+            ..wallet(External)
+        };
+        let gone = |wallets: &[Wallet]| removing(Change::new(context()), wallets, &member().domain).keys;
+        let keeps = |keys: &[KeyChange], network| {
+            let kept = |it: &KeyChange| matches!(it, KeyChange::ReleaseUnless(_, others) if others.contains(&found_by(network, 9)));
+            keys.iter().any(kept)
+        };
+        let (one, both) = (gone(&[linked(1, Ethereum)]), gone(&[linked(1, Ethereum), linked(2, Base)]));
+        assert!(keeps(&one, Base) && !keeps(&both, Base) && !keeps(&both, Ethereum));
+        assert!(keeps(&both, Network::Polygon));
+    }
+}
