@@ -60,6 +60,9 @@ use crate::domain::{
     UniqueKey, Wallet, WebhookEndpoint,
 };
 use crate::store::Store;
+pub use crate::store::{
+    BillingCounts, CustomerFilter, Holdings, TextColumn, Total, TransactionFilter, WalletFilter,
+};
 use committer::Committer;
 use fresh::Fresh;
 use keys::Keys;

@@ -109,12 +109,11 @@ impl App {
     ) -> Result<WithWalletOn> {
         let member = self.member(caller, customer).await?;
         let filter = WalletFilter {
-            domain: None,
             customer: Some(customer),
             kinds: vec![WalletKind::Managed],
             statuses: vec![WalletStatus::Active, WalletStatus::Frozen],
             networks: vec![network],
-            currency: None,
+            ..WalletFilter::default()
         };
         let one = PageRequest::parse(1, "", &())?;
         let (ever, found) = self

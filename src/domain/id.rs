@@ -52,6 +52,16 @@ macro_rules! id {
                 Self(uuid)
             }
 
+            /// One as it is written, or as a UUID with hyphens.
+            ///
+            /// # Errors
+            ///
+            /// Where the text is neither.
+            pub fn of_either_form(text: &str) -> Result<Self, Fault> {
+                let uuid = (text.len() == 36).then(|| Uuid::parse_str(text).ok()).flatten();
+                uuid.map_or_else(|| text.parse(), |it| Ok(Self(it)))
+            }
+
             /// As it is stored.
             #[must_use]
             pub const fn as_uuid(self) -> Uuid {

@@ -81,7 +81,7 @@ pub use tenant::{
 };
 pub use text::{
     Alias, Code, Country, Currency, DomainName, Email, ExternalId, Line, Mcc, Phone, Reference, RequestId,
-    Text, Word, fold,
+    Text, Word, fold, searched,
 };
 pub use transaction::{
     Account, Add, Movement, NewTransaction, OnChain, OnRecord, Sums, Transaction, TransactionStatus,

@@ -229,6 +229,16 @@ impl Profile {
             .map(|it| it.path)
     }
 
+    /// The whole name: as it was said, or else made of its parts.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        if !self.name.is_empty() {
+            return self.name.as_str().to_owned();
+        }
+        let parts = [&self.first_name, &self.middle_name, &self.last_name].map(Text::as_str);
+        parts.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
     /// The text that `search` looks through, folded: names, email and external id, one a line.
     #[must_use]
     pub fn search_text(&self) -> String {

@@ -321,6 +321,22 @@ pub fn fold(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 
+/// Text to search for, folded; none where there is no text.
+///
+/// # Errors
+///
+/// Where it is too short for the index, or too long.
+pub fn searched(text: &str) -> Result<Option<String>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let folded = fold(text.trim());
+    if !(3..=255).contains(&folded.chars().count()) || folded.chars().any(char::is_control) {
+        return Err(Fault::new("must be 3 to 255 characters, none of them a control character"));
+    }
+    Ok(Some(folded))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

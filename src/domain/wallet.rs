@@ -142,6 +142,15 @@ pub fn allow(domain: &Domain, network: Network) -> Result<()> {
     if allowed { Ok(()) } else { Err(Error::NetworkNotAllowed(network, domain.environment)) }
 }
 
+/// The network on which a wallet gets its next address for a coin: one that it is on already, or else the first that the
+/// domain may use.
+#[must_use]
+pub fn network_for(wallet: &Wallet, domain: &Domain, coin: &str) -> Option<Network> {
+    let is_of_coin = |it: &Network| it.info().native.symbol == coin && allow(domain, *it).is_ok();
+    let own = wallet.addresses.iter().map(|it| it.network).find(is_of_coin);
+    own.or_else(|| Network::ALL.iter().copied().find(is_of_coin))
+}
+
 /// Whether a customer may be given a wallet of our own.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::domain::{Error, Fault};
+use crate::domain::{Error, Fault, FieldFault};
 
 /// Why a call is not answered as asked: one variant for each thing that a dialect may say differently.
 #[derive(Clone, Debug)]
@@ -12,6 +12,12 @@ pub(super) enum Refusal {
     Known(Error),
     /// The path or the query is not well-formed.
     BadTarget,
+    /// Parameters of the query do not mean anything; all of them.
+    BadQuery(Vec<FieldFault>),
+    /// The key is not for whom the call says it comes from, and how.
+    Unauthorized(&'static str),
+    /// The key is not for this, and why.
+    Forbidden(&'static str),
     /// Nothing is at this path.
     NoSuchPath,
     /// Something is at this path, but not for this method.
@@ -35,7 +41,9 @@ impl Refusal {
     pub(super) const fn status(&self) -> StatusCode {
         match self {
             Self::Known(error) => known(error),
-            Self::BadTarget | Self::BadBody(_) => StatusCode::BAD_REQUEST,
+            Self::BadTarget | Self::BadQuery(_) | Self::BadBody(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -51,6 +59,8 @@ impl Refusal {
         match self {
             Self::Known(error) => error.to_string(),
             Self::BadTarget => "the path or the query is not well-formed".to_owned(),
+            Self::BadQuery(faults) => Error::Invalid(faults.clone()).to_string(),
+            Self::Unauthorized(why) | Self::Forbidden(why) => (*why).to_owned(),
             Self::NoSuchPath => "there is nothing at this path".to_owned(),
             Self::WrongMethod => "this method is not for this path".to_owned(),
             Self::WrongMediaType => "the body must be JSON: `content-type: application/json`".to_owned(),
@@ -100,9 +110,11 @@ const fn known(error: &Error) -> StatusCode {
             StatusCode::FORBIDDEN
         }
         Error::NotFound(_) => StatusCode::NOT_FOUND,
-        Error::Taken { .. } | Error::AliasQuarantined { .. } | Error::EtagMismatch | Error::Contended => {
-            StatusCode::CONFLICT
-        }
+        Error::Taken { .. }
+        | Error::WalletExists(_)
+        | Error::AliasQuarantined { .. }
+        | Error::EtagMismatch
+        | Error::Contended => StatusCode::CONFLICT,
         Error::ApiKeyEnded
         | Error::CustomerDeleted(_)
         | Error::CustomerNotDeleted(_)
@@ -111,6 +123,7 @@ const fn known(error: &Error) -> StatusCode {
         | Error::KycTransitionNotAllowed { .. }
         | Error::NetworkNotAllowed(..)
         | Error::KycNotApproved(..)
+        | Error::WalletTransitionNotAllowed { .. }
         | Error::WalletFrozen(_)
         | Error::WalletRemoved(_)
         | Error::WalletKindMismatch(..)

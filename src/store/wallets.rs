@@ -11,7 +11,7 @@ use crate::domain::{
 
 /// Which wallets to list: of a domain or of a customer. Values of a field are alternatives; fields must all hold; an
 /// empty field says nothing.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct WalletFilter {
     /// In which domain.
     pub domain: Option<DomainId>,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Render;
 use crate::app::Happening;
 use crate::domain::{
-    Customer, DeliveryId, Email, Error, Phone, Resource, Result, Text, WebhookEndpoint, WebhookFormat,
+    Customer, DeliveryId, Email, Error, Phone, Resource, Result, WebhookEndpoint, WebhookFormat,
 };
 
 /// A message, before it is signed.
@@ -69,12 +69,9 @@ fn person(happening: &Happening, show: fn(&Customer) -> Value) -> Value {
 
 fn fossapay(it: &Customer) -> Value {
     let profile = &it.profile;
-    let parts = [&profile.first_name, &profile.middle_name, &profile.last_name].map(Text::as_str);
-    let parts: Vec<_> = parts.into_iter().filter(|it| !it.is_empty()).collect();
-    let name = if profile.name.is_empty() { parts.join(" ") } else { profile.name.as_str().to_owned() };
     json!({
         "id": it.id.to_string(),
-        "name": name,
+        "name": profile.full_name(),
         "email": profile.email.as_ref().map(Email::as_str),
         "phone": profile.phone.as_ref().map(Phone::as_str),
         "createdAt": time(it.create_us, 3),

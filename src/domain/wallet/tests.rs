@@ -878,6 +878,30 @@ mod at_once {
     }
 }
 
+mod choosing {
+    use super::*;
+
+    #[test]
+    fn an_address_for_a_coin_is_on_a_network_the_wallet_has_or_the_first_that_is_allowed() {
+        let on = |networks: &[Network]| derived(&networks.iter().map(|it| (*it, 1)).collect::<Vec<_>>());
+        let live = in_domain(Environment::Live, json!({})).domain;
+        let sandbox = in_domain(Environment::Sandbox, json!({})).domain;
+        let mixed = in_domain(Environment::Sandbox, json!({"allow_mainnet_in_sandbox": true})).domain;
+        for (wallet, domain, coin, network) in [
+            (on(&[]), &live, "ETH", Some(Ethereum)),
+            (on(&[Base]), &live, "ETH", Some(Base)),
+            (on(&[Base]), &live, "BTC", Some(Bitcoin)),
+            (on(&[]), &sandbox, "ETH", Some(Sepolia)),
+            (on(&[]), &sandbox, "BTC", Some(BitcoinTestnet)),
+            (on(&[Sepolia]), &mixed, "ETH", Some(Sepolia)),
+            (on(&[]), &sandbox, "TRX", None),
+            (on(&[]), &live, "USDC", None),
+        ] {
+            assert_eq!(network_for(&wallet, domain, coin), network, "{coin}");
+        }
+    }
+}
+
 mod sole {
     use super::*;
 

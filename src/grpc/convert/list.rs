@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::customers::Known;
 use super::{micros, optional_id};
 use crate::api;
-use crate::domain::{CustomerStatus, DomainId, Error, Fault, Faults, PageRequest, Result, fold};
+use crate::domain::{CustomerStatus, DomainId, Error, Fault, Faults, PageRequest, Result, searched};
 use crate::store::{CustomerFilter, TextColumn};
 
 /// The domain that the list is of, the filter, the page, and whether to count.
@@ -111,17 +111,6 @@ fn plain(value: String) -> Result<String, Fault> {
         return Err(Fault::new("must be 1 to 500 characters, none of them a control character"));
     }
     Ok(value)
-}
-
-fn searched(text: &str) -> Result<Option<String>, Fault> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let folded = fold(text.trim());
-    if !(3..=255).contains(&folded.chars().count()) || folded.chars().any(char::is_control) {
-        return Err(Fault::new("must be 3 to 255 characters, none of them a control character"));
-    }
-    Ok(Some(folded))
 }
 
 fn oldest_first(order_by: &str) -> Result<bool, Fault> {

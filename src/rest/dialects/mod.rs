@@ -1,5 +1,13 @@
 //! One file for each document that is spoken: its routes, the shapes of its requests and answers, and how it says no.
 
+mod common;
+mod fields;
+mod fossapay;
+mod juicyway;
+mod noderails;
+mod paylias;
+mod trxn;
+
 use std::time::Duration;
 
 use axum::Router;
@@ -12,7 +20,13 @@ use crate::app::App;
 type Spoken = (Dialect, fn() -> Router<App>);
 
 /// Each dialect.
-const DIALECTS: [Spoken; 0] = [];
+const DIALECTS: [Spoken; 5] = [
+    (fossapay::DIALECT, fossapay::routes),
+    (paylias::DIALECT, paylias::routes),
+    (noderails::DIALECT, noderails::routes),
+    (trxn::DIALECT, trxn::routes),
+    (juicyway::DIALECT, juicyway::routes),
+];
 
 /// Those of `faces`, each under its own prefix.
 pub(super) fn router(app: &App, faces: &Faces, deadline: Duration) -> Router {

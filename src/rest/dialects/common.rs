@@ -1,0 +1,242 @@
+//! What several dialects say alike: ids, times, pages, and answers.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::super::dialect::{Call, Reply};
+use super::super::refusal::Refusal;
+use crate::domain::{
+    CustomerStatus, DomainId, Error, Fault, Faults, FieldFault, Member, Noun, PageRequest, Reach, Scope,
+};
+
+/// An answer.
+pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Reply {
+    Ok(told(status, serde_json::to_vec(body).map_err(Error::internal)?))
+}
+
+/// A refusal, which cannot fail: the texts of it are what every serializer can write.
+pub(super) fn refused(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut response = told(status, serde_json::to_vec(body).unwrap_or_default());
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+fn told(status: StatusCode, body: Vec<u8>) -> Response {
+    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+/// What HTTP calls a refusal in these dialects: to them, what is deleted or removed is not there.
+pub(super) fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Known(Error::CustomerDeleted(_) | Error::WalletRemoved(_)) => StatusCode::NOT_FOUND,
+        other => other.status(),
+    }
+}
+
+/// A word for a refusal, for those that have no word of their own.
+pub(super) const fn word(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "VALIDATION_ERROR",
+        StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
+        StatusCode::FORBIDDEN => "FORBIDDEN",
+        StatusCode::NOT_FOUND => "NOT_FOUND",
+        StatusCode::METHOD_NOT_ALLOWED => "METHOD_NOT_ALLOWED",
+        StatusCode::REQUEST_TIMEOUT => "REQUEST_TIMEOUT",
+        StatusCode::CONFLICT => "CONFLICT",
+        StatusCode::PAYLOAD_TOO_LARGE => "PAYLOAD_TOO_LARGE",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "UNSUPPORTED_MEDIA_TYPE",
+        StatusCode::UNPROCESSABLE_ENTITY => "UNPROCESSABLE",
+        StatusCode::TOO_MANY_REQUESTS => "RATE_LIMITED",
+        StatusCode::NOT_IMPLEMENTED => "NOT_IMPLEMENTED",
+        StatusCode::SERVICE_UNAVAILABLE => "SERVICE_UNAVAILABLE",
+        StatusCode::GATEWAY_TIMEOUT => "TIMEOUT",
+        _ => "INTERNAL_ERROR",
+    }
+}
+
+/// The faults of fields that a refusal tells of.
+pub(super) fn faults(refusal: &Refusal) -> &[FieldFault] {
+    match refusal {
+        Refusal::Known(Error::Invalid(faults) | Error::InvalidAddress(faults))
+        | Refusal::BadQuery(faults) => faults,
+        _ => &[],
+    }
+}
+
+/// What a dialect calls a field that the directory names by its path in the proto.
+pub(super) fn named<'a>(field: &'a str, own: &[(&'a str, &'a str)]) -> &'a str {
+    let field = field.strip_prefix("customer.").unwrap_or(field);
+    own.iter().find(|it| it.0 == field).map_or(field, |it| it.1)
+}
+
+/// An id that is part of a path. What is none names nothing.
+pub(super) fn in_path<T>(text: &str, of: fn(&str) -> Result<T, Fault>, noun: Noun) -> Result<T, Refusal> {
+    of(text).map_err(|_| Error::NotFound(noun).into())
+}
+
+/// A live customer: those who are deleted are not there.
+pub(super) fn live(member: Member) -> Result<Member, Refusal> {
+    if member.customer.status == CustomerStatus::Deleted {
+        return Err(Error::NotFound(Noun::Customer).into());
+    }
+    Ok(member)
+}
+
+impl Call {
+    /// Refuses a caller that lacks one of these scopes.
+    pub(super) fn may(&self, scopes: &[Scope]) -> Result<(), Refusal> {
+        Ok(scopes.iter().try_for_each(|it| self.caller.require(*it))?)
+    }
+
+    /// The one domain that the key is for, of a caller that has these scopes: in some dialects nothing else says which domain
+    /// is meant.
+    pub(super) fn at_home(&self, scopes: &[Scope]) -> Result<DomainId, Refusal> {
+        self.may(scopes)?;
+        match self.caller.reach {
+            Reach::Domain(_, _, id) => Ok(id),
+            Reach::Operator | Reach::Organization(..) => {
+                Err(Refusal::Forbidden("the API key must be for one domain"))
+            }
+        }
+    }
+}
+
+/// A page that was asked for by its number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbered {
+    /// Counted from 1.
+    pub(super) number: u32,
+    /// How many at most are on it.
+    pub(super) size: u32,
+    /// The same as the directory has it.
+    pub(super) request: PageRequest,
+}
+
+impl Numbered {
+    /// The page that the query names: its number is `page`, its size what `size` is called, if that can be asked for.
+    pub(super) fn of(call: &Call, size: Option<&'static str>, otherwise: u32) -> Result<Self, Refusal> {
+        let mut faults = Faults::default();
+        let it = Self::read(call, size, otherwise, &mut faults);
+        in_query(faults, it)
+    }
+
+    /// The same among other parameters; none where a fault was noted.
+    pub(super) fn read(
+        call: &Call,
+        size: Option<&'static str>,
+        otherwise: u32,
+        faults: &mut Faults,
+    ) -> Option<Self> {
+        let size = match size.and_then(|name| Some((name, call.query.get(name)?))) {
+            None => Some(otherwise),
+            Some((name, text)) => faults.keep(name, counted(text, 100)),
+        };
+        let number = faults.keep("page", call.query.get("page").map_or(Ok(1), |it| counted(it, u32::MAX)));
+        let (size, number) = size.zip(number)?;
+        let request = faults.keep("page", PageRequest::numbered(number, size))?;
+        Some(Self { number, size, request })
+    }
+
+    /// How many pages there are of so many rows.
+    pub(super) fn pages(&self, rows: i64) -> i64 {
+        let size = i64::from(self.size);
+        (rows.max(0) + size - 1) / size
+    }
+}
+
+/// A parameter of a query that counts something: 1 to `most`, in digits.
+pub(super) fn counted(text: &str, most: u32) -> Result<u32, Fault> {
+    let is_number = !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let number = is_number.then(|| text.parse().ok()).flatten().filter(|it| (1..=most).contains(it));
+    number.ok_or_else(|| match most {
+        u32::MAX => Fault::new("must be a number from 1 on"),
+        most => Fault::because(format!("must be a number from 1 to {most}")),
+    })
+}
+
+/// What was read of a query, if nothing was wrong with it.
+pub(super) fn in_query<T>(faults: Faults, value: Option<T>) -> Result<T, Refusal> {
+    faults.finish(value).map_err(|error| match error {
+        Error::Invalid(faults) | Error::InvalidAddress(faults) => Refusal::BadQuery(faults),
+        other => other.into(),
+    })
+}
+
+fn time(us: i64) -> std::time::SystemTime {
+    UNIX_EPOCH + Duration::from_micros(us.try_into().unwrap_or_default())
+}
+
+/// A time as `2023-01-01T00:00:00.000Z`.
+pub(super) fn milliseconds(us: i64) -> String {
+    humantime::format_rfc3339_millis(time(us)).to_string()
+}
+
+/// A time as `2023-01-01T00:00:00Z`.
+pub(super) fn seconds(us: i64) -> String {
+    humantime::format_rfc3339_seconds(time(us)).to_string()
+}
+
+/// An id as a UUID.
+pub(super) fn plain(id: Uuid) -> String {
+    id.to_string()
+}
+
+/// Text, or nothing where there is none.
+pub(super) fn said(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_to_the_second_or_the_millisecond() {
+        let us = 1_672_531_200_999_999;
+        assert_eq!(
+            (seconds(us).as_str(), milliseconds(us).as_str()),
+            ("2023-01-01T00:00:00Z", "2023-01-01T00:00:00.999Z")
+        );
+    }
+
+    #[test]
+    fn a_number_in_a_query_is_digits_within_bounds() {
+        for (text, number) in [("1", Some(1)), ("100", Some(100)), ("007", Some(7))] {
+            assert_eq!(counted(text, 100).ok(), number, "{text}");
+        }
+        for text in ["", "0", "101", "-1", "+1", "1.0", "1e1", " 1", "x", "99999999999"] {
+            assert!(
+                counted(text, 100).is_err() && (text == "101" || counted(text, u32::MAX).is_err()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn pages_are_as_many_as_it_takes() {
+        let of = |size| Numbered { number: 1, size, request: PageRequest::numbered(1, size).unwrap() };
+        for (rows, pages) in [(0, 0), (1, 1), (25, 1), (26, 2), (67, 3)] {
+            assert_eq!(of(25).pages(rows), pages);
+        }
+    }
+
+    #[test]
+    fn fields_have_the_dialects_own_names() {
+        let own = [("billing_address.postal_code", "postalCode")];
+        assert_eq!(named("customer.billing_address.postal_code", &own), "postalCode");
+        assert_eq!((named("customer.email", &own), named("page", &own)), ("email", "page"));
+    }
+
+    #[test]
+    fn every_status_has_a_word_of_its_own() {
+        assert_eq!(word(StatusCode::IM_A_TEAPOT), word(StatusCode::INTERNAL_SERVER_ERROR));
+        assert_ne!(word(StatusCode::CONFLICT), word(StatusCode::UNPROCESSABLE_ENTITY));
+    }
+}

@@ -1,0 +1,511 @@
+//! The document of `NodeRails`: customers, the wallets they have linked, and what they are billed.
+//!
+//! An app is a domain. What is linked on a chain that has no chain id here is not shown.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::super::dialect::{Call, Dialect, Reply, api_key};
+use super::super::face::Face;
+use super::super::refusal::Refusal;
+use super::common::{
+    Numbered, answer, faults, in_path, in_query, live, milliseconds, named, plain, refused, said, status,
+    word,
+};
+use super::fields::Fields;
+use crate::app::{App, BillingCounts, CustomerFilter, CustomerTarget, Overview, WalletTarget, parse_address};
+use crate::domain::{
+    Country, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId, Email, Error, ExternalId,
+    Family, Fault, Faults, FieldFault, Figure, Invoice, Line, Member, Metadata, Network, NewCustomer, Noun,
+    PaymentIntent, Profile, RequestId, Scope, TxHash, Wallet, WalletId, WalletKind, WalletStatus, searched,
+};
+
+pub(super) const DIALECT: Dialect = Dialect { face: Face::Noderails, key: api_key, refuse };
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/customers", get(list).post(create))
+        .route("/customers/{id}", get(retrieve).put(update))
+        .route("/customers/{id}/wallets", post(add_wallet))
+        .route("/customers/{id}/wallets/{wallet}", delete(remove_wallet))
+}
+
+/// Members of a body, and the paths of what they say.
+const MEMBERS: [(&str, &str); 9] = [
+    ("email", "email"),
+    ("name", "name"),
+    ("externalId", "external_id"),
+    ("address", "billing_address.line1"),
+    ("city", "billing_address.city"),
+    ("state", "billing_address.state"),
+    ("country", "billing_address.country"),
+    ("postalCode", "billing_address.postal_code"),
+    ("metadata", "metadata"),
+];
+
+#[derive(Serialize)]
+struct Refused {
+    success: bool,
+    error: Fallacy,
+}
+
+#[derive(Serialize)]
+struct Fallacy {
+    message: String,
+    code: &'static str,
+}
+
+fn refuse(refusal: &Refusal) -> Response {
+    let status = match (refusal, status(refusal)) {
+        (Refusal::Known(Error::NetworkNotAllowed(..)), _) | (_, StatusCode::UNPROCESSABLE_ENTITY) => {
+            StatusCode::BAD_REQUEST
+        }
+        (_, status) => status,
+    };
+    let own = MEMBERS.map(|(member, path)| (path, member));
+    let faults: Vec<_> = faults(refusal)
+        .iter()
+        .map(|it| FieldFault { field: named(&it.field, &own).to_owned().into(), fault: it.fault.clone() })
+        .collect();
+    let message = if faults.is_empty() { refusal.message() } else { Error::Invalid(faults).to_string() };
+    refused(status, &Refused { success: false, error: Fallacy { message, code: word(status) } })
+}
+
+#[derive(Serialize)]
+struct Done<T> {
+    success: bool,
+    data: T,
+}
+
+fn done(status: StatusCode, data: impl Serialize) -> Reply {
+    answer(status, &Done { success: true, data })
+}
+
+fn request_id(call: &Call) -> Result<Option<RequestId>, Refusal> {
+    call.request_id("idempotency-key")
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    id: String,
+    app_id: String,
+    external_id: Option<&'a str>,
+    email: Option<&'a str>,
+    name: Option<String>,
+    address: Option<&'a str>,
+    city: Option<&'a str>,
+    state: Option<&'a str>,
+    country: Option<&'a str>,
+    postal_code: Option<&'a str>,
+    metadata: &'a Map<String, Value>,
+    created_at: String,
+    updated_at: String,
+    wallets: Vec<ShownWallet<'a>>,
+    #[serde(flatten)]
+    more: More,
+}
+
+/// What some answers have beside.
+#[derive(Default, Serialize)]
+struct More {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<ShownApp>,
+    #[serde(rename = "paymentIntents", skip_serializing_if = "Option::is_none")]
+    payment_intents: Option<Vec<ShownIntent>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoices: Option<Vec<ShownInvoice>>,
+    #[serde(rename = "_count", skip_serializing_if = "Option::is_none")]
+    count: Option<Count>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Count {
+    payment_intents: i64,
+    subscriptions: i64,
+    invoices: i64,
+}
+
+impl<'a> Shown<'a> {
+    fn of(it: &'a Customer, wallets: Vec<ShownWallet<'a>>, more: More) -> Self {
+        let (profile, bill) = (&it.profile, &it.profile.billing_address);
+        Self {
+            id: plain(it.id.as_uuid()),
+            app_id: plain(it.domain_id.as_uuid()),
+            external_id: profile.external_id.as_ref().map(ExternalId::as_str),
+            email: profile.email.as_ref().map(Email::as_str),
+            name: Some(profile.full_name()).filter(|it| !it.is_empty()),
+            address: said(bill.line1.as_str()),
+            city: said(bill.city.as_str()),
+            state: said(bill.state.as_str()),
+            country: bill.country.as_ref().map(Country::as_str),
+            postal_code: said(bill.postal_code.as_str()),
+            metadata: profile.metadata.as_map(),
+            created_at: milliseconds(it.create_us),
+            updated_at: milliseconds(it.update_us),
+            wallets,
+            more,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownWallet<'a> {
+    id: String,
+    customer_account_id: String,
+    chain_id: u64,
+    wallet_address: String,
+    #[serde(flatten)]
+    state: Option<WalletState<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain: Option<Chain>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WalletState<'a> {
+    has_active_authorization: bool,
+    authorization_type: Option<&'static str>,
+    authorization_tx_hash: Option<&'a str>,
+    authorized_at: Option<String>,
+    created_at: String,
+    updated_at: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Chain {
+    chain_id: u64,
+    name: &'static str,
+}
+
+/// What a network is numbered: EVM networks by EIP-155, those of Solana as its wallets number them.
+fn chain_id(network: Network) -> Option<u64> {
+    match network {
+        Network::Solana => Some(103),
+        Network::SolanaDevnet => Some(102),
+        other => other.info().chain_id,
+    }
+}
+
+fn network_of(chain: u64) -> Option<Network> {
+    Network::ALL.iter().copied().find(|it| chain_id(*it) == Some(chain))
+}
+
+/// Which parts of a wallet are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    State,
+    Chain,
+    Both,
+}
+
+/// A wallet that somebody has linked and not removed, on a chain that has an id.
+fn shown(wallet: &Wallet, parts: Parts) -> Option<ShownWallet<'_>> {
+    if wallet.kind != WalletKind::External || wallet.status == WalletStatus::Removed {
+        return None;
+    }
+    let address = wallet.addresses.first()?;
+    let (network, chain_id) = (address.network, chain_id(address.network)?);
+    let is_evm = network.info().family == Family::Evm;
+    let authorization = wallet.authorization.as_ref();
+    let state = WalletState {
+        has_active_authorization: authorization.is_some() && wallet.status == WalletStatus::Active,
+        authorization_type: authorization.map(|it| it.kind.as_str()),
+        authorization_tx_hash: authorization.and_then(|it| it.tx_hash.as_ref()).map(TxHash::as_str),
+        authorized_at: authorization.map(|it| milliseconds(it.authorize_us)),
+        created_at: milliseconds(wallet.create_us),
+        updated_at: milliseconds(wallet.update_us),
+    };
+    let chain = Chain { chain_id, name: network.info().name };
+    Some(ShownWallet {
+        id: plain(wallet.id.as_uuid()),
+        customer_account_id: plain(wallet.customer_id.as_uuid()),
+        chain_id,
+        // Upper and lower case are the same address on EVM chains only.
+        wallet_address: if is_evm { address.address.to_ascii_lowercase() } else { address.address.clone() },
+        state: (parts != Parts::Chain).then_some(state),
+        chain: (parts != Parts::State).then_some(chain),
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownApp {
+    id: String,
+    name: String,
+    organization_id: String,
+    environment: &'static str,
+    status: &'static str,
+    created_at: String,
+}
+
+impl From<&Domain> for ShownApp {
+    fn from(it: &Domain) -> Self {
+        Self {
+            id: plain(it.id.as_uuid()),
+            name: it.name.as_str().to_owned(),
+            organization_id: plain(it.organization_id.as_uuid()),
+            environment: it.environment.as_str(),
+            status: it.status.as_str(),
+            created_at: milliseconds(it.create_us),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownIntent {
+    id: String,
+    status: String,
+    amount: String,
+    currency: String,
+    crypto_amount: Option<String>,
+    crypto_token_key: Option<String>,
+    authorization_chain_id: Option<u64>,
+    created_at: String,
+    captured_at: Option<String>,
+}
+
+impl From<PaymentIntent> for ShownIntent {
+    fn from(it: PaymentIntent) -> Self {
+        Self {
+            id: plain(it.id.as_uuid()),
+            status: it.status.into(),
+            amount: it.amount.into(),
+            currency: it.currency.into(),
+            crypto_amount: it.own.crypto_amount.map(Figure::into),
+            crypto_token_key: it.own.crypto_token_key.map(Into::into),
+            authorization_chain_id: Some(it.own.authorization_chain_id).filter(|it| *it != 0),
+            created_at: milliseconds(it.create_us),
+            captured_at: it.own.capture_us.map(milliseconds),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownInvoice {
+    id: String,
+    invoice_number: String,
+    status: String,
+    total: String,
+    currency: String,
+    due_date: Option<String>,
+    paid_at: Option<String>,
+    created_at: String,
+}
+
+impl From<Invoice> for ShownInvoice {
+    fn from(it: Invoice) -> Self {
+        Self {
+            id: plain(it.id.as_uuid()),
+            invoice_number: it.own.invoice_number.into(),
+            status: it.status.into(),
+            total: it.amount.into(),
+            currency: it.currency.into(),
+            due_date: it.own.due_us.map(milliseconds),
+            paid_at: it.own.paid_us.map(milliseconds),
+            created_at: milliseconds(it.create_us),
+        }
+    }
+}
+
+/// The app that is named, or else the one that the key is for. One that the key does not cover is refused like one that
+/// does not exist.
+async fn app_of(call: &Call, named: Option<DomainId>) -> Result<Arc<Domain>, Refusal> {
+    match call.app.domain_for(&call.caller, named).await {
+        Err(Error::NotFound(Noun::Domain)) => Err(Refusal::Forbidden("the API key is not for this app")),
+        Err(Error::Invalid(_)) => Err(Error::invalid("appId", super::fields::REQUIRED).into()),
+        domain => Ok(domain?),
+    }
+}
+
+/// What a body says of a customer.
+fn profile(fields: &mut Fields) -> Profile {
+    let mut profile = Profile {
+        email: fields.formed("email", Email::try_from),
+        name: fields.line("name"),
+        external_id: fields.formed("externalId", ExternalId::try_from),
+        metadata: {
+            let metadata = fields.object("metadata");
+            fields.faults.take("metadata", Metadata::try_from(metadata))
+        },
+        ..Profile::default()
+    };
+    profile.billing_address.line1 = fields.line("address");
+    profile.billing_address.city = fields.line("city");
+    profile.billing_address.state = fields.line("state");
+    profile.billing_address.country = fields.formed("country", Country::try_from);
+    profile.billing_address.postal_code = fields.line("postalCode");
+    profile
+}
+
+/// A customer whose wallets have to be looked up.
+async fn written(call: &Call, status: StatusCode, member: Member) -> Reply {
+    let members = [member];
+    let beside = call.app.beside(&members).await?.remove(&members[0].customer.id).unwrap_or_default();
+    let wallets = beside.wallets.iter().filter_map(|it| shown(it, Parts::State)).collect();
+    done(status, Shown::of(&members[0].customer, wallets, More::default()))
+}
+
+async fn create(call: Call) -> Reply {
+    call.may(&[Scope::CustomersWrite, Scope::WalletsRead])?;
+    let request = request_id(&call)?;
+    let mut fields = Fields::of(&call)?;
+    let app = fields.formed("appId", |it| DomainId::of_either_form(&it));
+    let profile = profile(&mut fields);
+    fields.done()?;
+    let domain = app_of(&call, app).await?;
+    let new = NewCustomer { profile, status: None };
+    let made = call.app.create_customer(&call.caller, Some(domain.id), new, request).await?;
+    written(&call, StatusCode::CREATED, made.value).await
+}
+
+fn customer_id(text: &str) -> Result<CustomerId, Refusal> {
+    in_path(text, CustomerId::of_either_form, Noun::Customer)
+}
+
+async fn update(Path(id): Path<String>, call: Call) -> Reply {
+    call.may(&[Scope::CustomersWrite, Scope::WalletsRead])?;
+    let request = request_id(&call)?;
+    let key = CustomerKey::Id(customer_id(&id)?);
+    let mut fields = Fields::of(&call)?;
+    let paths = MEMBERS.iter().filter(|it| fields.has(it.0)).map(|it| it.1.to_owned()).collect();
+    let profile = profile(&mut fields);
+    fields.done()?;
+    let target = CustomerTarget { key, domain: None, etag: None };
+    let patch = CustomerPatch { paths, profile, status: None };
+    let updated = call.app.update_customer(&call.caller, target, patch, request).await?;
+    written(&call, StatusCode::OK, updated.value).await
+}
+
+async fn retrieve(Path(id): Path<String>, call: Call) -> Reply {
+    call.may(&[Scope::CustomersRead, Scope::WalletsRead, Scope::BillingRead])?;
+    let overview = call.app.customer_overview(&call.caller, customer_id(&id)?).await?;
+    let Overview { member, holdings, has_more_wallets: _ } = overview;
+    let member = live(member)?;
+    let more = More {
+        app: Some(ShownApp::from(&*member.domain)),
+        payment_intents: Some(holdings.payment_intents.into_iter().map(Into::into).collect()),
+        invoices: Some(holdings.invoices.into_iter().map(Into::into).collect()),
+        count: None,
+    };
+    let wallets = holdings.wallets.iter().filter_map(|it| shown(it, Parts::Both)).collect();
+    done(StatusCode::OK, Shown::of(&member.customer, wallets, more))
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    success: bool,
+    data: Vec<Shown<'a>>,
+    pagination: Pagination,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pagination {
+    total: i64,
+    page: u32,
+    page_size: u32,
+    total_pages: i64,
+}
+
+async fn list(call: Call) -> Reply {
+    call.may(&[Scope::CustomersRead, Scope::WalletsRead, Scope::BillingRead])?;
+    let mut faults = Faults::default();
+    let app = call.query.get("appId").filter(|it| !it.is_empty());
+    let app = app.and_then(|it| faults.keep("appId", DomainId::of_either_form(it)));
+    let search = faults.take("search", searched(call.query.get("search").unwrap_or_default()));
+    let page = Numbered::read(&call, Some("pageSize"), 20, &mut faults);
+    let page = in_query(faults, page)?;
+    let domain = app_of(&call, app).await?;
+    let filter = CustomerFilter { search, ..CustomerFilter::default() };
+    let list = call.app.list_customers(&call.caller, Some(domain.id), filter, page.request, true).await?;
+    let total = list.total.map_or(0, |it| it.size);
+    let members = list.page.items;
+    let beside = call.app.beside(&members).await?;
+    let nothing = crate::app::Beside::default();
+    let mut data = Vec::new();
+    for Member { customer, .. } in &members {
+        let beside = beside.get(&customer.id).unwrap_or(&nothing);
+        let wallets = beside.wallets.iter().filter_map(|it| shown(it, Parts::State)).collect();
+        let more = More { count: Some(counted(beside.counts)), ..More::default() };
+        data.push(Shown::of(customer, wallets, more));
+    }
+    let pagination =
+        Pagination { total, page: page.number, page_size: page.size, total_pages: page.pages(total) };
+    answer(StatusCode::OK, &Listed { success: true, data, pagination })
+}
+
+const fn counted(counts: BillingCounts) -> Count {
+    let BillingCounts { payment_intents, invoices, subscriptions } = counts;
+    Count { payment_intents, subscriptions, invoices }
+}
+
+async fn add_wallet(Path(id): Path<String>, call: Call) -> Reply {
+    call.may(&[Scope::WalletsWrite])?;
+    let request = request_id(&call)?;
+    let customer = customer_id(&id)?;
+    let mut fields = Fields::of(&call)?;
+    fields.need("chainId");
+    fields.need("walletAddress");
+    let chain = fields.number("chainId");
+    let network = chain.and_then(|it| {
+        let known = network_of(it).ok_or(Fault::new("is no chain that is known here"));
+        fields.faults.keep("chainId", known)
+    });
+    let text = fields.text("walletAddress");
+    let address = network
+        .filter(|_| !text.is_empty())
+        .and_then(|network| fields.faults.keep("walletAddress", parse_address(network, &text)));
+    let (network, address) = fields.finish(network.zip(address))?;
+    let made = call.app.link_wallet(&call.caller, customer, network, address, request).await?.value;
+    let shown = shown(&made, Parts::Chain).ok_or_else(|| Error::internal("a linked wallet is shown"))?;
+    done(StatusCode::CREATED, shown)
+}
+
+async fn remove_wallet(Path((id, wallet)): Path<(String, String)>, call: Call) -> Reply {
+    call.may(&[Scope::WalletsWrite])?;
+    let request = request_id(&call)?;
+    let customer = customer_id(&id)?;
+    let wallet = in_path(&wallet, WalletId::of_either_form, Noun::Wallet)?;
+    let linked = call.app.get_wallet(&call.caller, wallet, None).await?;
+    if linked.customer_id != customer || linked.kind != WalletKind::External {
+        return Err(Error::NotFound(Noun::Wallet).into());
+    }
+    let target = WalletTarget { id: wallet, etag: None };
+    call.app.remove_wallet(&call.caller, target, Line::default(), request).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_has_one_number() {
+        for (chain, network) in [
+            (1, Some(Network::Ethereum)),
+            (8453, Some(Network::Base)),
+            (101, None),
+            (102, Some(Network::SolanaDevnet)),
+            (103, Some(Network::Solana)),
+            (0, None),
+        ] {
+            assert_eq!(network_of(chain), network, "{chain}");
+        }
+        let numbers: std::collections::HashSet<_> =
+            Network::ALL.iter().filter_map(|it| chain_id(*it)).collect();
+        assert_eq!(numbers.len(), Network::ALL.iter().filter_map(|it| chain_id(*it)).count());
+    }
+}
