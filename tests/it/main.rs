@@ -37,6 +37,7 @@ mod customers_resolve;
 mod customers_update;
 mod decisions;
 mod descriptors;
+mod dialects;
 mod durability;
 mod era;
 mod errors;

@@ -1,0 +1,125 @@
+//! What `FossaPay`'s document leaves open, and what it refuses.
+
+use purser::api::TransactionStatus;
+use serde_json::{Value, json};
+
+use super::{Town, shown};
+use crate::harness::on_each_database;
+use crate::wallets_wire::deposit;
+
+on_each_database!(Town:
+    lists_are_paged_with_a_link_to_the_next,
+    fields_that_are_wrong_are_named_at_once,
+    a_customer_has_one_wallet_on_a_network_however_many_ask,
+    a_wallet_shows_what_it_holds_and_what_happened,
+);
+
+async fn lists_are_paged_with_a_link_to_the_next(town: Town) {
+    let desk = town.desk("fossapay");
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        let body = json!({"name": format!("C {n}"), "email": format!("c{n}@mail.example")});
+        ids.push(desk.ok("POST", "/api/v1/customers", body).await["id"].clone());
+    }
+    ids.reverse();
+    let first = desk.raw("GET", "/api/v1/customers?page=1&limit=2", "").await;
+    assert_eq!(first.header("link"), Some("<?page=2&limit=2>; rel=\"next\""));
+    let of = |it: Value| it.as_array().unwrap().iter().map(|it| it["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(of(first.value()), ids[..2]);
+    let second = desk.raw("GET", "/api/v1/customers?page=2&limit=2", "").await;
+    assert_eq!((of(second.value()), second.header("link")), (ids[2..].to_vec(), None));
+    assert_eq!(of(desk.ok("GET", "/api/v1/customers", Value::Null).await), ids);
+    assert_eq!(desk.get("/api/v1/customers?page=101&limit=100").await, (200, json!([])));
+    for query in ["page=0", "limit=0", "limit=101", "page=102&limit=100", "page=x", "limit=-1", "page=99999999999"] {
+        let (status, body) = desk.get(&format!("/api/v1/customers?{query}")).await;
+        assert_eq!((status, &body["code"]), (400, &json!("VALIDATION_ERROR")), "{query}: {body}");
+    }
+}
+
+async fn fields_that_are_wrong_are_named_at_once(town: Town) {
+    let desk = town.desk("fossapay");
+    let body = json!({"name": " ", "email": "no", "phone": 5, "metadata": []});
+    let (status, body) = desk.post("/api/v1/customers", body).await;
+    let message = body["message"].as_str().unwrap();
+    assert_eq!(status, 400);
+    for field in ["`name`", "`email`", "`phone`", "`metadata`"] {
+        assert!(message.contains(field), "{message}");
+    }
+    for (body, status) in [
+        (json!({"network": "solana"}), 400),
+        (json!({"network": "no-such", "customerId": "550e8400-e29b-41d4-a716-446655440000"}), 400),
+        (json!({"network": "solana", "customerId": "x"}), 400),
+        (json!({"network": "solana", "customerId": "550e8400-e29b-41d4-a716-446655440000"}), 404),
+    ] {
+        assert_eq!(desk.post("/v1/wallets/crypto/create", body.clone()).await.0, status, "{body}");
+    }
+    // A network that the domain may not use.
+    let (plain, ..) = town.purse.tenant("plain", purser::domain::Environment::Sandbox, Default::default()).await;
+    let plain = town.desk_of("fossapay", &plain);
+    let made = plain.ok("POST", "/api/v1/customers", json!({"name": "A", "email": "a@mail.example"})).await;
+    let (status, _) = plain.post("/v1/wallets/crypto/create", json!({"network": "solana", "customerId": made["id"]})).await;
+    assert_eq!(status, 422);
+    for path in ["/v1/wallets/crypto/user:u3d", "/v1/wallets/crypto/address/x", "/v1/wallets/crypto/transactions/x",
+                 "/v1/wallets/crypto/user:u3d/transactions", "/api/v1/customers/cust_1"] {
+        assert_eq!(desk.get(path).await.0, 404, "{path}");
+    }
+}
+
+async fn a_customer_has_one_wallet_on_a_network_however_many_ask(town: Town) {
+    let desk = town.desk("fossapay");
+    let made = desk.ok("POST", "/api/v1/customers", json!({"name": "A", "email": "a@mail.example"})).await;
+    let body = json!({"network": "ethereum", "customerId": made["id"]});
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (desk, body) = (desk.clone(), body.clone());
+        asking.spawn(async move { desk.post("/v1/wallets/crypto/create", body).await });
+    }
+    let answers = asking.join_all().await;
+    let created: Vec<_> = answers.iter().filter(|it| it.0 == 201).collect();
+    assert_eq!(created.len(), 1, "{answers:?}");
+    assert!(answers.iter().all(|it| it.0 == 201 || (it.0 == 409 && it.1["code"] == "CONFLICT")), "{answers:?}");
+    // Another network is another wallet, under both prefixes.
+    let other = json!({"network": "base", "customerId": made["id"]});
+    let (status, base) = desk.post("/api/v1/wallets/crypto/create", other).await;
+    assert_eq!((status, &base["data"]["address"]), (201, &created[0].1["data"]["address"]));
+    // One that was removed is in nobody's way, and is not there.
+    let id = created[0].1["data"]["walletId"].as_str().unwrap().to_owned();
+    town.purse.keeper.clone().remove(&id).await.unwrap();
+    assert_eq!(desk.get(&format!("/v1/wallets/crypto/{id}")).await.0, 404);
+    assert_eq!(desk.get(&format!("/v1/wallets/crypto/{id}/transactions")).await.0, 404);
+    assert_eq!(desk.post("/v1/wallets/crypto/create", body).await.0, 201);
+}
+
+async fn a_wallet_shows_what_it_holds_and_what_happened(town: Town) {
+    let desk = town.desk("fossapay");
+    let made = desk.ok("POST", "/api/v1/customers", json!({"name": "A", "email": "a@mail.example"})).await;
+    let body = json!({"network": "ethereum", "customerId": made["id"]});
+    let wallet = desk.ok("POST", "/v1/wallets/crypto/create", body).await["data"].clone();
+    let id = wallet["walletId"].as_str().unwrap().to_owned();
+    let mut keeper = town.purse.keeper.clone();
+    for amount in ["1.123456", "2"] {
+        keeper.record(deposit(&id, "ethereum", "USDC", amount)).await.unwrap();
+    }
+    let dust = keeper.record(deposit(&id, "ethereum", "ETH", "0.0000000001")).await.unwrap();
+    keeper.move_on(&dust.id, TransactionStatus::Failed).await.unwrap();
+    let lower = wallet["address"].as_str().unwrap().to_lowercase();
+    let (_, shown_wallet) = desk.get(&format!("/v1/wallets/crypto/address/{lower}")).await;
+    let expected = json!([{"address": wallet["address"], "network": "ethereum", "tokens": {
+        "usdc": {"amount": "3.123456", "rawAmount": "3123456"}, "usdt": {"amount": "0", "rawAmount": "0"}}}]);
+    assert_eq!(shown_wallet["data"], expected);
+    let (_, page) = desk.get(&format!("/v1/wallets/crypto/{id}/transactions?page=1&limit=2")).await;
+    let expected = json!({"currentPage": 1, "totalPages": 2, "totalItems": 3, "itemsPerPage": 2});
+    assert_eq!(page["data"]["pagination"], expected);
+    let newest = &page["data"]["transactions"][0];
+    assert_eq!(
+        (&newest["status"], &newest["amountInCrypto"], &newest["tokenSymbol"], &newest["blockchain"]),
+        (&json!("failed"), &json!("0.0000000001"), &json!("eth"), &json!("ethereum"))
+    );
+    let second = &page["data"]["transactions"][1];
+    assert_eq!((&second["status"], &second["amountInCrypto"]), (&json!("completed"), &json!("2.00000000")));
+    assert!(second["createdAt"].as_str().unwrap().ends_with("+00:00"));
+    for query in ["page=0", "limit=0", "limit=101", "page=102&limit=100"] {
+        let answer = desk.raw("GET", &format!("/v1/wallets/crypto/{id}/transactions?{query}"), "").await;
+        assert_eq!(shown(&answer).0, 400, "{query}");
+    }
+}
