@@ -11,7 +11,7 @@ use crate::domain::{
     Caller, ClaimToken, CustomerId, Domain, DomainId, Error, Member, NewPaymentClaimLink, Noun, Page,
     PageRequest, PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, Scope, SealedToken, claim_link,
 };
-use crate::store::{ClaimLinkFilter, Sealing};
+use crate::store::{ClaimLinkFilter, Sealing, Total};
 
 /// A link, and where to open it where the caller may know that.
 pub type ShownLink = (PaymentClaimLink, Option<String>);
@@ -118,8 +118,25 @@ impl App {
         let found = self
             .task(move |store| async move { store.list_claim_links(&filter, &page, now_us).await })
             .await?;
-        let links = found.items.into_iter().map(by_the_clock).collect();
-        Ok(Page { items: self.shown_links(caller, links).await?, next_token: found.next_token })
+        let Page { items, next_token, previous_token } = found;
+        let links = items.into_iter().map(by_the_clock).collect();
+        Ok(Page { items: self.shown_links(caller, links).await?, next_token, previous_token })
+    }
+
+    /// How many links a list is of.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::list_claim_links`].
+    pub async fn count_claim_links(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        mut filter: ClaimLinkFilter,
+    ) -> Result<Total> {
+        filter.domain = self.domain_of_list(caller, domain, filter.customer).await?;
+        let now_us = clock::now_us();
+        self.task(move |store| async move { store.count_claim_links(&filter, now_us).await }).await
     }
 
     /// The domain that a list is kept to: one that is named, or else that of the caller unless a customer is.

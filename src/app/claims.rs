@@ -15,7 +15,7 @@ use crate::domain::{
     PageRequest, PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, TransactionId, WalletId, claim,
     claim::Evidence,
 };
-use crate::store::ClaimFilter;
+use crate::store::{ClaimFilter, Total};
 
 /// What is offered to those who hold a payment claim link.
 #[derive(Clone, Debug)]
@@ -170,6 +170,31 @@ impl App {
         mut filter: ClaimFilter,
         page: PageRequest,
     ) -> Result<Page<Claim>> {
+        self.claims_within(caller, domain, &mut filter).await?;
+        self.task(move |store| async move { store.list_claims(&filter, &page).await }).await
+    }
+
+    /// How many claims a list is of.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::list_claims`].
+    pub async fn count_claims(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        mut filter: ClaimFilter,
+    ) -> Result<Total> {
+        self.claims_within(caller, domain, &mut filter).await?;
+        self.task(move |store| async move { store.count_claims(&filter).await }).await
+    }
+
+    async fn claims_within(
+        &self,
+        caller: &Caller,
+        domain: Option<DomainId>,
+        filter: &mut ClaimFilter,
+    ) -> Result<()> {
         if let Some(id) = filter.link {
             let link = self.owned_link(caller, id).await?;
             if filter.customer.is_none() && domain.is_none() {
@@ -179,7 +204,7 @@ impl App {
         if filter.domain.is_none() {
             filter.domain = self.domain_of_list(caller, domain, filter.customer).await?;
         }
-        self.task(move |store| async move { store.list_claims(&filter, &page).await }).await
+        Ok(())
     }
 
     /// Approves a claim, with the deposit that is on record, or else by recording one: on that wallet, if one is named.

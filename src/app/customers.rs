@@ -241,9 +241,22 @@ impl App {
         let mut loaded = self.with_all_wallets(caller, id).await?;
         let request = mark(loaded.0.domain.id.into(), "DeleteCustomerForGood", request, &id)?;
         let reload = || -> Reload<'_, _> { Box::pin(self.with_all_wallets(caller, id)) };
+        // Whoever has more wallets than go at once loses the others before.
+        while loaded.1.len() > WALLETS as usize {
+            let removed =
+                self.write::<_, Wallet>(caller, None, &mut loaded, reload, |(member, wallets, _), ctx| {
+                    caller.may_change(&member.domain)?;
+                    wallet::remove_many(wallets.get(..WALLETS as usize).unwrap_or(wallets), member, ctx)
+                });
+            removed.await?;
+            loaded = self.with_all_wallets(caller, id).await?;
+        }
         let answer = self
             .write(caller, request, &mut loaded, reload, |(member, wallets, ever), ctx| {
                 caller.may_change(&member.domain)?;
+                if wallets.len() > WALLETS as usize {
+                    return Err(Error::Contended);
+                }
                 customer::delete_for_good(member, wallets, *ever, ctx)
             })
             .await?;
@@ -256,12 +269,9 @@ impl App {
         let (wallets, ever) = self
             .task(move |store| async move {
                 let ever = store.wallets_ever(id).await?;
-                Ok((store.live_wallets(&[id], WALLETS).await?, ever))
+                Ok((store.live_wallets(&[id], WALLETS + 1).await?, ever))
             })
             .await?;
-        if wallets.len() >= WALLETS as usize {
-            return Err(Error::Overloaded);
-        }
         Ok((member, wallets, ever))
     }
 

@@ -61,7 +61,8 @@ use crate::domain::{
 };
 use crate::store::Store;
 pub use crate::store::{
-    BillingCounts, CustomerFilter, Holdings, TextColumn, Total, TransactionFilter, WalletFilter,
+    BillingCounts, ClaimFilter, ClaimLinkFilter, CustomerFilter, Holdings, TextColumn, Total,
+    TransactionFilter, WalletFilter,
 };
 use committer::Committer;
 use fresh::Fresh;

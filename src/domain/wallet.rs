@@ -384,6 +384,16 @@ pub fn remove(wallet: &Wallet, member: &Member, reason: Line, ctx: Context) -> R
     Ok(removing(said_of(member, reason, ctx), std::slice::from_ref(wallet), &member.domain))
 }
 
+/// Removes wallets of a customer who is about to be deleted with all they have.
+///
+/// # Errors
+///
+/// [`Error::CustomerDeleted`].
+pub fn remove_many(wallets: &[Wallet], member: &Member, ctx: Context) -> Result<Change> {
+    refuse_deleted(member)?;
+    Ok(removing(Change::new(ctx).expects(&member.customer), wallets, &member.domain))
+}
+
 /// The same Change, with the removal of wallets of its customer.
 pub(super) fn removing(mut change: Change, wallets: &[Wallet], domain: &Domain) -> Change {
     let names = |it: &Wallet| {

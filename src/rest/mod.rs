@@ -3,8 +3,6 @@
 //! [`call`] is what surrounds a call whatever it speaks; [`dialect`] is what every dialect is made of, and [`dialects`]
 //! are the dialects, one file each.
 
-#![expect(dead_code, reason = "its users, the dialects and the transcoder, come one after another")]
-
 mod call;
 mod dialect;
 mod dialects;

@@ -3,8 +3,10 @@
 use uuid::Uuid;
 
 use super::Store;
+use super::customers::Total;
 use super::select::Select;
 use super::set::{Part, Set, Type, Value};
+use super::wallets::BODIES;
 use crate::domain::{
     Claim, ClaimStatus, CustomerId, DomainId, Network, OnRecord, Page, PageRequest, PaymentClaimLink,
     PaymentClaimLinkId, PaymentClaimLinkStatus, Position, Result, SealedToken, Table, Transaction,
@@ -62,24 +64,29 @@ impl Store {
         page: &PageRequest,
         now_us: i64,
     ) -> Result<Page<PaymentClaimLink>> {
-        let mut select = Select::new("t.body, t.sequence", "claim_links");
-        if let Some(id) = filter.customer {
-            select.equals("customer_id", id.as_uuid());
-        }
-        if let Some(id) = filter.domain {
-            select.equals("domain_id", id.as_uuid());
-        }
-        if !filter.statuses.is_empty() {
-            let now = select.bind(now_us);
-            let statuses = select.list(filter.statuses.iter().map(|it| it.as_str()));
-            select.and(&format!(
-                "CASE WHEN t.status = 'ACTIVE' AND t.expire_us <= {now} THEN 'EXPIRED' ELSE t.status END IN {statuses}"
-            ));
-        }
+        let mut select = select_links(BODIES, filter, now_us);
         select.page(page, true);
         let found = self.listed(Table::ClaimLinks, select).await?;
         let position = |it: &PaymentClaimLink| Position { create_us: it.create_us, id: it.id.as_uuid() };
         Ok(page.page(found, position))
+    }
+
+    /// How many payment claim links a filter finds, as far as they are counted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn count_claim_links(&self, filter: &ClaimLinkFilter, now_us: i64) -> Result<Total> {
+        self.total(select_links("1", filter, now_us)).await
+    }
+
+    /// How many claims a filter finds, as far as they are counted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn count_claims(&self, filter: &ClaimFilter) -> Result<Total> {
+        self.total(select_claims("1", filter)).await
     }
 
     /// Lists claims, newest first.
@@ -88,21 +95,7 @@ impl Store {
     ///
     /// Those of the database.
     pub async fn list_claims(&self, filter: &ClaimFilter, page: &PageRequest) -> Result<Page<Claim>> {
-        let mut select = Select::new("t.body, t.sequence", "claims");
-        if let Some(id) = filter.link {
-            select.equals("link_id", id.as_uuid());
-        }
-        if let Some(id) = filter.customer {
-            select.equals("customer_id", id.as_uuid());
-        }
-        if let Some(id) = filter.domain {
-            select.equals("domain_id", id.as_uuid());
-        }
-        // One alone leads on in an index that is in the order of the list.
-        match filter.statuses.as_slice() {
-            [one] => select.equals("status", one.as_str()),
-            many => select.among("status", many.iter().map(|it| it.as_str())),
-        }
+        let mut select = select_claims(BODIES, filter);
         select.page(page, true);
         let found = self.listed(Table::Claims, select).await?;
         Ok(page.page(found, |it: &Claim| Position { create_us: it.create_us, id: it.id.as_uuid() }))
@@ -179,4 +172,41 @@ impl Store {
         let Some(wallet) = wallets.into_iter().next() else { return Ok(None) };
         Ok(self.first_address(wallet.id, network).await?.map(|address| (wallet, address)))
     }
+}
+
+fn select_links(columns: &str, filter: &ClaimLinkFilter, now_us: i64) -> Select {
+    let mut select = Select::new(columns, "claim_links");
+    if let Some(id) = filter.customer {
+        select.equals("customer_id", id.as_uuid());
+    }
+    if let Some(id) = filter.domain {
+        select.equals("domain_id", id.as_uuid());
+    }
+    if !filter.statuses.is_empty() {
+        let now = select.bind(now_us);
+        let statuses = select.list(filter.statuses.iter().map(|it| it.as_str()));
+        select.and(&format!(
+            "CASE WHEN t.status = 'ACTIVE' AND t.expire_us <= {now} THEN 'EXPIRED' ELSE t.status END IN {statuses}"
+        ));
+    }
+    select
+}
+
+fn select_claims(columns: &str, filter: &ClaimFilter) -> Select {
+    let mut select = Select::new(columns, "claims");
+    if let Some(id) = filter.link {
+        select.equals("link_id", id.as_uuid());
+    }
+    if let Some(id) = filter.customer {
+        select.equals("customer_id", id.as_uuid());
+    }
+    if let Some(id) = filter.domain {
+        select.equals("domain_id", id.as_uuid());
+    }
+    // One alone leads on in an index that is in the order of the list.
+    match filter.statuses.as_slice() {
+        [one] => select.equals("status", one.as_str()),
+        many => select.among("status", many.iter().map(|it| it.as_str())),
+    }
+    select
 }

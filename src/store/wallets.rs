@@ -243,7 +243,7 @@ impl Store {
 }
 
 /// What a list of resources reads.
-const BODIES: &str = "t.body, t.sequence";
+pub(super) const BODIES: &str = "t.body, t.sequence";
 
 fn select_wallets(columns: &str, filter: &WalletFilter) -> Select {
     let mut select = Select::new(columns, "wallets");

@@ -1,5 +1,4 @@
 //! The dialects: what their documents say, and what those leave to us.
-#![allow(dead_code)]
 
 mod everywhere;
 mod fossapay;

@@ -183,6 +183,13 @@ pub(super) fn seconds(us: i64) -> String {
     humantime::format_rfc3339_seconds(time(us)).to_string()
 }
 
+/// A time by RFC 3339, in microseconds since 1970.
+pub(super) fn instant(text: &str) -> Result<i64, Fault> {
+    let since = humantime::parse_rfc3339(text).ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+    let us = since.and_then(|it| i64::try_from(it.as_micros()).ok());
+    us.ok_or(Fault::new("must be a time such as 2026-01-31T12:00:00Z"))
+}
+
 /// An id as a UUID.
 pub(super) fn plain(id: Uuid) -> String {
     id.to_string()
@@ -198,7 +205,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_to_the_second_or_the_millisecond() {
+    fn times_are_written_to_the_second_or_the_millisecond_and_read() {
+        assert_eq!(instant("2023-01-01T00:00:00Z"), Ok(1_672_531_200_000_000));
+        for wrong in ["", "2023-01-01", "1969-12-31T23:59:59Z", "soon"] {
+            assert!(instant(wrong).is_err(), "{wrong}");
+        }
         let us = 1_672_531_200_999_999;
         assert_eq!(
             (seconds(us).as_str(), milliseconds(us).as_str()),

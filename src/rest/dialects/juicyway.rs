@@ -1,27 +1,27 @@
 //! The document of Juicyway: customers, whose KYC is their status, and wallets that are a balance in one currency.
 
+mod shapes;
+
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::super::dialect::{Call, Dialect, Reply};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{
-    answer, counted, faults, in_path, in_query, live, named, plain, refused, seconds, status, word,
-};
+use super::common::{answer, counted, faults, in_path, in_query, live, named, refused, status, word};
 use super::fields::{Fields, REQUIRED, UNKNOWN};
 use crate::app::{App, CustomerFilter, CustomerTarget, TextColumn, TransactionFilter, TransactionKey};
 use crate::domain::{
-    Account, Amount, BankAccount, BillingAddress, Code, Country, Currency, Customer, CustomerId, CustomerKey,
-    CustomerPatch, CustomerStatus, CustomerType, Email, Error, Fault, Faults, FieldFault, KycStatus, Line,
-    NewCustomer, NewPaymentMethod, Noun, Page, PageRequest, PaymentDetails, PaymentMethod, Phone, Profile,
-    RequestId, Scope, Sums, Transaction, TransactionId, TransactionType, Wallet, WalletId, WalletStatus,
+    BankAccount, BillingAddress, Code, Country, Currency, CustomerId, CustomerKey, CustomerPatch,
+    CustomerType, Email, Error, Fault, Faults, FieldFault, Line, NewCustomer, NewPaymentMethod, Noun, Page,
+    PageRequest, PaymentDetails, Phone, Profile, RequestId, Scope, Transaction, TransactionId,
+    TransactionType, Wallet, WalletId, WalletStatus,
 };
+use shapes::{Created, Shown, ShownTransaction, ShownWallet};
 
 pub(super) const DIALECT: Dialect = Dialect { face: Face::Juicyway, key, refuse };
 
@@ -121,77 +121,6 @@ fn done(status: StatusCode, data: impl Serialize) -> Reply {
 
 fn request_id(call: &Call) -> Result<Option<RequestId>, Refusal> {
     call.request_id("idempotency-key")
-}
-
-/// Where somebody is: on hold, or else as far as their KYC has come.
-const fn standing(it: &Customer) -> &'static str {
-    match (it.status, it.kyc_status) {
-        (CustomerStatus::Disabled | CustomerStatus::Deleted, _) => "disabled",
-        (_, KycStatus::Pending | KycStatus::InReview | KycStatus::NeedsInfo) => "pending_kyc",
-        (_, KycStatus::Rejected) => "rejected",
-        (_, KycStatus::Expired) => "expired",
-        (_, KycStatus::NotRequired | KycStatus::Approved) => "active",
-    }
-}
-
-#[derive(Serialize)]
-struct Created {
-    id: String,
-    status: &'static str,
-    created_at: String,
-}
-
-impl From<&Customer> for Created {
-    fn from(it: &Customer) -> Self {
-        Self { id: plain(it.id.as_uuid()), status: standing(it), created_at: seconds(it.create_us) }
-    }
-}
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    created: Created,
-    #[serde(rename = "type")]
-    kind: String,
-    first_name: &'a str,
-    last_name: &'a str,
-    email: Option<&'a str>,
-    phone: Option<&'a str>,
-    billing_address: ShownAddress<'a>,
-    updated_at: String,
-}
-
-#[derive(Serialize)]
-struct ShownAddress<'a> {
-    line1: &'a str,
-    line2: &'a str,
-    city: &'a str,
-    state: &'a str,
-    zip_code: &'a str,
-    country: Option<&'a str>,
-}
-
-impl<'a> From<&'a Customer> for Shown<'a> {
-    fn from(it: &'a Customer) -> Self {
-        let (profile, bill) = (&it.profile, &it.profile.billing_address);
-        Self {
-            created: it.into(),
-            kind: profile.kind.as_str().to_lowercase(),
-            first_name: profile.first_name.as_str(),
-            last_name: profile.last_name.as_str(),
-            email: profile.email.as_ref().map(Email::as_str),
-            phone: profile.phone.as_ref().map(Phone::as_str),
-            billing_address: ShownAddress {
-                line1: bill.line1.as_str(),
-                line2: bill.line2.as_str(),
-                city: bill.city.as_str(),
-                state: bill.state.as_str(),
-                zip_code: bill.postal_code.as_str(),
-                country: bill.country.as_ref().map(Country::as_str),
-            },
-            updated_at: seconds(it.update_us),
-        }
-    }
 }
 
 /// What a body says of a customer.
@@ -321,50 +250,6 @@ async fn list(call: Call) -> Reply {
     listed(&list, shown, page.size)
 }
 
-/// A number as it is, of whatever size.
-fn number(text: String) -> Result<Box<RawValue>, Refusal> {
-    RawValue::from_string(text).map_err(|it| Error::internal(it).into())
-}
-
-#[derive(Serialize)]
-struct Balance {
-    amount: Box<RawValue>,
-    currency: String,
-}
-
-#[derive(Serialize)]
-struct ShownWallet {
-    id: String,
-    account_id: String,
-    customer_id: String,
-    balance: Balance,
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payment_methods: Option<Vec<ShownMethod>>,
-}
-
-impl ShownWallet {
-    fn of(wallet: &Wallet, books: &[(Account, Sums)]) -> Result<Self, Refusal> {
-        let currency = wallet.currency.as_ref().ok_or(Error::NotFound(Noun::Wallet))?;
-        let sums = books.iter().find(|it| it.0.token == currency.as_str()).map(|it| it.1).unwrap_or_default();
-        let (is_below_zero, amount) = sums.balance();
-        let sign = if is_below_zero { "-" } else { "" };
-        let amount = number(format!("{sign}{}", amount.in_token(currency.decimals())))?;
-        Ok(Self {
-            id: plain(wallet.id.as_uuid()),
-            account_id: plain(wallet.domain_id.as_uuid()),
-            customer_id: plain(wallet.customer_id.as_uuid()),
-            balance: Balance { amount, currency: currency.as_str().to_owned() },
-            status: match wallet.status {
-                WalletStatus::Active => "active",
-                WalletStatus::Frozen => "frozen",
-                WalletStatus::Removed => "deleted",
-            },
-            payment_methods: None,
-        })
-    }
-}
-
 async fn create_wallet(call: Call) -> Reply {
     call.at_home(&[Scope::WalletsWrite])?;
     let request = request_id(&call)?;
@@ -410,38 +295,6 @@ async fn set_status(Path(id): Path<String>, call: Call) -> Reply {
     done(StatusCode::OK, owned(&call, id).await?.1)
 }
 
-#[derive(Serialize)]
-struct ShownMethod {
-    id: String,
-    #[serde(rename = "type")]
-    kind: String,
-    account_name: Option<String>,
-    account_number: Option<String>,
-    account_type: Option<String>,
-    bank_name: Option<String>,
-    bank_code: Option<String>,
-}
-
-impl From<PaymentMethod> for ShownMethod {
-    fn from(it: PaymentMethod) -> Self {
-        let line = |it: Line| Some(String::from(it)).filter(|it| !it.is_empty());
-        let account = match it.details {
-            Some(PaymentDetails::BankAccount(account)) => Some(account),
-            _ => None,
-        };
-        let number = account.as_ref().map(|it| it.account_number.as_str().to_owned());
-        Self {
-            id: plain(it.id.as_uuid()),
-            kind: it.kind.as_str().to_lowercase(),
-            account_number: number,
-            account_name: account.clone().and_then(|it| line(it.account_name)),
-            account_type: account.clone().and_then(|it| line(it.account_type)),
-            bank_name: account.clone().and_then(|it| line(it.bank_name)),
-            bank_code: account.and_then(|it| it.bank_code).map(Into::into),
-        }
-    }
-}
-
 async fn add_payment_method(Path(id): Path<String>, call: Call) -> Reply {
     call.at_home(&[Scope::BillingWrite, Scope::WalletsRead])?;
     let request = request_id(&call)?;
@@ -465,39 +318,6 @@ async fn add_payment_method(Path(id): Path<String>, call: Call) -> Reply {
     let added = call.app.add_payment_method(&call.caller, new, request).await?.value;
     shown.payment_methods = Some(vec![added.into()]);
     done(StatusCode::OK, shown)
-}
-
-#[derive(Serialize)]
-struct ShownTransaction {
-    id: String,
-    wallet_id: String,
-    customer_id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    amount: Box<RawValue>,
-    currency: String,
-    status: String,
-    reference: String,
-    description: Option<String>,
-    created_at: String,
-}
-
-impl ShownTransaction {
-    fn of(it: &Transaction) -> Result<Self, Refusal> {
-        let amount: Amount = it.amount;
-        Ok(Self {
-            id: plain(it.id.as_uuid()),
-            wallet_id: plain(it.wallet_id.as_uuid()),
-            customer_id: plain(it.customer_id.as_uuid()),
-            kind: if it.kind.adds() { "credit" } else { "debit" },
-            amount: number(amount.in_token(it.decimals))?,
-            currency: it.token.clone(),
-            status: it.status.as_str().to_lowercase(),
-            reference: it.reference.as_str().to_owned(),
-            description: Some(it.description.as_str().to_owned()).filter(|it| !it.is_empty()),
-            created_at: seconds(it.create_us),
-        })
-    }
 }
 
 async fn transactions(call: Call) -> Reply {

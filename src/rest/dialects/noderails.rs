@@ -2,6 +2,8 @@
 //!
 //! An app is a domain. What is linked on a chain that has no chain id here is not shown.
 
+mod shapes;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,22 +12,19 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::super::dialect::{Call, Dialect, Reply, api_key};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{
-    Numbered, answer, faults, in_path, in_query, live, milliseconds, named, plain, refused, said, status,
-    word,
-};
+use super::common::{Numbered, answer, faults, in_path, in_query, live, named, refused, status, word};
 use super::fields::Fields;
 use crate::app::{App, BillingCounts, CustomerFilter, CustomerTarget, Overview, WalletTarget, parse_address};
 use crate::domain::{
-    Country, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId, Email, Error, ExternalId,
-    Family, Fault, Faults, FieldFault, Figure, Invoice, Line, Member, Metadata, Network, NewCustomer, Noun,
-    PaymentIntent, Profile, RequestId, Scope, TxHash, Wallet, WalletId, WalletKind, WalletStatus, searched,
+    Country, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId, Email, Error, ExternalId, Fault,
+    Faults, FieldFault, Line, Member, Metadata, NewCustomer, Noun, Profile, RequestId, Scope, WalletId,
+    WalletKind, searched,
 };
+use shapes::{Count, More, Parts, Shown, ShownApp, network_of, shown};
 
 pub(super) const DIALECT: Dialect = Dialect { face: Face::Noderails, key: api_key, refuse };
 
@@ -90,234 +89,6 @@ fn done(status: StatusCode, data: impl Serialize) -> Reply {
 
 fn request_id(call: &Call) -> Result<Option<RequestId>, Refusal> {
     call.request_id("idempotency-key")
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown<'a> {
-    id: String,
-    app_id: String,
-    external_id: Option<&'a str>,
-    email: Option<&'a str>,
-    name: Option<String>,
-    address: Option<&'a str>,
-    city: Option<&'a str>,
-    state: Option<&'a str>,
-    country: Option<&'a str>,
-    postal_code: Option<&'a str>,
-    metadata: &'a Map<String, Value>,
-    created_at: String,
-    updated_at: String,
-    wallets: Vec<ShownWallet<'a>>,
-    #[serde(flatten)]
-    more: More,
-}
-
-/// What some answers have beside.
-#[derive(Default, Serialize)]
-struct More {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app: Option<ShownApp>,
-    #[serde(rename = "paymentIntents", skip_serializing_if = "Option::is_none")]
-    payment_intents: Option<Vec<ShownIntent>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    invoices: Option<Vec<ShownInvoice>>,
-    #[serde(rename = "_count", skip_serializing_if = "Option::is_none")]
-    count: Option<Count>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Count {
-    payment_intents: i64,
-    subscriptions: i64,
-    invoices: i64,
-}
-
-impl<'a> Shown<'a> {
-    fn of(it: &'a Customer, wallets: Vec<ShownWallet<'a>>, more: More) -> Self {
-        let (profile, bill) = (&it.profile, &it.profile.billing_address);
-        Self {
-            id: plain(it.id.as_uuid()),
-            app_id: plain(it.domain_id.as_uuid()),
-            external_id: profile.external_id.as_ref().map(ExternalId::as_str),
-            email: profile.email.as_ref().map(Email::as_str),
-            name: Some(profile.full_name()).filter(|it| !it.is_empty()),
-            address: said(bill.line1.as_str()),
-            city: said(bill.city.as_str()),
-            state: said(bill.state.as_str()),
-            country: bill.country.as_ref().map(Country::as_str),
-            postal_code: said(bill.postal_code.as_str()),
-            metadata: profile.metadata.as_map(),
-            created_at: milliseconds(it.create_us),
-            updated_at: milliseconds(it.update_us),
-            wallets,
-            more,
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShownWallet<'a> {
-    id: String,
-    customer_account_id: String,
-    chain_id: u64,
-    wallet_address: String,
-    #[serde(flatten)]
-    state: Option<WalletState<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    chain: Option<Chain>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WalletState<'a> {
-    has_active_authorization: bool,
-    authorization_type: Option<&'static str>,
-    authorization_tx_hash: Option<&'a str>,
-    authorized_at: Option<String>,
-    created_at: String,
-    updated_at: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Chain {
-    chain_id: u64,
-    name: &'static str,
-}
-
-/// What a network is numbered: EVM networks by EIP-155, those of Solana as its wallets number them.
-fn chain_id(network: Network) -> Option<u64> {
-    match network {
-        Network::Solana => Some(103),
-        Network::SolanaDevnet => Some(102),
-        other => other.info().chain_id,
-    }
-}
-
-fn network_of(chain: u64) -> Option<Network> {
-    Network::ALL.iter().copied().find(|it| chain_id(*it) == Some(chain))
-}
-
-/// Which parts of a wallet are shown.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Parts {
-    State,
-    Chain,
-    Both,
-}
-
-/// A wallet that somebody has linked and not removed, on a chain that has an id.
-fn shown(wallet: &Wallet, parts: Parts) -> Option<ShownWallet<'_>> {
-    if wallet.kind != WalletKind::External || wallet.status == WalletStatus::Removed {
-        return None;
-    }
-    let address = wallet.addresses.first()?;
-    let (network, chain_id) = (address.network, chain_id(address.network)?);
-    let is_evm = network.info().family == Family::Evm;
-    let authorization = wallet.authorization.as_ref();
-    let state = WalletState {
-        has_active_authorization: authorization.is_some() && wallet.status == WalletStatus::Active,
-        authorization_type: authorization.map(|it| it.kind.as_str()),
-        authorization_tx_hash: authorization.and_then(|it| it.tx_hash.as_ref()).map(TxHash::as_str),
-        authorized_at: authorization.map(|it| milliseconds(it.authorize_us)),
-        created_at: milliseconds(wallet.create_us),
-        updated_at: milliseconds(wallet.update_us),
-    };
-    let chain = Chain { chain_id, name: network.info().name };
-    Some(ShownWallet {
-        id: plain(wallet.id.as_uuid()),
-        customer_account_id: plain(wallet.customer_id.as_uuid()),
-        chain_id,
-        // Upper and lower case are the same address on EVM chains only.
-        wallet_address: if is_evm { address.address.to_ascii_lowercase() } else { address.address.clone() },
-        state: (parts != Parts::Chain).then_some(state),
-        chain: (parts != Parts::State).then_some(chain),
-    })
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShownApp {
-    id: String,
-    name: String,
-    organization_id: String,
-    environment: &'static str,
-    status: &'static str,
-    created_at: String,
-}
-
-impl From<&Domain> for ShownApp {
-    fn from(it: &Domain) -> Self {
-        Self {
-            id: plain(it.id.as_uuid()),
-            name: it.name.as_str().to_owned(),
-            organization_id: plain(it.organization_id.as_uuid()),
-            environment: it.environment.as_str(),
-            status: it.status.as_str(),
-            created_at: milliseconds(it.create_us),
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShownIntent {
-    id: String,
-    status: String,
-    amount: String,
-    currency: String,
-    crypto_amount: Option<String>,
-    crypto_token_key: Option<String>,
-    authorization_chain_id: Option<u64>,
-    created_at: String,
-    captured_at: Option<String>,
-}
-
-impl From<PaymentIntent> for ShownIntent {
-    fn from(it: PaymentIntent) -> Self {
-        Self {
-            id: plain(it.id.as_uuid()),
-            status: it.status.into(),
-            amount: it.amount.into(),
-            currency: it.currency.into(),
-            crypto_amount: it.own.crypto_amount.map(Figure::into),
-            crypto_token_key: it.own.crypto_token_key.map(Into::into),
-            authorization_chain_id: Some(it.own.authorization_chain_id).filter(|it| *it != 0),
-            created_at: milliseconds(it.create_us),
-            captured_at: it.own.capture_us.map(milliseconds),
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShownInvoice {
-    id: String,
-    invoice_number: String,
-    status: String,
-    total: String,
-    currency: String,
-    due_date: Option<String>,
-    paid_at: Option<String>,
-    created_at: String,
-}
-
-impl From<Invoice> for ShownInvoice {
-    fn from(it: Invoice) -> Self {
-        Self {
-            id: plain(it.id.as_uuid()),
-            invoice_number: it.own.invoice_number.into(),
-            status: it.status.into(),
-            total: it.amount.into(),
-            currency: it.currency.into(),
-            due_date: it.own.due_us.map(milliseconds),
-            paid_at: it.own.paid_us.map(milliseconds),
-            created_at: milliseconds(it.create_us),
-        }
-    }
 }
 
 /// The app that is named, or else the one that the key is for. One that the key does not cover is refused like one that
@@ -490,7 +261,9 @@ async fn remove_wallet(Path((id, wallet)): Path<(String, String)>, call: Call) -
 
 #[cfg(test)]
 mod tests {
+    use super::shapes::chain_id;
     use super::*;
+    use crate::domain::Network;
 
     #[test]
     fn a_chain_has_one_number() {

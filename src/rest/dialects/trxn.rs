@@ -1,6 +1,8 @@
-//! The document of TRXN: customers, each with a wallet from the beginning, and the addresses of wallets.
+//! The document of TRXN: customers, each with a wallet from the beginning, the addresses of wallets, and claims.
 //!
 //! What is deleted here is deleted for good, and not there from then on.
+
+mod claims;
 
 use std::collections::BTreeMap;
 
@@ -8,7 +10,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Serialize;
 
 use super::super::dialect::{Call, Dialect, Reply, bearer};
@@ -33,6 +35,12 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/wallets/{id}", get(wallet))
         .route("/v1/crypto_addresses", get(addresses).post(create_address))
         .route("/v1/crypto_addresses/{id}", get(address))
+        .route("/v1/payment_claim_links", get(claims::links).post(claims::create_link))
+        .route("/v1/payment_claim_links/{id}", get(claims::link))
+        .route("/v1/crypto_payment_claims", get(claims::claims))
+        .route("/v1/crypto_payment_claims/{id}", get(claims::claim))
+        .route("/v1/crypto_payment_claims/{id}/approve", post(claims::approve))
+        .route("/v1/crypto_payment_claims/{id}/reject", post(claims::reject))
 }
 
 /// How many are on a page.

@@ -138,9 +138,13 @@ fn told(refusal: &Refusal) -> Told {
         Refusal::TooLarge => ("RESOURCE_EXHAUSTED", ErrorReason::MessageTooLarge),
         Refusal::BodyTimeout | Refusal::Late => ("DEADLINE_EXCEEDED", ErrorReason::DeadlineExceeded),
         Refusal::BadTarget
+        | Refusal::BadQuery(_)
         | Refusal::WrongMediaType
         | Refusal::BadBody(_)
         | Refusal::Known(Error::Invalid(_)) => ("INVALID_ARGUMENT", ErrorReason::InvalidField),
+        // The dialects alone say these.
+        Refusal::Unauthorized(_) => ("UNAUTHENTICATED", ErrorReason::ApiKeyInvalid),
+        Refusal::Forbidden(_) => ("PERMISSION_DENIED", ErrorReason::ScopeMissing),
         // Whatever else the directory says comes by way of gRPC, with a status of its own.
         Refusal::Broken | Refusal::Known(_) => ("INTERNAL", ErrorReason::Internal),
     };

@@ -19,8 +19,11 @@ on_each_database!(Town:
 /// Whether a refusal has the shape of its dialect, and its own status in it where the dialect has one.
 fn is_in_shape(face: &str, answer: &Answer) -> bool {
     let (status, body) = shown(answer);
-    let members = |it: &Value| it.as_object().map(|it| it.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-    let texts = |it: &Value, names: &[&str]| names.iter().all(|name| it[*name].as_str().is_some_and(|it| !it.is_empty()));
+    let members =
+        |it: &Value| it.as_object().map(|it| it.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let texts = |it: &Value, names: &[&str]| {
+        names.iter().all(|name| it[*name].as_str().is_some_and(|it| !it.is_empty()))
+    };
     answer.header("content-type") == Some("application/json")
         && match face {
             "fossapay" => {
@@ -158,7 +161,13 @@ async fn a_call_that_is_repeated_has_its_first_answer(town: Town) {
         let again = desk.raw("POST", path, &body.to_string()).await;
         assert_eq!((first.status, &first.body), (again.status, &again.body), "{face}");
         let mut other = body.clone();
-        let field = if face == "noderails" { "name" } else if face == "fossapay" { "name" } else { "first_name" };
+        let field = if face == "noderails" {
+            "name"
+        } else if face == "fossapay" {
+            "name"
+        } else {
+            "first_name"
+        };
         other[field] = json!("Other");
         let refused = desk.raw("POST", path, &other.to_string()).await;
         assert!(refused.status.is_client_error() && is_in_shape(face, &refused), "{face}: {refused:?}");
@@ -216,7 +225,10 @@ async fn the_same_customer_is_seen_in_every_way(mut town: Town) {
 
     let canonical = Http::new(town.http).with("authorization", format!("Bearer {}", town.tenant().key));
     let canonical = canonical.get(&format!("/v1/customers/{id}")).await.value();
-    assert_eq!((&canonical["customer"]["id"], &canonical["customer"]["email"]), (&json!(id), &json!("ada@mail.example")));
+    assert_eq!(
+        (&canonical["customer"]["id"], &canonical["customer"]["email"]),
+        (&json!(id), &json!("ada@mail.example"))
+    );
 
     // By its id as it is written here and as a UUID.
     for id in [id, &uuid] {
@@ -225,13 +237,18 @@ async fn the_same_customer_is_seen_in_every_way(mut town: Town) {
             (&fossapay["id"], &fossapay["name"], &fossapay["phone"]),
             (&json!(made.id), &json!("Ada King Lovelace"), &json!("+442071234567"))
         );
-        let noderails = &town.desk("noderails").ok("GET", &format!("/customers/{id}"), Value::Null).await["data"];
+        let noderails =
+            &town.desk("noderails").ok("GET", &format!("/customers/{id}"), Value::Null).await["data"];
         assert_eq!((&noderails["id"], &noderails["externalId"]), (&json!(uuid), &json!("ext-1")));
-        assert_eq!((&noderails["address"], &noderails["postalCode"]), (&json!("1 St James's Square"), &json!("SW1Y 4LB")));
+        assert_eq!(
+            (&noderails["address"], &noderails["postalCode"]),
+            (&json!("1 St James's Square"), &json!("SW1Y 4LB"))
+        );
         assert_eq!(noderails["app"]["name"], "acme");
         let trxn = town.desk("trxn").ok("GET", &format!("/v1/customers/{id}"), Value::Null).await;
         assert_eq!((&trxn["id"], &trxn["first_name"]), (&json!(made.id), &json!("Ada")));
-        let juicyway = &town.desk("juicyway").ok("GET", &format!("/customers/{id}"), Value::Null).await["data"];
+        let juicyway =
+            &town.desk("juicyway").ok("GET", &format!("/customers/{id}"), Value::Null).await["data"];
         assert_eq!((&juicyway["id"], &juicyway["status"]), (&json!(uuid), &json!("active")));
         assert_eq!(juicyway["billing_address"]["zip_code"], "SW1Y 4LB");
         assert_eq!(trxn["created_at"], juicyway["created_at"]);

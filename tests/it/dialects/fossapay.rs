@@ -30,7 +30,9 @@ async fn lists_are_paged_with_a_link_to_the_next(town: Town) {
     assert_eq!((of(second.value()), second.header("link")), (ids[2..].to_vec(), None));
     assert_eq!(of(desk.ok("GET", "/api/v1/customers", Value::Null).await), ids);
     assert_eq!(desk.get("/api/v1/customers?page=101&limit=100").await, (200, json!([])));
-    for query in ["page=0", "limit=0", "limit=101", "page=102&limit=100", "page=x", "limit=-1", "page=99999999999"] {
+    for query in
+        ["page=0", "limit=0", "limit=101", "page=102&limit=100", "page=x", "limit=-1", "page=99999999999"]
+    {
         let (status, body) = desk.get(&format!("/api/v1/customers?{query}")).await;
         assert_eq!((status, &body["code"]), (400, &json!("VALIDATION_ERROR")), "{query}: {body}");
     }
@@ -54,13 +56,20 @@ async fn fields_that_are_wrong_are_named_at_once(town: Town) {
         assert_eq!(desk.post("/v1/wallets/crypto/create", body.clone()).await.0, status, "{body}");
     }
     // A network that the domain may not use.
-    let (plain, ..) = town.purse.tenant("plain", purser::domain::Environment::Sandbox, Default::default()).await;
+    let (plain, ..) =
+        town.purse.tenant("plain", purser::domain::Environment::Sandbox, Default::default()).await;
     let plain = town.desk_of("fossapay", &plain);
     let made = plain.ok("POST", "/api/v1/customers", json!({"name": "A", "email": "a@mail.example"})).await;
-    let (status, _) = plain.post("/v1/wallets/crypto/create", json!({"network": "solana", "customerId": made["id"]})).await;
+    let (status, _) =
+        plain.post("/v1/wallets/crypto/create", json!({"network": "solana", "customerId": made["id"]})).await;
     assert_eq!(status, 422);
-    for path in ["/v1/wallets/crypto/user:u3d", "/v1/wallets/crypto/address/x", "/v1/wallets/crypto/transactions/x",
-                 "/v1/wallets/crypto/user:u3d/transactions", "/api/v1/customers/cust_1"] {
+    for path in [
+        "/v1/wallets/crypto/user:u3d",
+        "/v1/wallets/crypto/address/x",
+        "/v1/wallets/crypto/transactions/x",
+        "/v1/wallets/crypto/user:u3d/transactions",
+        "/api/v1/customers/cust_1",
+    ] {
         assert_eq!(desk.get(path).await.0, 404, "{path}");
     }
 }
@@ -77,7 +86,10 @@ async fn a_customer_has_one_wallet_on_a_network_however_many_ask(town: Town) {
     let answers = asking.join_all().await;
     let created: Vec<_> = answers.iter().filter(|it| it.0 == 201).collect();
     assert_eq!(created.len(), 1, "{answers:?}");
-    assert!(answers.iter().all(|it| it.0 == 201 || (it.0 == 409 && it.1["code"] == "CONFLICT")), "{answers:?}");
+    assert!(
+        answers.iter().all(|it| it.0 == 201 || (it.0 == 409 && it.1["code"] == "CONFLICT")),
+        "{answers:?}"
+    );
     // Another network is another wallet, under both prefixes.
     let other = json!({"network": "base", "customerId": made["id"]});
     let (status, base) = desk.post("/api/v1/wallets/crypto/create", other).await;

@@ -51,7 +51,10 @@ async fn a_status_says_how_far_the_checks_have_come(town: Town) {
     assert_eq!((status, &body["error"]["type"]), (422, &json!("invalid_request_error")));
     let disabled = api::Customer { status: api::CustomerStatus::Disabled.into(), ..Default::default() };
     client.update(&id, &["status"], disabled).await.unwrap();
-    assert_eq!(desk.ok("GET", &format!("/customers/{uuid}"), Value::Null).await["data"]["status"], "disabled");
+    assert_eq!(
+        desk.ok("GET", &format!("/customers/{uuid}"), Value::Null).await["data"]["status"],
+        "disabled"
+    );
 }
 
 async fn what_is_missing_and_what_is_wrong_are_told_apart(town: Town) {
@@ -61,15 +64,28 @@ async fn what_is_missing_and_what_is_wrong_are_told_apart(town: Town) {
         errors.map(|it| it["field"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let (status, body) = desk.post("/customers", json!({})).await;
-    let missing = ["first_name", "last_name", "email", "phone", "type", "billing_address.line1", "billing_address.city",
-                   "billing_address.state", "billing_address.zip_code", "billing_address.country"];
+    let missing = [
+        "first_name",
+        "last_name",
+        "email",
+        "phone",
+        "type",
+        "billing_address.line1",
+        "billing_address.city",
+        "billing_address.state",
+        "billing_address.zip_code",
+        "billing_address.country",
+    ];
     assert_eq!((status, fields(&body)), (400, missing.map(str::to_owned).to_vec()));
     let mut wrong = juicy("no");
     wrong["phone"] = json!("0801");
     wrong["type"] = json!("robot");
     wrong["billing_address"]["country"] = json!("Nigeria");
     let (status, body) = desk.post("/customers", wrong).await;
-    assert_eq!((status, fields(&body)), (422, ["type", "email", "phone", "billing_address.country"].map(str::to_owned).to_vec()));
+    assert_eq!(
+        (status, fields(&body)),
+        (422, ["type", "email", "phone", "billing_address.country"].map(str::to_owned).to_vec())
+    );
     assert!(body["error"]["errors"][0]["message"].as_str().unwrap().contains("individual"));
     let id = customer(&desk, "a@mail.example").await;
     let (status, body) = desk.post("/customers", juicy("A@mail.example")).await;
@@ -84,8 +100,12 @@ async fn what_is_missing_and_what_is_wrong_are_told_apart(town: Town) {
     ] {
         assert_eq!(desk.send("PATCH", &path, &wrong).await.0, status, "{wrong}");
     }
-    let patched = desk.ok("PATCH", &path, json!({"type": "business", "billing_address": {"zip_code": "1"}})).await;
-    assert_eq!((&patched["data"]["type"], &patched["data"]["billing_address"]["zip_code"]), (&json!("business"), &json!("1")));
+    let patched =
+        desk.ok("PATCH", &path, json!({"type": "business", "billing_address": {"zip_code": "1"}})).await;
+    assert_eq!(
+        (&patched["data"]["type"], &patched["data"]["billing_address"]["zip_code"]),
+        (&json!("business"), &json!("1"))
+    );
     let gone = desk.raw("DELETE", &path, "").await;
     assert_eq!((gone.status.as_u16(), gone.body.len()), (204, 0));
     for method in ["GET", "PATCH", "DELETE"] {
@@ -106,7 +126,12 @@ async fn a_list_goes_both_ways(town: Town) {
         let desk = desk.clone();
         async move {
             let it = desk.ok("GET", &format!("/customers?{query}"), Value::Null).await;
-            let ids: Vec<_> = it["data"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+            let ids: Vec<_> = it["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| it["id"].as_str().unwrap().to_owned())
+                .collect();
             let cursor = |name: &str| it["pagination"][name].as_str().map(str::to_owned);
             (ids, cursor("before"), cursor("after"))
         }
@@ -124,8 +149,16 @@ async fn a_list_goes_both_ways(town: Town) {
     assert_eq!(page("email=C3@mail.example".to_owned()).await.0, ids[1..2]);
     assert_eq!(page("limit=100".to_owned()).await.0, ids);
     let token = after.unwrap();
-    for query in ["limit=0", "limit=101", "limit=x", "after=x", "before=x", "email=no", &format!("after={token}&before={token}"),
-                  &format!("after={token}&email=c3@mail.example")] {
+    for query in [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "after=x",
+        "before=x",
+        "email=no",
+        &format!("after={token}&before={token}"),
+        &format!("after={token}&email=c3@mail.example"),
+    ] {
         let (status, body) = desk.get(&format!("/customers?{query}")).await;
         assert_eq!((status, &body["error"]["type"]), (400, &json!("invalid_request_error")), "{query}");
         assert_eq!(body["error"]["errors"].as_array().unwrap().len(), 1, "{query}");
@@ -135,8 +168,12 @@ async fn a_list_goes_both_ways(town: Town) {
 async fn a_wallet_is_one_of_its_currency(town: Town) {
     let desk = town.desk("juicyway");
     let id = customer(&desk, "a@mail.example").await;
-    let made = desk.ok("POST", "/wallets", json!({"customer_id": id, "currency": "USD"})).await["data"].clone();
-    assert_eq!((&made["customer_id"], &made["account_id"]), (&json!(id), &json!(town.tenant().domain.id.as_uuid().to_string())));
+    let made =
+        desk.ok("POST", "/wallets", json!({"customer_id": id, "currency": "USD"})).await["data"].clone();
+    assert_eq!(
+        (&made["customer_id"], &made["account_id"]),
+        (&json!(id), &json!(town.tenant().domain.id.as_uuid().to_string()))
+    );
     for (body, status) in [
         (json!({"customer_id": id, "currency": "USD"}), 409),
         (json!({"customer_id": id, "currency": "XXX1"}), 400),
@@ -156,9 +193,17 @@ async fn a_wallet_is_one_of_its_currency(town: Town) {
     // An amount is exact, however large.
     let wallet = made["id"].as_str().unwrap();
     let wallet_id = purser::domain::WalletId::of_either_form(wallet).unwrap().to_string();
-    town.purse.keeper.clone().record(booked(TransactionType::Credit, &wallet_id, "12345678901234567890.12")).await.unwrap();
+    town.purse
+        .keeper
+        .clone()
+        .record(booked(TransactionType::Credit, &wallet_id, "12345678901234567890.12"))
+        .await
+        .unwrap();
     let answer = desk.raw("GET", &format!("/wallets/{wallet}"), "").await;
-    assert!(String::from_utf8_lossy(&answer.body).contains(r#""amount":12345678901234567890.12,"#), "{answer:?}");
+    assert!(
+        String::from_utf8_lossy(&answer.body).contains(r#""amount":12345678901234567890.12,"#),
+        "{answer:?}"
+    );
     let method = json!({"type": "bank_account", "account_name": "A", "account_number": "1"});
     for (change, status) in [
         (json!({}), 200),
@@ -194,11 +239,17 @@ async fn a_wallet_is_frozen_thawed_and_then_deleted(town: Town) {
         let (got, answer) = desk.send("PATCH", &format!("{path}/status"), &body).await;
         assert_eq!(got, status, "{to}: {answer}");
         if status == 200 {
-            assert_eq!((&answer["data"]["status"], &desk.ok("GET", &path, Value::Null).await), (&json!(to), &answer));
+            assert_eq!(
+                (&answer["data"]["status"], &desk.ok("GET", &path, Value::Null).await),
+                (&json!(to), &answer)
+            );
         }
     }
     assert_eq!(desk.send("PATCH", &format!("{path}/status"), &json!({})).await.0, 400);
-    assert_eq!(desk.send("PATCH", &format!("/wallets/{NOBODY}/status"), &json!({"status": "frozen"})).await.0, 404);
+    assert_eq!(
+        desk.send("PATCH", &format!("/wallets/{NOBODY}/status"), &json!({"status": "frozen"})).await.0,
+        404
+    );
     // There may be another by then.
     desk.ok("POST", "/wallets", json!({"customer_id": id, "currency": "USD"})).await;
 }
@@ -220,7 +271,14 @@ async fn transactions_are_credits_and_debits(town: Town) {
         let desk = desk.clone();
         async move {
             let it = desk.ok("GET", &format!("/wallets/transactions?{query}"), Value::Null).await;
-            let shown = |it: &Value| format!("{} {} {}", it["type"].as_str().unwrap(), it["amount"], it["currency"].as_str().unwrap());
+            let shown = |it: &Value| {
+                format!(
+                    "{} {} {}",
+                    it["type"].as_str().unwrap(),
+                    it["amount"],
+                    it["currency"].as_str().unwrap()
+                )
+            };
             it["data"].as_array().unwrap().iter().map(shown).collect::<Vec<_>>()
         }
     };
@@ -231,7 +289,10 @@ async fn transactions_are_credits_and_debits(town: Town) {
     let after = page["pagination"]["after"].as_str().unwrap().to_owned();
     assert_eq!(list(format!("limit=3&after={after}")).await, ["credit 5 USD"]);
     let first = page["data"][0]["id"].as_str().unwrap();
-    assert_eq!(desk.ok("GET", &format!("/wallets/transactions/{first}"), Value::Null).await["data"], page["data"][0]);
+    assert_eq!(
+        desk.ok("GET", &format!("/wallets/transactions/{first}"), Value::Null).await["data"],
+        page["data"][0]
+    );
     assert_eq!(desk.get(&format!("/wallets/transactions/{NOBODY}")).await.0, 404);
     assert_eq!(desk.get(&format!("/wallets/transactions?wallet_id={NOBODY}")).await.0, 404);
     for query in ["type=deposit", "wallet_id=x", "limit=0", "after=x"] {

@@ -27,7 +27,9 @@ async fn an_app_that_is_foreign_is_refused_like_one_that_is_not_there(town: Town
     let answer = |app: String| {
         let desk = desk.clone();
         async move {
-            let made = desk.raw("POST", "/customers", &json!({"appId": app, "email": "a@mail.example"}).to_string()).await;
+            let made = desk
+                .raw("POST", "/customers", &json!({"appId": app, "email": "a@mail.example"}).to_string())
+                .await;
             let listed = desk.raw("GET", &format!("/customers?appId={app}"), "").await;
             [(made.status, made.body), (listed.status, listed.body)]
         }
@@ -46,10 +48,18 @@ async fn an_update_changes_what_is_sent(town: Town) {
     let body = json!({"email": "A@mail.example", "name": "A", "externalId": "u-1", "city": "X", "country": "US",
                       "postalCode": "1", "address": "1 Street", "state": "S", "metadata": {"n": 1, "l": [true]}});
     let made = desk.ok("POST", "/customers", body.clone()).await["data"].clone();
-    assert_eq!((&made["email"], &made["metadata"]), (&json!("a@mail.example"), &json!({"n": 1, "l": [true]})));
+    assert_eq!(
+        (&made["email"], &made["metadata"]),
+        (&json!("a@mail.example"), &json!({"n": 1, "l": [true]}))
+    );
     let path = format!("/customers/{}", made["id"].as_str().unwrap());
-    let updated = desk.ok("PUT", &path, json!({"city": null, "metadata": {}, "externalId": "u-2"})).await["data"].clone();
-    assert_eq!((&updated["city"], &updated["metadata"], &updated["externalId"]), (&Value::Null, &json!({}), &json!("u-2")));
+    let updated =
+        desk.ok("PUT", &path, json!({"city": null, "metadata": {}, "externalId": "u-2"})).await["data"]
+            .clone();
+    assert_eq!(
+        (&updated["city"], &updated["metadata"], &updated["externalId"]),
+        (&Value::Null, &json!({}), &json!("u-2"))
+    );
     for same in ["email", "name", "country", "postalCode", "address", "state", "createdAt", "id", "appId"] {
         assert_eq!(made[same], updated[same], "{same}");
     }
@@ -104,20 +114,30 @@ async fn addresses_are_lower_case_where_case_means_nothing(town: Town) {
         assert_eq!(got, status, "{body}: {answer}");
     }
     // A network that the domain may not use is a wrong value, too.
-    let (plain, ..) = town.purse.tenant("plain", purser::domain::Environment::Sandbox, Default::default()).await;
+    let (plain, ..) =
+        town.purse.tenant("plain", purser::domain::Environment::Sandbox, Default::default()).await;
     let plain = town.desk_of("noderails", &plain);
     let id = plain.ok("POST", "/customers", json!({})).await["data"]["id"].as_str().unwrap().to_owned();
     let body = json!({"walletAddress": "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045", "chainId": 1});
     let (status, body) = plain.post(&format!("/customers/{id}/wallets"), body).await;
     assert_eq!((status, &body["error"]["code"]), (400, &json!("VALIDATION_ERROR")));
-    assert_eq!(desk.post(&format!("/customers/{NOBODY}/wallets"), json!({"walletAddress": "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045", "chainId": 10})).await.0, 404);
+    assert_eq!(
+        desk.post(
+            &format!("/customers/{NOBODY}/wallets"),
+            json!({"walletAddress": "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045", "chainId": 10})
+        )
+        .await
+        .0,
+        404
+    );
 }
 
 async fn a_wallet_that_was_removed_is_not_shown(town: Town) {
     let desk = town.desk("noderails");
     let (own, other) = (customer(&town, "a@mail.example").await, customer(&town, "b@mail.example").await);
     let body = json!({"walletAddress": "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045", "chainId": 1});
-    let wallet = desk.ok("POST", &format!("/customers/{own}/wallets"), body.clone()).await["data"]["id"].clone();
+    let wallet =
+        desk.ok("POST", &format!("/customers/{own}/wallets"), body.clone()).await["data"]["id"].clone();
     let wallet = wallet.as_str().unwrap();
     let wallets = |it: &Value| it["data"]["wallets"].as_array().unwrap().len();
     assert_eq!(wallets(&desk.ok("GET", &format!("/customers/{own}"), Value::Null).await), 1);
@@ -165,8 +185,10 @@ async fn lists_are_paged_searched_and_counted(town: Town) {
     let found = desk.ok("GET", "/customers?search=PERSON1", Value::Null).await;
     assert_eq!((&found["pagination"]["total"], &found["data"][0]["id"]), (&json!(1), &json!(ids[1])));
     assert_eq!(found["data"][0]["_count"], json!({"paymentIntents": 0, "subscriptions": 0, "invoices": 0}));
-    assert_eq!(desk.ok("GET", "/customers?search=nobody", Value::Null).await["pagination"],
-               json!({"total": 0, "page": 1, "pageSize": 20, "totalPages": 0}));
+    assert_eq!(
+        desk.ok("GET", "/customers?search=nobody", Value::Null).await["pagination"],
+        json!({"total": 0, "page": 1, "pageSize": 20, "totalPages": 0})
+    );
     for query in ["page=0", "pageSize=0", "pageSize=101", "page=102&pageSize=100", "search=ab", "page=x"] {
         let (status, body) = desk.get(&format!("/customers?{query}")).await;
         assert_eq!((status, &body["error"]["code"]), (400, &json!("VALIDATION_ERROR")), "{query}");

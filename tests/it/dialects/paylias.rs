@@ -44,7 +44,11 @@ async fn a_call_is_from_whom_it_says_or_from_nobody(town: Town) {
             }
         }
         let (status, body) = desk.get(&format!("{PATH}/ada@acme")).await;
-        assert_eq!((status, &body["error_code"]), (401, &json!("error.unauthorized_access")), "{organization} {domain}");
+        assert_eq!(
+            (status, &body["error_code"]),
+            (401, &json!("error.unauthorized_access")),
+            "{organization} {domain}"
+        );
     }
     // As UUIDs they are the same.
     let desk = bare
@@ -79,7 +83,10 @@ async fn an_update_changes_what_is_sent_and_never_the_address(town: Town) {
     let path = format!("{PATH}/ada@acme");
     let updated = desk.ok("PATCH", &path, json!({"middle_name": "", "status": 1})).await;
     let data = &updated["data"];
-    assert_eq!((data.get("middle_name"), &data["nick_name"], &data["status"]), (None, &json!("ada"), &json!(1)));
+    assert_eq!(
+        (data.get("middle_name"), &data["nick_name"], &data["status"]),
+        (None, &json!("ada"), &json!(1))
+    );
     assert_eq!(desk.ok("PATCH", &path, json!({})).await, updated);
     assert_eq!(desk.ok("PATCH", &path, json!({"payment_address": "ada@acme"})).await, updated);
     for wrong in [
@@ -133,15 +140,25 @@ async fn somebody_is_found_by_any_of_several_values(mut town: Town) {
         ("last_names=L&middle_names=".to_owned(), vec!["Cy", "Bob", "Ada"]),
         (format!("partner_ids={part}"), vec!["Cy", "Bob", "Ada"]),
         ("partner_ids=550e8400-e29b-41d4-a716-446655440000".to_owned(), vec![]),
-        (format!("partner_ids={part}&partner_ids=550e8400-e29b-41d4-a716-446655440000"), vec!["Cy", "Bob", "Ada"]),
+        (
+            format!("partner_ids={part}&partner_ids=550e8400-e29b-41d4-a716-446655440000"),
+            vec!["Cy", "Bob", "Ada"],
+        ),
     ] {
         let answer = desk.ok("GET", &format!("{PATH}?limit=10&page=1&{query}"), Value::Null).await;
-        let names: Vec<_> = answer["data"]["customers"].as_array().unwrap().iter().map(|it| it["first_name"].clone()).collect();
+        let names: Vec<_> = answer["data"]["customers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["first_name"].clone())
+            .collect();
         assert_eq!(names, found, "{query}");
         assert_eq!(answer["data"]["count"], found.len(), "{query}");
     }
     let many = vec!["x"; 101].join(",");
-    for query in ["status=LIVE", "tokens=x", "partner_ids=x", &format!("nick_names={many}"), "first_names=%00"] {
+    for query in
+        ["status=LIVE", "tokens=x", "partner_ids=x", &format!("nick_names={many}"), "first_names=%00"]
+    {
         assert_eq!(desk.get(&format!("{PATH}?limit=10&page=1&{query}")).await.0, 400, "{query}");
     }
 }
@@ -160,8 +177,17 @@ async fn a_page_has_a_number_and_a_size(town: Town) {
     assert_eq!(found(&second), (json!(3), vec![json!("a0@acme")]));
     let beyond = desk.ok("GET", &format!("{PATH}?limit=100&page=101"), Value::Null).await;
     assert_eq!(found(&beyond), (json!(3), Vec::new()));
-    for query in ["", "limit=10", "page=1", "limit=0&page=1", "limit=101&page=1", "limit=10&page=0", "limit=x&page=1",
-                  "limit=100&page=102", "limit=1.5&page=1"] {
+    for query in [
+        "",
+        "limit=10",
+        "page=1",
+        "limit=0&page=1",
+        "limit=101&page=1",
+        "limit=10&page=0",
+        "limit=x&page=1",
+        "limit=100&page=102",
+        "limit=1.5&page=1",
+    ] {
         let (status, body) = desk.get(&format!("{PATH}?{query}")).await;
         assert_eq!((status, &body["error_code"]), (400, &json!("error.bad_request")), "{query}");
     }
@@ -172,9 +198,15 @@ async fn whoever_is_deleted_is_found_as_deleted_alone(town: Town) {
     desk.ok("POST", PATH, ada()).await;
     let path = format!("{PATH}/ada@acme");
     assert_eq!(desk.ok("DELETE", &path, json!({})).await, json!({"ok": true}));
-    for (method, path) in [("GET", path.clone()), ("GET", format!("{path}/resolve")), ("PATCH", path.clone()), ("DELETE", path)] {
+    for (method, path) in
+        [("GET", path.clone()), ("GET", format!("{path}/resolve")), ("PATCH", path.clone()), ("DELETE", path)]
+    {
         let (status, body) = shown(&desk.raw(method, &path, "{}").await);
-        assert_eq!((status, &body["error_code"]), (404, &json!("error.resource_not_found")), "{method} {path}");
+        assert_eq!(
+            (status, &body["error_code"]),
+            (404, &json!("error.resource_not_found")),
+            "{method} {path}"
+        );
     }
     let find = |query: &'static str| {
         let desk = desk.clone();

@@ -197,6 +197,9 @@ async fn trxn(on: On) {
     run.places.put("[email protected]", "john@mail.example");
     let integrated = run.step("integrate_a_customer").await;
     run.places.put("cust_abc123def456", text(&integrated["id"]));
+    let link = json!({"id": "x", "object": "x", "status": "active", "customer_id": "cust_x", "link": "x",
+        "expires_at": SECONDS, "max_uses": 1, "use_count": 0, "usable": true, "expired": false, "created_at": SECONDS});
+    assert_eq!(run.shaped("integrate_a_claim_link", &link).await["customer_id"], integrated["id"]);
 }
 
 async fn juicyway(on: On) {

@@ -16,6 +16,7 @@ on_each_database!(Town:
     a_wallet_that_is_made_meanwhile_goes_as_well,
     a_wallet_gets_more_addresses,
     a_key_sees_its_own_sandbox_only,
+    a_claim_is_submitted_by_a_link_and_decided_on,
 );
 
 fn errors(answer: &(u16, Value)) -> (u16, &Value) {
@@ -26,7 +27,8 @@ async fn an_email_is_wrong_in_the_words_of_the_document(town: Town) {
     let desk = town.desk("trxn");
     let made = desk.ok("POST", "/v1/customers", json!({"email": "Taken@Mail.example"})).await;
     assert_eq!((&made["email"], &made["first_name"]), (&json!("taken@mail.example"), &json!("")));
-    let other = desk.ok("POST", "/v1/customers", json!({"email": "other@mail.example", "last_name": "O"})).await;
+    let other =
+        desk.ok("POST", "/v1/customers", json!({"email": "other@mail.example", "last_name": "O"})).await;
     let path = format!("/v1/customers/{}", other["id"].as_str().unwrap());
     for (email, problem) in [
         (Value::Null, "can't be blank"),
@@ -37,12 +39,16 @@ async fn an_email_is_wrong_in_the_words_of_the_document(town: Town) {
         (json!("TAKEN@mail.example"), "has already been taken"),
     ] {
         let body = json!({"email": email});
-        for answer in [desk.post("/v1/customers", body.clone()).await, desk.send("PATCH", &path, &body).await] {
+        for answer in [desk.post("/v1/customers", body.clone()).await, desk.send("PATCH", &path, &body).await]
+        {
             assert_eq!(errors(&answer), (422, &json!({"email": [problem]})), "{body}");
         }
     }
     let answer = desk.post("/v1/customers", json!({"first_name": 1, "no": 1})).await;
-    assert_eq!(errors(&answer), (422, &json!({"email": ["can't be blank"], "first_name": ["is invalid"], "no": ["is unknown"]})));
+    assert_eq!(
+        errors(&answer),
+        (422, &json!({"email": ["can't be blank"], "first_name": ["is invalid"], "no": ["is unknown"]}))
+    );
     assert_eq!(desk.ok("PATCH", &path, json!({})).await, other);
     let cleared = desk.ok("PATCH", &path, json!({"last_name": ""})).await;
     assert_eq!(cleared["last_name"], "");
@@ -53,19 +59,32 @@ async fn customers_are_listed_oldest_first_by_twenty_five(town: Town) {
     let none = desk.ok("GET", "/v1/customers", Value::Null).await;
     assert_eq!(none, json!({"customers": [], "pagination": {"page": 1, "pages": 0, "count": 0}}));
     for n in 0..26 {
-        town.purse.acme.client.clone().create(purser::api::Customer { email: format!("c{n}@mail.example"), ..Default::default() }).await.unwrap();
+        town.purse
+            .acme
+            .client
+            .clone()
+            .create(purser::api::Customer { email: format!("c{n}@mail.example"), ..Default::default() })
+            .await
+            .unwrap();
     }
     let first = desk.ok("GET", "/v1/customers", Value::Null).await;
     assert_eq!(first["customers"].as_array().unwrap().len(), 25);
     assert_eq!(first["customers"][0]["email"], "c0@mail.example");
     let last = desk.ok("GET", "/v1/customers?page=2", Value::Null).await;
     assert_eq!(last["pagination"], json!({"page": 2, "pages": 2, "count": 26}));
-    assert_eq!((last["customers"].as_array().unwrap().len(), &last["customers"][0]["email"]), (1, &json!("c25@mail.example")));
+    assert_eq!(
+        (last["customers"].as_array().unwrap().len(), &last["customers"][0]["email"]),
+        (1, &json!("c25@mail.example"))
+    );
     assert_eq!(desk.ok("GET", "/v1/customers?page=401", Value::Null).await["customers"], json!([]));
     for path in ["/v1/customers", "/v1/wallets", "/v1/crypto_addresses"] {
         for page in ["0", "402", "x", "-1", ""] {
             let (status, body) = desk.get(&format!("{path}?page={page}")).await;
-            assert_eq!((status, &body["error"]["type"]), (400, &json!("invalid_request_error")), "{path} {page}");
+            assert_eq!(
+                (status, &body["error"]["type"]),
+                (400, &json!("invalid_request_error")),
+                "{path} {page}"
+            );
         }
     }
 }
@@ -73,7 +92,8 @@ async fn customers_are_listed_oldest_first_by_twenty_five(town: Town) {
 /// The one wallet of a customer.
 async fn wallet_of(desk: &Desk, customer: &Value) -> Value {
     let list = desk.ok("GET", "/v1/wallets", Value::Null).await;
-    let own: Vec<_> = list["wallets"].as_array().unwrap().iter().filter(|it| it["owner_id"] == customer["id"]).collect();
+    let own: Vec<_> =
+        list["wallets"].as_array().unwrap().iter().filter(|it| it["owner_id"] == customer["id"]).collect();
     assert_eq!(own.len(), 1, "{list}");
     own[0].clone()
 }
@@ -89,7 +109,10 @@ async fn a_customer_has_a_wallet_from_the_beginning(town: Town) {
     assert_eq!((currencies(&wallet), &wallet["crypto_address_count"]), (vec!["BTC", "ETH"], &json!(2)));
     assert_eq!((&wallet["object"], &wallet["owner_type"]), (&json!("wallet"), &json!("customer")));
     assert!(wallet["crypto_addresses"][0]["address"].as_str().unwrap().starts_with("tb1"));
-    assert_eq!(desk.ok("GET", &format!("/v1/wallets/{}", wallet["id"].as_str().unwrap()), Value::Null).await, wallet);
+    assert_eq!(
+        desk.ok("GET", &format!("/v1/wallets/{}", wallet["id"].as_str().unwrap()), Value::Null).await,
+        wallet
+    );
     // Where the domain says which networks, those.
     let (tron, ..) = town.purse.with("tron", auto(&["tron"])).await;
     let desk = town.desk_of("trxn", &tron);
@@ -99,7 +122,9 @@ async fn a_customer_has_a_wallet_from_the_beginning(town: Town) {
     let (live, ..) = town.purse.tenant("live", Environment::Live, DomainSettings::default()).await;
     let desk = town.desk_of("trxn", &live);
     let cy = desk.ok("POST", "/v1/customers", json!({"email": "c@mail.example"})).await;
-    assert!(wallet_of(&desk, &cy).await["crypto_addresses"][0]["address"].as_str().unwrap().starts_with("bc1"));
+    assert!(
+        wallet_of(&desk, &cy).await["crypto_addresses"][0]["address"].as_str().unwrap().starts_with("bc1")
+    );
     // Where KYC comes first there is none yet.
     let (kyc, ..) = town.purse.with("kyc", json!({"kyc_required": true})).await;
     let desk = town.desk_of("trxn", &kyc);
@@ -112,11 +137,16 @@ async fn whoever_is_deleted_is_gone_for_good_with_their_wallets(mut town: Town) 
     let ada = desk.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
     let id = ada["id"].as_str().unwrap().to_owned();
     let wallet = wallet_of(&desk, &ada).await;
-    let (wallet_id, address) = (wallet["id"].as_str().unwrap(), wallet["crypto_addresses"][0]["id"].as_str().unwrap());
+    let (wallet_id, address) =
+        (wallet["id"].as_str().unwrap(), wallet["crypto_addresses"][0]["id"].as_str().unwrap());
     let mut keeper = town.purse.keeper.clone();
     keeper.link(&id, "ethereum", "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045").await.unwrap();
     keeper.link(&id, "base", "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045").await.unwrap();
-    let paths = [format!("/v1/customers/{id}"), format!("/v1/wallets/{wallet_id}"), format!("/v1/crypto_addresses/{address}")];
+    let paths = [
+        format!("/v1/customers/{id}"),
+        format!("/v1/wallets/{wallet_id}"),
+        format!("/v1/crypto_addresses/{address}"),
+    ];
     for path in &paths {
         desk.ok("GET", path, Value::Null).await;
     }
@@ -139,9 +169,13 @@ async fn whoever_is_deleted_is_gone_for_good_with_their_wallets(mut town: Town) 
     assert!(wallets.is_empty(), "{wallets:?}");
     // What was theirs and not ours is free: the email, and the address they had linked on two networks.
     let bob = desk.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
-    keeper.link(bob["id"].as_str().unwrap(), "base", "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045").await.unwrap();
-    let found = crate::raw::doctor(&town.purse.acme.server).await;
-    assert_eq!(found, Vec::<String>::new());
+    keeper
+        .link(bob["id"].as_str().unwrap(), "base", "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045")
+        .await
+        .unwrap();
+
+    let found = town.purse.acme.server.app.store().check().await.unwrap();
+    assert_eq!(found.into_iter().filter(|it| it.1 != 0).collect::<Vec<_>>(), []);
 }
 
 async fn a_wallet_that_is_made_meanwhile_goes_as_well(town: Town) {
@@ -163,11 +197,18 @@ async fn a_wallet_gets_more_addresses(town: Town) {
     let desk = town.desk("trxn");
     let ada = desk.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
     let wallet = wallet_of(&desk, &ada).await;
-    let made = desk.ok("POST", "/v1/crypto_addresses", json!({"wallet_id": wallet["id"], "currency": "eth"})).await;
-    assert_eq!((&made["object"], &made["currency"], &made["wallet_id"]), (&json!("crypto_address"), &json!("ETH"), &wallet["id"]));
+    let made =
+        desk.ok("POST", "/v1/crypto_addresses", json!({"wallet_id": wallet["id"], "currency": "eth"})).await;
+    assert_eq!(
+        (&made["object"], &made["currency"], &made["wallet_id"]),
+        (&json!("crypto_address"), &json!("ETH"), &wallet["id"])
+    );
     assert_eq!(made["explorer"]["name"], "sepolia.etherscan.io");
     assert!(made["explorer"]["url"].as_str().unwrap().ends_with(made["address"].as_str().unwrap()));
-    assert_eq!(desk.ok("GET", &format!("/v1/crypto_addresses/{}", made["id"].as_str().unwrap()), Value::Null).await, made);
+    assert_eq!(
+        desk.ok("GET", &format!("/v1/crypto_addresses/{}", made["id"].as_str().unwrap()), Value::Null).await,
+        made
+    );
     let list = desk.ok("GET", "/v1/crypto_addresses", Value::Null).await;
     assert_eq!((&list["crypto_addresses"][0], &list["pagination"]["count"]), (&made, &json!(3)));
     assert_eq!(wallet_of(&desk, &ada).await["crypto_address_count"], 3);
@@ -193,4 +234,116 @@ async fn a_key_sees_its_own_sandbox_only(town: Town) {
     assert_eq!(other.ok("GET", "/v1/customers", Value::Null).await["pagination"]["count"], 0);
     // An email is taken within a sandbox, and not beyond.
     other.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
+}
+
+/// Submits a claim by the link that a URL ends with; answers its id.
+async fn submitted(town: &Town, url: &str, hash: &str) -> String {
+    let token = url.rsplit('/').next().unwrap();
+    let body =
+        json!({"link_token": token, "network": "sepolia", "token": "ETH", "amount": "1.50", "tx_hash": hash});
+    let made = town.purse.keeper.say("SubmitClaim", &body).await;
+    made["claim"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn a_claim_is_submitted_by_a_link_and_decided_on(town: Town) {
+    let desk = town.desk("trxn");
+    let ada = desk.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
+    let body = json!({"customer_id": ada["id"], "max_uses": 3});
+    let link = desk.ok("POST", "/v1/payment_claim_links", body).await;
+    let members: Vec<_> = link.as_object().unwrap().keys().map(String::as_str).collect();
+    let documented = [
+        "created_at",
+        "customer_id",
+        "expired",
+        "expires_at",
+        "id",
+        "link",
+        "max_uses",
+        "object",
+        "status",
+        "usable",
+        "use_count",
+    ];
+    assert_eq!(members, documented);
+    assert_eq!((&link["object"], &link["status"]), (&json!("payment_claim_link"), &json!("active")));
+    assert_eq!(
+        (&link["max_uses"], &link["usable"], &link["expired"]),
+        (&json!(3), &json!(true), &json!(false))
+    );
+    let path = format!("/v1/payment_claim_links/{}", link["id"].as_str().unwrap());
+    assert_eq!(desk.ok("GET", &path, Value::Null).await, link);
+    let list = desk.ok("GET", "/v1/payment_claim_links", Value::Null).await;
+    assert_eq!(
+        list,
+        json!({"payment_claim_links": [link], "pagination": {"page": 1, "pages": 1, "count": 1}})
+    );
+
+    let url = link["link"].as_str().unwrap();
+    let mut ids = Vec::new();
+    for byte in ["01", "02"] {
+        ids.push(submitted(&town, url, &format!("0x{}", byte.repeat(32))).await);
+    }
+    let list = |query: &'static str| {
+        let desk = desk.clone();
+        async move {
+            let it = desk.ok("GET", &format!("/v1/crypto_payment_claims{query}"), Value::Null).await;
+            let ids = it["crypto_payment_claims"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| it["id"].as_str().unwrap().to_owned());
+            (ids.collect::<Vec<_>>(), it["pagination"]["count"].clone())
+        }
+    };
+    assert_eq!(list("").await, (vec![ids[1].clone(), ids[0].clone()], json!(2)));
+    let claim = |n: usize| format!("/v1/crypto_payment_claims/{}", ids[n]);
+    let pending = desk.ok("GET", &claim(0), Value::Null).await;
+    assert_eq!(
+        (&pending["object"], &pending["status"], &pending["amount"]),
+        (&json!("payment_claim"), &json!("pending"), &json!("1.5"))
+    );
+    assert_eq!((&pending["currency"], &pending["customer_id"]), (&json!("ETH"), &ada["id"]));
+    let approved = desk.ok("POST", &format!("{}/approve", claim(0)), json!({})).await;
+    assert_eq!(approved["status"], "approved");
+    assert!(approved["crypto_transaction_id"].as_str().unwrap().starts_with("txn_"), "{approved}");
+    let rejected = desk.ok("POST", &format!("{}/reject", claim(1)), json!({"reason": "not there"})).await;
+    assert_eq!(
+        (&rejected["status"], &rejected["rejection_reason"]),
+        (&json!("rejected"), &json!("not there"))
+    );
+    assert_eq!(list("?status=approved").await, (vec![ids[0].clone()], json!(1)));
+    assert_eq!(list("?status=pending").await.1, json!(0));
+    for (method, path, status) in [
+        ("POST", format!("{}/approve", claim(0)), 422),
+        ("POST", format!("{}/reject", claim(1)), 422),
+        ("GET", "/v1/crypto_payment_claims?status=open".to_owned(), 400),
+        ("GET", "/v1/crypto_payment_claims?page=0".to_owned(), 400),
+        ("GET", "/v1/payment_claim_links?page=402".to_owned(), 400),
+        ("GET", "/v1/crypto_payment_claims/claim_x".to_owned(), 404),
+        ("GET", "/v1/payment_claim_links/pcl_x".to_owned(), 404),
+        ("POST", "/v1/crypto_payment_claims/claim_x/approve".to_owned(), 404),
+    ] {
+        let (got, body) = shown(&desk.raw(method, &path, "").await);
+        assert_eq!(
+            (got, &body["error"]["type"]),
+            (status, &json!("invalid_request_error")),
+            "{method} {path}: {body}"
+        );
+    }
+    for (body, status) in [
+        (json!({}), 422),
+        (json!({"customer_id": "x"}), 422),
+        (json!({"customer_id": ada["id"], "max_uses": 1001}), 422),
+        (json!({"customer_id": ada["id"], "expires_at": "soon"}), 422),
+        (json!({"customer_id": "550e8400-e29b-41d4-a716-446655440000"}), 404),
+    ] {
+        assert_eq!(desk.post("/v1/payment_claim_links", body.clone()).await.0, status, "{body}");
+    }
+    // A link that is used up is not usable.
+    submitted(&town, url, &format!("0x{}", "03".repeat(32))).await;
+    let used = desk.ok("GET", &path, Value::Null).await;
+    assert_eq!(
+        (&used["status"], &used["usable"], &used["use_count"]),
+        (&json!("used"), &json!(false), &json!(3))
+    );
 }
