@@ -21,7 +21,7 @@ use crate::domain::{
     PageRequest, PaymentDetails, Phone, Profile, RequestId, Scope, Transaction, TransactionId,
     TransactionType, Wallet, WalletId, WalletStatus,
 };
-use shapes::{Created, Shown, ShownTransaction, ShownWallet};
+use shapes::{Brief, Shown, ShownTransaction, ShownWallet};
 
 pub(super) const DIALECT: Dialect = Dialect { face: Face::Juicyway, key, refuse };
 
@@ -158,7 +158,7 @@ async fn create(call: Call) -> Reply {
     fields.done()?;
     let new = NewCustomer { profile, status: None };
     let made = call.app.create_customer(&call.caller, Some(domain), new, request).await?;
-    done(StatusCode::CREATED, Created::from(&made.value.customer))
+    done(StatusCode::CREATED, Brief::from(&made.value.customer))
 }
 
 fn customer_id(text: &str) -> Result<CustomerId, Refusal> {

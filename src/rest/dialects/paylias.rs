@@ -322,8 +322,8 @@ fn wanted(call: &Call, faults: &mut Faults) -> CustomerFilter {
         _ => Ok(it),
     };
     CustomerFilter {
-        ids: each(call, "tokens", faults, |it| CustomerId::of_either_form(it)),
-        domains: each(call, "partner_ids", faults, |it| DomainId::of_either_form(it)),
+        ids: each(call, "tokens", faults, CustomerId::of_either_form),
+        domains: each(call, "partner_ids", faults, DomainId::of_either_form),
         statuses: each(call, "status", faults, status_of).into_iter().flatten().collect(),
         texts: texts
             .into_iter()

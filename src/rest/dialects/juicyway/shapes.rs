@@ -22,13 +22,13 @@ pub(super) const fn standing(it: &Customer) -> &'static str {
 }
 
 #[derive(Serialize)]
-pub(super) struct Created {
+pub(super) struct Brief {
     pub(super) id: String,
     pub(super) status: &'static str,
     pub(super) created_at: String,
 }
 
-impl From<&Customer> for Created {
+impl From<&Customer> for Brief {
     fn from(it: &Customer) -> Self {
         Self { id: plain(it.id.as_uuid()), status: standing(it), created_at: seconds(it.create_us) }
     }
@@ -37,7 +37,7 @@ impl From<&Customer> for Created {
 #[derive(Serialize)]
 pub(super) struct Shown<'a> {
     #[serde(flatten)]
-    pub(super) created: Created,
+    pub(super) created: Brief,
     #[serde(rename = "type")]
     pub(super) kind: String,
     pub(super) first_name: &'a str,

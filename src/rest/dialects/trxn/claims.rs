@@ -15,7 +15,7 @@ use crate::rest::dialects::common::{Numbered, answer, in_path, in_query, instant
 use crate::rest::dialects::fields::Fields;
 
 #[derive(Serialize)]
-struct Link {
+struct Issued {
     id: String,
     object: &'static str,
     status: String,
@@ -29,7 +29,7 @@ struct Link {
     created_at: String,
 }
 
-impl From<ShownLink> for Link {
+impl From<ShownLink> for Issued {
     fn from((it, url): ShownLink) -> Self {
         Self {
             id: it.id.to_string(),
@@ -49,7 +49,7 @@ impl From<ShownLink> for Link {
 
 #[derive(Serialize)]
 struct Links {
-    payment_claim_links: Vec<Link>,
+    payment_claim_links: Vec<Issued>,
     pagination: Pagination,
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn create_link(call: Call) -> Reply {
     let (customer_id, max_uses) = fields.finish(customer_id.zip(max_uses))?;
     let new = NewPaymentClaimLink { customer_id, expire_us, max_uses, metadata: Metadata::default() };
     let made = call.app.create_claim_link(&call.caller, new, request).await?;
-    answer(StatusCode::CREATED, &Link::from(made.value))
+    answer(StatusCode::CREATED, &Issued::from(made.value))
 }
 
 pub(super) async fn links(call: Call) -> Reply {
@@ -81,7 +81,7 @@ pub(super) async fn links(call: Call) -> Reply {
 pub(super) async fn link(Path(id): Path<String>, call: Call) -> Reply {
     call.at_home(&[Scope::ClaimsRead])?;
     let id = in_path(&id, PaymentClaimLinkId::of_either_form, Noun::ClaimLink)?;
-    answer(StatusCode::OK, &Link::from(call.app.get_claim_link(&call.caller, id).await?))
+    answer(StatusCode::OK, &Issued::from(call.app.get_claim_link(&call.caller, id).await?))
 }
 
 #[derive(Serialize)]
