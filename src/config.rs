@@ -10,9 +10,9 @@ use std::time::Duration;
 use clap::Args;
 use http::HeaderValue;
 
-use crate::app::Claiming;
+use crate::app::{Claiming, Limits as KeyLimits};
 use crate::chain::node::{Endpoint, Nodes};
-use crate::domain::{Fault, HostName};
+use crate::domain::{Allowance, Fault, HostName};
 use crate::grpc::server;
 use crate::rest::{Faces, Offer};
 use crate::store::Store;
@@ -131,9 +131,32 @@ pub struct Serve {
     /// How often those may call who hold a payment claim link.
     #[command(flatten)]
     pub claims: Claims,
+    /// How often whoever holds a key may do what.
+    #[command(flatten)]
+    pub quotas: Quotas,
     /// What a peer may take.
     #[command(flatten)]
     pub limits: Limits,
+}
+
+/// How often whoever holds a key may do what. Every key has a quota of its own, which instances share.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct Quotas {
+    /// Calls of one API key: so many at once, and so many again in that time, such as `100/s` or `600/m`. Without it, no
+    /// limit.
+    #[arg(long, env = "PURSER_RATE_LIMIT", value_name = "TOKENS/TIME")]
+    rate_limit: Option<Allowance>,
+    /// Aliases that one API key may look at across domains, such as `20000/h`: one that is not there costs 20. Besides, 5
+    /// payee checks a day of one alias. Without it, no limit.
+    #[arg(long, env = "PURSER_SCAN_LIMIT", value_name = "TOKENS/TIME")]
+    scan_limit: Option<Allowance>,
+}
+
+impl From<Quotas> for KeyLimits {
+    fn from(it: Quotas) -> Self {
+        Self { calls: it.rate_limit, lookups: it.scan_limit, ..Self::default() }
+    }
 }
 
 /// What the links that people get begin with: a scheme, a host, and perhaps a path.

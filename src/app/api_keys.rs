@@ -184,7 +184,7 @@ impl App {
         }
     }
 
-    async fn covered_key(&self, caller: &Caller, id: ApiKeyId) -> Result<ApiKey> {
+    pub(super) async fn covered_key(&self, caller: &Caller, id: ApiKeyId) -> Result<ApiKey> {
         let key = self.0.api_keys.get(id).await?;
         key.filter(|it| caller.reach.includes(&it.reach())).ok_or(Error::NotFound(Noun::ApiKey))
     }

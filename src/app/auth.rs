@@ -15,13 +15,16 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiKeyMissing`], [`Error::ApiKeyInvalid`], [`Error::ApiKeyExpired`], [`Error::ApiKeyRevoked`].
+    /// [`Error::ApiKeyMissing`], [`Error::ApiKeyInvalid`], [`Error::ApiKeyExpired`], [`Error::ApiKeyRevoked`],
+    /// [`Error::RateLimited`].
     pub async fn authenticate(&self, shown: Option<&str>) -> Result<Caller> {
         if !self.0.is_open.load(Ordering::Acquire) {
             return Err(Error::unavailable("starting"));
         }
         let (id, hash) = Secret::read(shown.ok_or(Error::ApiKeyMissing)?)?;
-        self.admit(id, &hash).await
+        let caller = self.admit(id, &hash).await?;
+        self.count_call(id).await?;
+        Ok(caller)
     }
 
     /// Whether a caller who was let in would still be: their key may have ended while their call goes on.

@@ -359,12 +359,22 @@ impl App {
     ///
     /// [`Error::NotFound`] for one that is unknown, deleted or of the other environment, alike.
     pub async fn resolve_customer(&self, caller: &Caller, alias: &Alias) -> Result<Resolution> {
+        self.count_lookups(caller, 1).await?;
+        let found = self.resolve(caller, alias).await;
+        if matches!(found, Err(Error::NotFound(_))) {
+            self.count_misses(caller, 1).await?;
+        }
+        let (customer, domain) = found?;
+        let own = caller.reach.covers(&domain);
+        Ok(disclose(customer, domain, own))
+    }
+
+    async fn resolve(&self, caller: &Caller, alias: &Alias) -> Result<(Customer, Arc<Domain>)> {
         const MISSING: Error = Error::NotFound(Noun::Alias);
         let domain = self.resolvable(caller, alias).await?.ok_or(MISSING)?;
         let key = UniqueKey::of_customer(KeyKind::Alias, domain.id, alias.identifier());
         let customer = self.0.customers_by_key.get(key).await?.ok_or(MISSING)?;
-        let own = caller.reach.covers(&domain);
-        Ok(disclose(customer, domain, own))
+        Ok((customer, domain))
     }
 
     /// The customers behind aliases, each in its place, in one query.
@@ -377,6 +387,7 @@ impl App {
         caller: &Caller,
         aliases: &[Alias],
     ) -> Result<Vec<Result<Resolution>>> {
+        self.count_lookups(caller, aliases.len()).await?;
         let mut named = self.domains_named(aliases.iter().map(Alias::domain)).await?;
         named.retain(|_, it| caller.reach.resolves(it));
         let keys = aliases.iter().filter_map(|alias| {
@@ -389,7 +400,11 @@ impl App {
             let own = caller.reach.covers(domain);
             found.next()?.map(|it| it.map(|it| disclose(it, Arc::clone(domain), own))).transpose()
         };
-        Ok(aliases.iter().map(|it| resolve(it).unwrap_or(Err(Error::NotFound(Noun::Alias)))).collect())
+        let found: Vec<_> =
+            aliases.iter().map(|it| resolve(it).unwrap_or(Err(Error::NotFound(Noun::Alias)))).collect();
+        let misses = found.iter().filter(|it| matches!(it, Err(Error::NotFound(_)))).count();
+        self.count_misses(caller, misses).await?;
+        Ok(found)
     }
 
     /// Whether a name is that of the customer behind an alias.
@@ -398,11 +413,14 @@ impl App {
     ///
     /// As [`App::resolve_customer`].
     pub async fn verify_payee(&self, caller: &Caller, alias: &Alias, name: &Line) -> Result<PayeeMatch> {
-        const MISSING: Error = Error::NotFound(Noun::Alias);
-        let domain = self.resolvable(caller, alias).await?.ok_or(MISSING)?;
-        let key = UniqueKey::of_customer(KeyKind::Alias, domain.id, alias.identifier());
-        let customer = self.0.customers_by_key.get(key).await?.ok_or(MISSING)?;
-        Ok(payee::verify(&customer.profile, name.as_str()))
+        self.count_lookups(caller, 1).await?;
+        self.count_payee_try(caller, alias).await?;
+        let found = self.resolve(caller, alias).await;
+        let found = found.map(|(customer, _)| payee::verify(&customer.profile, name.as_str()));
+        if !matches!(found, Ok(PayeeMatch::Match)) {
+            self.count_misses(caller, 1).await?;
+        }
+        found
     }
 
     /// The alias's domain, if it is of the caller's environment.

@@ -10,6 +10,7 @@ mod billing;
 mod claim_links;
 mod claims;
 mod committer;
+mod crowd;
 mod customers;
 mod deliveries;
 mod domains;
@@ -20,6 +21,7 @@ mod indexes;
 mod key_sources;
 mod keys;
 mod loader;
+mod quotas;
 mod tails;
 mod tenants;
 mod throttle;
@@ -41,10 +43,12 @@ pub use balances::ChainBalance;
 pub use billing::{Beside, Overview};
 pub use claim_links::{OpenLink, ShownLink};
 pub use claims::Claiming;
+pub use crowd::Place;
 pub use customers::{CustomerList, CustomerTarget};
 pub use deliveries::{EventKey, Signing, pending};
 pub use events::{Events, Happening, Moment, PastKey};
 pub use key_sources::Registered;
+pub use quotas::Limits;
 pub use tails::Follower;
 pub use transactions::TransactionKey;
 pub use wallets::{WalletTarget, parse_address, parse_address_anywhere};
@@ -107,6 +111,8 @@ struct Parts {
     claims_by_id: Loader<Uuid, Claim>,
     claiming: OnceLock<Claiming>,
     guests: claims::Guests,
+    quotas: quotas::Quotas,
+    crowd: Arc<crowd::Crowd>,
     log_ends: Loader<LogId, Ends>,
     events: Loader<(LogId, i64), Event>,
     tails: Arc<Tails>,
@@ -155,6 +161,8 @@ impl App {
             claims_by_id: by_id("claim_id", &store, Table::Claims),
             claiming: OnceLock::new(),
             guests: claims::Guests::new(),
+            quotas: quotas::Quotas::new(),
+            crowd: crowd::Crowd::new(),
             log_ends: {
                 let reader = store.clone();
                 Loader::start("log_end", move |logs: Vec<LogId>| {

@@ -49,6 +49,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let nodes = config.nodes(clock::now_us).map_err(|fault| anyhow!("--chain {fault}"))?;
     let app = App::start(store.clone(), Chains { ring: Some(Arc::new(ring)), nodes });
 
+    app.limit_keys(config.quotas.clone().into());
+
     let guard = Guard::new(config.webhook_allow_hosts.iter().cloned());
     let webhooks = Webhooks::new(app.clone(), guard, grpc::event_json);
 

@@ -18,7 +18,9 @@ fn every(period: Duration) -> tokio::time::Interval {
     tick
 }
 
-/// Forgets requests that are too old to count, and names whose hold for nobody is over.
+const DAY_US: i64 = 86_400_000_000;
+
+/// Forgets requests that are too old to count, names whose hold for nobody is over, and quotas that nobody has used.
 pub(super) async fn forget(store: Store) {
     let mut tick = every(Duration::from_mins(10));
     loop {
@@ -29,6 +31,9 @@ pub(super) async fn forget(store: Store) {
         }
         if let Err(error) = store.forget_names(now_us).await {
             tracing::warn!(%error, "names held for nobody were not forgotten");
+        }
+        if let Err(error) = store.forget_quotas(now_us.saturating_mul(1_000), now_us / DAY_US - 1).await {
+            tracing::warn!(%error, "quotas that are full were not forgotten");
         }
     }
 }

@@ -118,7 +118,7 @@ impl From<Scopes> for Vec<Scope> {
 }
 
 /// How far a key reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// Everything.
     Operator,

@@ -28,6 +28,7 @@ pub mod payee;
 pub mod payment_method;
 mod profile;
 mod public_address;
+mod quota;
 pub mod resolution;
 mod standing;
 pub mod tenant;
@@ -74,6 +75,7 @@ pub use payment_method::{
 };
 pub use profile::{BillingAddress, Business, CustomerType, Field, Profile};
 pub use public_address::is_public;
+pub use quota::{Allowance, Bucket, MISS_TOKENS, PAYEE_TRIES, Quota, Standing};
 pub use resolution::Resolution;
 pub use standing::{BlockReason, block_reasons};
 pub use tenant::{

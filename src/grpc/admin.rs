@@ -248,6 +248,18 @@ impl AdminService for Purser {
         let revoked = self.app.revoke_api_key(&caller, faults.finish(id)?, request_id).await?;
         Ok(answered(revoked.map(|it| api::RevokeApiKeyResponse { api_key: Some(it.into()) })))
     }
+
+    async fn get_quota(&self, request: Request<api::GetQuotaRequest>) -> Reply<api::GetQuotaResponse> {
+        let caller = authorize(&request, Scope::Admin)?;
+        let id = convert::id("id", &request.into_inner().id)?;
+        let (calls, lookups) = self.app.quotas(&caller, id).await?;
+        let quota = api::Quota {
+            api_key_id: id.to_string(),
+            calls: calls.map(Into::into),
+            lookups: lookups.map(Into::into),
+        };
+        Ok(Response::new(api::GetQuotaResponse { quota: Some(quota) }))
+    }
 }
 
 fn new_domain(domain: api::Domain, mut faults: Faults) -> Result<NewDomain> {

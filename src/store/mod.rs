@@ -21,6 +21,7 @@ mod leases;
 mod log;
 mod lookup;
 mod open;
+mod quotas;
 mod requests;
 mod retention;
 mod row;

@@ -57,6 +57,7 @@ mod lists_pages;
 mod outage;
 mod peers;
 mod process;
+mod quotas;
 mod raw;
 mod rest;
 mod retention;

@@ -5,7 +5,7 @@ use super::timestamp;
 use crate::api;
 use crate::domain::{
     ApiKey, CustomerStatus, Disclosure, Domain, DomainId, DomainSettings, DomainStatus, Environment, Fault,
-    Faults, Field, Network, Organization, OrganizationId, Result,
+    Faults, Field, Network, Organization, OrganizationId, Result, Standing,
 };
 
 same_values!(Environment: Live, Sandbox);
@@ -126,6 +126,17 @@ impl From<ApiKey> for api::ApiKey {
             expire_time: it.expire_us.map(timestamp),
             revoke_time: it.revoke_us.map(timestamp),
             last_use_time: it.last_use_us.map(timestamp),
+        }
+    }
+}
+
+impl From<Standing> for api::QuotaBucket {
+    fn from(it: Standing) -> Self {
+        Self {
+            limit: it.allowance.tokens(),
+            refill_duration: it.allowance.per().try_into().ok(),
+            remaining: it.left,
+            full_time: it.full_us.map(timestamp),
         }
     }
 }

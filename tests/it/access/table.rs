@@ -150,6 +150,9 @@ pub const ROWS: &[Row] = &[
     row("RevokeApiKey", "of a domain", DomainKey, r#"{"id": "{key}"}"#),
     row("RevokeApiKey", "of an organization", OrganizationKey, r#"{"id": "{key}"}"#),
     row("RevokeApiKey", "of operators", OperatorKey, r#"{"id": "{key}"}"#),
+    row("GetQuota", "of a domain", DomainKey, r#"{"id": "{key}"}"#),
+    row("GetQuota", "of an organization", OrganizationKey, r#"{"id": "{key}"}"#),
+    row("GetQuota", "of operators", OperatorKey, r#"{"id": "{key}"}"#),
     row(
         "RegisterExtendedKey",
         "of a domain",
