@@ -26,9 +26,6 @@ use crate::health::Readiness;
 /// Connections at one time. One more is closed at once.
 const MAX_CONNECTIONS: usize = 1000;
 
-/// How long a request's head may be, in bytes.
-const MAX_HEAD_BYTES: usize = 32 * 1024;
-
 /// A request's head must be there within this, so a peer cannot keep a connection by dripping bytes, or by
 /// saying nothing between two requests.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);

@@ -71,6 +71,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     app.offer_claims(claiming(&config, addresses.1));
     let services = grpc::services(app.clone(), webhooks.clone(), health)?;
     let limits = grpc::server::Limits::from(config.limits.clone());
+    let grace = limits.shutdown_grace;
     let local = Local::new(services.clone(), grpc::methods(), limits.clone(), stopped.clone());
     let mut serving = tokio::spawn(grpc::server::serve(
         grpc_listener,
@@ -87,7 +88,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         http_listener,
         router,
         trusted,
-        Duration::from_secs(2),
+        grace,
         told(stopped.clone()),
     ));
 

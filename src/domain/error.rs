@@ -66,9 +66,14 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// How many are noted: nobody mends more at a time, and a message may have as many as it has bytes.
+    const MOST: usize = 1_000;
+
     /// Notes that `field` is wrong.
     pub fn add(&mut self, field: impl Into<Cow<'static, str>>, fault: Fault) {
-        self.fields.push(FieldFault { field: field.into(), fault });
+        if self.fields.len() < Self::MOST {
+            self.fields.push(FieldFault { field: field.into(), fault });
+        }
         self.not_only_addresses = true;
     }
 

@@ -151,18 +151,29 @@ impl<B: RequestBody> Service<http::Request<B>> for Services {
     }
 
     /// Finds out who calls before anything of the message is read: whoever shows no key fills no memory.
-    /// Within the process that may have been done.
+    /// Within the process that may have been found out: the request then brings what came of it.
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
         let parts = Arc::clone(&self.0);
         Box::pin(async move {
-            let is_known = request.extensions().get::<Caller>().is_some();
-            if !is_known && parts.closed.contains(request.uri().path()) {
-                match parts.purser.app.authenticate(key_in(request.headers())).await {
-                    Ok(caller) => drop(request.extensions_mut().insert(caller)),
+            let mut place = None;
+            if parts.closed.contains(request.uri().path()) {
+                let app = &parts.purser.app;
+                let admitted = match request.extensions_mut().remove::<Result<Caller, Error>>() {
+                    Some(found) => found,
+                    None => app.authenticate(key_in(request.headers())).await,
+                };
+                match admitted.and_then(|caller| Ok((app.enter(&caller)?, caller))) {
+                    Ok((entered, caller)) => {
+                        place = Some(entered);
+                        request.extensions_mut().insert(caller);
+                    }
                     Err(error) => return Ok(Status::from(error).into_http()),
                 }
             }
-            parts.purser.serve(request, &parts.open).await
+            let answer = parts.purser.serve(request, &parts.open).await;
+            // Not before: it is one of those at work until then.
+            drop(place);
+            answer
         })
     }
 }

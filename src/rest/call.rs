@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -42,9 +43,12 @@ pub(super) async fn observed(
         note(&refusal);
         refuse(&refusal)
     });
+    let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+        headers.insert(REQUEST_ID, id);
     }
+    // What somebody may see by their key must not be kept for others: no cache knows of `x-api-key`.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     meter.status = Some(response.status().as_u16());
     tracing::debug!(
         target: "purser::access",

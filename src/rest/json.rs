@@ -1,5 +1,6 @@
 //! JSON as it comes in: no key twice in one object, and not deeper than anything here needs.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -9,6 +10,9 @@ use crate::domain::Fault;
 
 /// How many objects and lists may be within one another. Metadata, the deepest there is, has 8 levels.
 const DEPTH: usize = 32;
+
+/// How many values there may be, of whatever kind: each takes a hundred times the memory of its text.
+const VALUES: usize = 20_000;
 
 /// Reads one value.
 ///
@@ -24,15 +28,17 @@ pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
 /// Refuses what is not one value of strict JSON.
 pub(super) fn check(text: &[u8]) -> Result<(), Fault> {
     let mut from = serde_json::Deserializer::from_slice(text);
-    let walked = Strict { depth: DEPTH }.deserialize(&mut from).and_then(|()| from.end());
+    let left = Cell::new(VALUES);
+    let walked = Strict { depth: DEPTH, left: &left }.deserialize(&mut from).and_then(|()| from.end());
     walked.map_err(|error| {
-        let problem = [TWICE, DEEP].into_iter().find(|it| error.to_string().starts_with(it));
+        let problem = [TWICE, DEEP, MANY].into_iter().find(|it| error.to_string().starts_with(it));
         Fault::because(format!("{} {}", problem.unwrap_or("is not JSON"), place(&error)))
     })
 }
 
 const TWICE: &str = "has a key twice in one object";
 const DEEP: &str = "has too many objects or lists within one another";
+const MANY: &str = "has more than 20000 values";
 
 fn place(error: &serde_json::Error) -> String {
     format!("(line {}, column {})", error.line(), error.column())
@@ -40,26 +46,28 @@ fn place(error: &serde_json::Error) -> String {
 
 /// Walks through a value and keeps nothing of it.
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'a> {
     depth: usize,
+    left: &'a Cell<usize>,
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.left.set(self.left.get().checked_sub(1).ok_or_else(|| D::Error::custom(MANY))?);
         from.deserialize_any(self)
     }
 }
 
-impl Strict {
+impl Strict<'_> {
     fn within<E: Error>(self) -> Result<Self, E> {
         let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom(DEEP))?;
-        Ok(Self { depth })
+        Ok(Self { depth, ..self })
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,6 +145,9 @@ mod tests {
             assert!(check(deep.as_bytes()).unwrap_err().problem().starts_with(DEEP));
         }
         assert!(check(b"\"\xff\"").is_err());
+        let many = |values: usize| format!("[{}]", vec!["0"; values - 1].join(","));
+        assert_eq!(check(many(VALUES).as_bytes()), Ok(()));
+        assert!(check(many(VALUES + 1).as_bytes()).unwrap_err().problem().starts_with(MANY));
     }
 
     #[test]

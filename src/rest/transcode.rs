@@ -118,12 +118,13 @@ impl<S: Rpcs> Transcoder<S> {
         let (mut head, body) = request.into_parts();
         let rpc = &rule.rpc;
         let shown = key_in(&head.headers);
-        let admitted = async { Ok(self.app.authenticate(shown).await) };
-        match call::within(self.deadline, admitted).await? {
-            Ok(caller) => drop(head.extensions.insert(caller)),
-            Err(_) if rpc.path == KEYLESS => {}
-            Err(_) => {
-                // The service says what is wrong with the key, before it looks at a message.
+        if rpc.path != KEYLESS {
+            let admitted = async { Ok(self.app.authenticate(shown).await) };
+            let admitted = call::within(self.deadline, admitted).await?;
+            let is_refused = admitted.is_err();
+            head.extensions.insert(admitted);
+            if is_refused {
+                // The service says why, and looks at no message.
                 let request = rpc::request(rpc, &[], head.extensions, &head.headers);
                 return self.ask(rule, request, &head.headers).await;
             }

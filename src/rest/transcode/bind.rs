@@ -45,7 +45,9 @@ fn put_body(
     faults: &mut Faults,
 ) -> Result<(), Refusal> {
     if body.is_empty() {
-        return Ok(());
+        // What was lost on the way must not be taken for a resource without fields.
+        let is_needed = matches!(rule.body, BodyIs::Field(_));
+        return if is_needed { Err(Refusal::body("is required")) } else { Ok(()) };
     }
     if matches!(rule.body, BodyIs::Nothing) {
         return Err(Refusal::body("must be empty: this method takes none"));

@@ -1,5 +1,7 @@
 //! A call of a method, as gRPC has it on the wire: from its request to its answer in JSON.
 
+use std::io::{self, Write};
+
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue};
 use axum::http::{Extensions, HeaderMap, Method, Request};
@@ -7,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::rules::Rpc;
 use super::status::Told;
@@ -75,7 +79,7 @@ where
     let message = frames.next().ok_or(Refusal::Broken)?;
     let message =
         DynamicMessage::decode(rpc.output.clone(), message.as_ref()).map_err(|_| Refusal::Broken)?;
-    let json = serde_json::to_vec(&message).map_err(|_| Refusal::Broken)?;
+    let json = written(&message).ok_or(Refusal::Broken)?;
     let mut response = Response::new(json.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -92,8 +96,29 @@ where
 
 /// A message as JSON.
 pub(super) fn json(descriptor: &MessageDescriptor, message: &[u8]) -> Option<Vec<u8>> {
-    let message = DynamicMessage::decode(descriptor.clone(), message).ok()?;
-    serde_json::to_vec(&message).ok()
+    written(&DynamicMessage::decode(descriptor.clone(), message).ok()?)
+}
+
+fn written(message: &DynamicMessage) -> Option<Vec<u8>> {
+    let mut json = Vec::with_capacity(512);
+    let mut to = serde_json::Serializer::with_formatter(&mut json, Whole);
+    let written = message.serialize(&mut to);
+    written.inspect_err(|error| tracing::error!(%error, "an answer could not be written")).ok()?;
+    Some(json)
+}
+
+/// Numbers of metadata that are whole are written so, as canonical JSON has them.
+struct Whole;
+
+impl Formatter for Whole {
+    fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if value.fract() == 0.0 && value.abs() <= EXACT {
+            write!(writer, "{value:.0}")
+        } else {
+            CompactFormatter.write_f64(writer, value)
+        }
+    }
 }
 
 /// The version of the resource that is answered, as HTTP writes it.

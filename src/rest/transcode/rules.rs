@@ -73,7 +73,10 @@ impl Rpc {
             let etag = message_of(&resource)?.get_field_by_name("etag")?;
             (!resource.is_list()).then_some((resource, etag))
         };
-        let answered_etag = output.fields().find_map(in_resource).filter(|_| !method.is_server_streaming());
+        // Of what is one resource and nothing else: its version is not that of what is answered beside it.
+        let mut fields = output.fields();
+        let only = fields.next().filter(|_| fields.next().is_none() && !method.is_server_streaming());
+        let answered_etag = only.and_then(in_resource);
         Self {
             path,
             is_stream: method.is_server_streaming(),
@@ -162,7 +165,9 @@ pub(in crate::rest) fn way(message: &MessageDescriptor, name: &str) -> Option<Ve
         if field.is_list() || field.is_map() {
             return None;
         }
-        way.extend(self::way(&message_of(&field)?, rest)?);
+        // What has a text of its own is given by that.
+        let within = message_of(&field).filter(|it| it.package_name() != "google.protobuf")?;
+        way.extend(self::way(&within, rest)?);
     }
     Some(way)
 }

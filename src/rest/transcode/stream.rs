@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
 use http_body::Frame;
 
@@ -65,7 +65,6 @@ where
     let mut response = Response::new(Body::new(lines));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(form.media_type()));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -94,15 +93,15 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for Lines<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         loop {
+            if self.has_ended {
+                return Poll::Ready(None);
+            }
             if let Some(message) = self.frames.next() {
                 let said = match json(&self.output, &message) {
                     Some(json) => Some(self.form.message(&json)),
                     None => self.end(&HeaderMap::new()),
                 };
                 return Poll::Ready(said.map(|it| Ok(Frame::data(it))));
-            }
-            if self.has_ended {
-                return Poll::Ready(None);
             }
             let said = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {

@@ -1,5 +1,7 @@
 //! From JSON to the values of fields: canonical proto JSON, and every fault by the name of its field.
 
+use std::collections::HashSet;
+
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value};
 use serde_json::{Map, Value as Json};
 
@@ -13,12 +15,18 @@ const LONGEST_NAME: usize = 64;
 /// Puts an object's members into a message. `path` is where the message is: empty, or a name and a dot.
 pub(super) fn fill(message: &mut DynamicMessage, object: Map<String, Json>, path: &str, faults: &mut Faults) {
     let descriptor = message.descriptor();
+    let mut given = HashSet::new();
     for (name, json) in object {
         let at = format!("{path}{}", name.chars().take(LONGEST_NAME).collect::<String>());
         let Some(field) = named(&descriptor, &name) else {
             faults.add(at, Fault::new("is not a field"));
             continue;
         };
+        // A default is not seen in the message.
+        if !given.insert(field.number()) {
+            faults.add(at, Fault::new("is given twice"));
+            continue;
+        }
         if json.is_null() {
             continue;
         }
@@ -121,6 +129,9 @@ fn message(descriptor: &MessageDescriptor, json: Json, at: &str, faults: &mut Fa
         ("google.protobuf.Duration", json) => {
             delegated(descriptor, &json, "must be a number of seconds and an s, such as 1.5s")
         }
+        ("google.protobuf.Struct", json) if !is_exact(&json) => {
+            Err("must not hold whole numbers beyond ±9007199254740992, which JSON is not sure to keep")
+        }
         ("google.protobuf.Struct", json) => delegated(descriptor, &json, "must be an object"),
         (_, Json::Object(object)) => {
             let mut within = DynamicMessage::new(descriptor.clone());
@@ -130,6 +141,19 @@ fn message(descriptor: &MessageDescriptor, json: Json, at: &str, faults: &mut Fa
         _ => Err("must be an object"),
     };
     faults.keep(at.to_owned(), known.map(Value::Message).map_err(Fault::new))
+}
+
+/// Whether every number is one that a double keeps.
+fn is_exact(json: &Json) -> bool {
+    const MOST: u64 = 1 << 53;
+    match json {
+        Json::Number(it) => {
+            it.is_f64() || it.as_i64().map(i64::unsigned_abs).or(it.as_u64()).is_some_and(|it| it <= MOST)
+        }
+        Json::Array(list) => list.iter().all(is_exact),
+        Json::Object(object) => object.values().all(is_exact),
+        _ => true,
+    }
 }
 
 /// What prost-reflect makes of a well-known type.
