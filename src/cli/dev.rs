@@ -75,9 +75,9 @@ pub(super) fn greet(key: &Path, grpc: SocketAddr, http: SocketAddr, rest: bool) 
     }
     if rest {
         println!("\nOr over REST, which http://{http}/docs shows and tries:\n");
+        let body = r#"{"paymentAddress": "eve@dev", "firstName": "Eve"}"#;
         println!(
-            "  curl -H \"x-api-key: $KEY\" -H 'content-type: application/json' -d '{}' http://{http}/v1/customers",
-            r#"{"paymentAddress": "eve@dev", "firstName": "Eve"}"#
+            "  curl -H \"x-api-key: $KEY\" -H 'content-type: application/json' -d '{body}' http://{http}/v1/customers"
         );
         println!("  curl -H \"x-api-key: $KEY\" 'http://{http}/v1/customers:resolve?paymentAddress=eve@dev'");
     }

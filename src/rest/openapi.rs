@@ -1,4 +1,4 @@
-//! The description of the API over HTTP: OpenAPI 3.1, made of the descriptors, their comments and `http.yaml`.
+//! The description of the API over HTTP: `OpenAPI` 3.1, made of the descriptors, their comments and `http.yaml`.
 
 mod comments;
 mod operations;

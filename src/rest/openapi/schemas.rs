@@ -106,12 +106,14 @@ impl Schemas {
         } else {
             one
         };
-        let mut description = comment(&field.parent_message().parent_file(), field.path()).to_owned();
-        if let Some(oneof) = field.containing_oneof() {
-            let names = oneof.fields().map(|it| format!("`{}`", it.json_name())).collect::<Vec<_>>();
-            description += &format!("\n\nOnly one of {}.", names.join(", "));
-        }
-        schema["description"] = description.into();
+        let about = comment(&field.parent_message().parent_file(), field.path());
+        schema["description"] = match field.containing_oneof() {
+            Some(oneof) => {
+                let names = oneof.fields().map(|it| format!("`{}`", it.json_name())).collect::<Vec<_>>();
+                format!("{about}\n\nOnly one of {}.", names.join(", ")).into()
+            }
+            None => about.into(),
+        };
         schema
     }
 

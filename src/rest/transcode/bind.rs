@@ -120,7 +120,7 @@ fn put_text(
     faults: &mut Faults,
 ) {
     let Some((field, before)) = way.split_last() else { return };
-    let path: String = before.iter().map(|it| format!("{}.", it.name())).collect();
+    let path = before.iter().fold(String::new(), |path, it| path + it.name() + ".");
     let at = format!("{path}{}", field.name());
     if texts.len() > 1 && !field.is_list() {
         return faults.add(at, Fault::new("is given twice"));
@@ -165,17 +165,16 @@ fn resource(rule: &Rule) -> Option<MessageDescriptor> {
 /// `If-Match` says what a request's etag would say.
 fn put_etag(rule: &Rule, message: &mut DynamicMessage, headers: &HeaderMap, faults: &mut Faults) {
     let Some(given) = headers.get(IF_MATCH) else { return };
-    let etag = match (given.to_str().ok().and_then(etag), &rule.rpc.etag) {
+    let (field, text) = match (given.to_str().ok().and_then(version), &rule.rpc.etag) {
         (_, None) => {
             return faults.add("if-match", Fault::new("is not for this method: it changes no version"));
         }
         (None, _) => {
             return faults.add("if-match", Fault::new("must be `*`, or one etag between quotation marks"));
         }
-        (Some(None), _) => return,
-        (Some(Some(etag)), Some(field)) => (field, etag),
+        (Some(Version::Any), _) => return,
+        (Some(Version::Only(etag)), Some(field)) => (field, etag),
     };
-    let (field, text) = etag;
     let said = message.get_field(field).as_str().unwrap_or_default().to_owned();
     if said.is_empty() {
         message.set_field(field, Value::String(text.to_owned()));
@@ -184,13 +183,18 @@ fn put_etag(rule: &Rule, message: &mut DynamicMessage, headers: &HeaderMap, faul
     }
 }
 
-/// The version in `If-Match`; nothing within where any will do.
-fn etag(text: &str) -> Option<Option<&str>> {
+/// Which version `If-Match` means.
+enum Version<'a> {
+    Any,
+    Only(&'a str),
+}
+
+fn version(text: &str) -> Option<Version<'_>> {
     if text == "*" {
-        return Some(None);
+        return Some(Version::Any);
     }
     let within = text.strip_prefix('"')?.strip_suffix('"')?;
-    (!within.is_empty() && !within.contains('"')).then_some(Some(within))
+    (!within.is_empty() && !within.contains('"')).then_some(Version::Only(within))
 }
 
 #[cfg(test)]

@@ -186,12 +186,12 @@ mod tests {
     #[test]
     fn every_method_has_a_rule_and_no_two_rules_are_for_the_same_call() {
         let rules = read(TEXT).unwrap();
-        let ruled: BTreeSet<_> = rules.iter().map(|it| it.rpc.method.full_name().to_owned()).collect();
+        let bound: BTreeSet<_> = rules.iter().map(|it| it.rpc.method.full_name().to_owned()).collect();
         let services = api::POOL.services().filter(|it| it.package_name() == "purser.v1");
         let all: BTreeSet<_> = services
             .flat_map(|it| it.methods().map(|it| it.full_name().to_owned()).collect::<Vec<_>>())
             .collect();
-        assert_eq!(ruled, all);
+        assert_eq!(bound, all);
         let calls: BTreeSet<_> = rules
             .iter()
             .map(|it| {
