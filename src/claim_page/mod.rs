@@ -222,6 +222,8 @@ const fn refusal(error: &Error) -> (StatusCode, &'static str) {
         | Error::WalletFrozen(..)
         | Error::WalletRemoved(..)
         | Error::WalletKindMismatch(..)
+        | Error::WalletExists(..)
+        | Error::WalletTransitionNotAllowed { .. }
         | Error::InsufficientBalance(..)
         | Error::BalanceOverflow(..)
         | Error::TransactionTransitionNotAllowed { .. }

@@ -84,13 +84,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let offer = config.rest();
     let router = router.merge(rest::router(&app, &offer, local));
     let trusted = config.limits.trusted_proxies().to_vec();
-    let mut http_serving = tokio::spawn(http::serve(
-        http_listener,
-        router,
-        trusted,
-        grace,
-        told(stopped.clone()),
-    ));
+    let mut http_serving =
+        tokio::spawn(http::serve(http_listener, router, trusted, grace, told(stopped.clone())));
 
     if !config.dev {
         database::open(&app, &config).await?;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::tenant::DAY_US;
 use super::{
-    Account, Change, CustomerId, DomainId, Error, KeyChange, LogId, OnRecord, RequestId, RequestMark, Resource, Sums,
-    Sweep, Table, UniqueKey, WalletId,
+    Account, Change, CustomerId, DomainId, Error, KeyChange, LogId, OnRecord, RequestId, RequestMark,
+    Resource, Sums, Sweep, Table, UniqueKey, WalletId,
 };
 
 /// A request that took effect. Of one whose customer was erased nothing is known but when: it has no method, and is the

@@ -113,10 +113,10 @@ const fn known(error: &Error) -> StatusCode {
         Error::Taken { .. }
         | Error::WalletExists(_)
         | Error::AliasQuarantined { .. }
-        | Error::EtagMismatch
-        | Error::Contended => StatusCode::CONFLICT,
+        | Error::EtagMismatch => StatusCode::CONFLICT,
         Error::ApiKeyEnded
         | Error::CustomerDeleted(_)
+        | Error::PayeeDeleted
         | Error::CustomerNotDeleted(_)
         | Error::EmailNotUnique
         | Error::EmailsShared
@@ -144,7 +144,10 @@ const fn known(error: &Error) -> StatusCode {
         | Error::ClaimClosed(..)
         | Error::NoWalletOnNetwork(..) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::SlowWatcher | Error::Overloaded | Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::ChainUnavailable(..) | Error::DatabaseUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        // Nothing was changed, and another attempt may go: no conflict with what there is.
+        Error::Contended | Error::ChainUnavailable(..) | Error::DatabaseUnavailable(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::Unimplemented(_) => StatusCode::NOT_IMPLEMENTED,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -9,8 +9,8 @@ use super::sweep;
 use super::transaction::Tx;
 use super::{balances, requests};
 use crate::domain::{
-    Change, CustomerId, DomainId, Error, Facts, KeyChange, KeyState, Network, OnRecord, Result, Sweep, Table, TxHash,
-    UniqueKey,
+    Change, CustomerId, DomainId, Error, Facts, KeyChange, KeyState, Network, OnRecord, Result, Sweep, Table,
+    TxHash, UniqueKey,
 };
 
 /// A row of any of the questions: which one, and what it found.

@@ -21,7 +21,11 @@ impl<S> Local<S> {
     /// Streaming calls end once `ending` is true.
     pub fn new(services: S, methods: Methods, limits: Limits, ending: watch::Receiver<bool>) -> Self {
         let server = Arc::new(Server::new(services, methods, limits));
-        Self(Arc::new(Connection { server, ending, peer: Peer::of(std::net::Ipv4Addr::LOCALHOST.into(), &[]) }))
+        Self(Arc::new(Connection {
+            server,
+            ending,
+            peer: Peer::of(std::net::Ipv4Addr::LOCALHOST.into(), &[]),
+        }))
     }
 }
 

@@ -74,9 +74,8 @@ impl Rpc {
             (!resource.is_list()).then_some((resource, etag))
         };
         // Of what is one resource and nothing else: its version is not that of what is answered beside it.
-        let mut fields = output.fields();
-        let only = fields.next().filter(|_| fields.next().is_none() && !method.is_server_streaming());
-        let answered_etag = only.and_then(in_resource);
+        let is_one = output.fields().len() == 1 && !method.is_server_streaming();
+        let answered_etag = output.fields().next().filter(|_| is_one).and_then(in_resource);
         Self {
             path,
             is_stream: method.is_server_streaming(),

@@ -213,7 +213,7 @@ impl From<PaymentIntent> for ShownIntent {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ShownInvoice {
     pub(super) id: String,
-    pub(super) invoice_number: String,
+    pub(super) invoice_number: Option<String>,
     pub(super) status: String,
     pub(super) total: String,
     pub(super) currency: String,
@@ -226,7 +226,7 @@ impl From<Invoice> for ShownInvoice {
     fn from(it: Invoice) -> Self {
         Self {
             id: plain(it.id.as_uuid()),
-            invoice_number: it.own.invoice_number.into(),
+            invoice_number: it.own.invoice_number.map(Into::into),
             status: it.status.into(),
             total: it.amount.into(),
             currency: it.currency.into(),

@@ -156,7 +156,7 @@ pub(super) async fn claim(Path(id): Path<String>, call: Call) -> Reply {
 pub(super) async fn approve(Path(id): Path<String>, call: Call) -> Reply {
     call.at_home(&[Scope::ClaimsWrite])?;
     let request = request_id(&call)?;
-    let approved = call.app.approve_claim(&call.caller, claim_id(&id)?, request).await?;
+    let approved = call.app.approve_claim(&call.caller, claim_id(&id)?, None, request).await?;
     answer(StatusCode::OK, &Shown::from(&approved.value))
 }
 
