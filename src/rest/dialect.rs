@@ -20,7 +20,7 @@ use super::json;
 use super::refusal::Refusal;
 use super::target::{Query, decode};
 use crate::app::App;
-use crate::domain::{Caller, Error, RequestId};
+use crate::domain::{Caller, Error, Fault, FieldFault, RequestId};
 
 /// What a handler answers.
 pub(super) type Reply = Result<Response, Refusal>;
@@ -139,13 +139,11 @@ impl Call {
     /// The request id that a header brings.
     pub(super) fn request_id(&self, header: &'static str) -> Result<Option<RequestId>, Refusal> {
         let text = match self.headers.get(header).map(|it| it.to_str()) {
-            None => String::new(),
-            Some(Ok(text)) => text.to_owned(),
-            Some(Err(_)) => return Err(Error::invalid(header, "must be printable ASCII").into()),
+            None => Ok(String::new()),
+            Some(text) => text.map(str::to_owned).map_err(|_| Fault::new("must be printable ASCII")),
         };
-        RequestId::optional(text).map_err(|fault| {
-            Error::Invalid(vec![crate::domain::FieldFault { field: header.into(), fault }]).into()
-        })
+        let id = text.and_then(RequestId::optional);
+        id.map_err(|fault| Refusal::BadQuery(vec![FieldFault { field: header.into(), fault }]))
     }
 }
 
@@ -170,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::app::{Chains, NewApiKey};
-    use crate::domain::{Fault, Line, Scopes};
+    use crate::domain::{Line, Scopes};
     use crate::store::Store;
 
     const DIALECT: Dialect = Dialect { face: Face::Trxn, key: bearer, refuse };

@@ -12,7 +12,7 @@ pub(super) enum Refusal {
     Known(Error),
     /// The path or the query is not well-formed.
     BadTarget,
-    /// Parameters of the query do not mean anything; all of them.
+    /// Parameters of the query, or a header, do not mean anything; all of them.
     BadQuery(Vec<FieldFault>),
     /// The key is not for whom the call says it comes from, and how.
     Unauthorized(&'static str),

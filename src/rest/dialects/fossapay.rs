@@ -347,6 +347,20 @@ async fn transaction(Path(id): Path<String>, call: Call) -> Reply {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_key_is_missing_past_its_time_or_not_valid() {
+        for (error, code) in [
+            (Error::ApiKeyMissing, "MISSING_API_KEY"),
+            (Error::ApiKeyInvalid, "INVALID_API_KEY"),
+            (Error::ApiKeyRevoked, "INVALID_API_KEY"),
+            (Error::ApiKeyExpired, "EXPIRED_API_KEY"),
+        ] {
+            let body = axum::body::to_bytes(refuse(&error.into()).into_body(), 1_000).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!((&body["code"], &body["statusCode"]), (&code.into(), &401.into()));
+        }
+    }
+
     #[test]
     fn amounts_have_eight_places_or_as_many_as_they_need() {
         for (number, shown) in [

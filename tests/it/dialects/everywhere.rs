@@ -171,6 +171,8 @@ async fn a_call_that_is_repeated_has_its_first_answer(town: Town) {
         other[field] = json!("Other");
         let refused = desk.raw("POST", path, &other.to_string()).await;
         assert!(refused.status.is_client_error() && is_in_shape(face, &refused), "{face}: {refused:?}");
+        let long = town.desk(face).with(header, &"x".repeat(256)).raw("POST", path, &body.to_string()).await;
+        assert!(long.status == 400 && is_in_shape(face, &long), "{face}: {long:?}");
         let without = town.desk(face).raw("POST", path, &body.to_string()).await;
         let taken = if face == "trxn" { 422 } else { 409 };
         assert_eq!(without.status, taken, "{face}: {without:?}");

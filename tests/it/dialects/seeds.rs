@@ -162,7 +162,7 @@ async fn noderails(on: On) {
     let app = json!({"id": UUID, "name": "x", "organizationId": UUID, "environment": "x", "status": "x", "createdAt": MILLIS});
     let intent = json!({"id": UUID, "status": "x", "amount": "x", "currency": "x", "cryptoAmount": null,
         "cryptoTokenKey": null, "authorizationChainId": null, "createdAt": MILLIS, "capturedAt": null});
-    let invoice = json!({"id": UUID, "invoiceNumber": "x", "status": "x", "total": "x", "currency": "x",
+    let invoice = json!({"id": UUID, "invoiceNumber": null, "status": "x", "total": "x", "currency": "x",
         "dueDate": null, "paidAt": null, "createdAt": MILLIS});
     let more = json!({"app": app, "wallets": [with(rails_wallet(), json!({"chain": chain}))],
         "paymentIntents": [intent], "invoices": [invoice]});

@@ -14,6 +14,7 @@ on_each_database!(Town:
     a_customer_has_a_wallet_from_the_beginning,
     whoever_is_deleted_is_gone_for_good_with_their_wallets,
     a_wallet_that_is_made_meanwhile_goes_as_well,
+    whoever_has_very_many_wallets_loses_them_all,
     a_wallet_gets_more_addresses,
     a_key_sees_its_own_sandbox_only,
     a_claim_is_submitted_by_a_link_and_decided_on,
@@ -191,6 +192,27 @@ async fn a_wallet_that_is_made_meanwhile_goes_as_well(town: Town) {
         let left = keeper.list(wallets_of(&id, 100, "")).await.unwrap().wallets;
         assert!(left.is_empty(), "{made:?} {left:?}");
     }
+}
+
+async fn whoever_has_very_many_wallets_loses_them_all(town: Town) {
+    const WALLETS: usize = 1_003;
+    let desk = town.desk("trxn");
+    let ada = desk.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
+    let id = ada["id"].as_str().unwrap().to_owned();
+    let mut linking = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        let (mut keeper, id) = (town.purse.keeper.clone(), id.clone());
+        linking.spawn(async move {
+            for number in (n..WALLETS).step_by(50) {
+                keeper.link(&id, "ethereum", &format!("0x{number:040x}")).await.unwrap();
+            }
+        });
+    }
+    linking.join_all().await;
+    let count = desk.ok("GET", "/v1/wallets", Value::Null).await["pagination"]["count"].clone();
+    assert_eq!(count, WALLETS + 1);
+    assert_eq!(desk.raw("DELETE", &format!("/v1/customers/{id}"), "").await.status, 204);
+    assert_eq!(desk.ok("GET", "/v1/wallets", Value::Null).await["pagination"]["count"], 0);
 }
 
 async fn a_wallet_gets_more_addresses(town: Town) {
