@@ -4,6 +4,7 @@ mod browser;
 mod canonical;
 pub mod client;
 mod schemathesis;
+mod telling;
 
 use std::io::Write;
 
