@@ -277,6 +277,8 @@ fn every_reason_that_a_method_documents_is_one_and_has_that_code() {
             }
         }
     }
-    let silent: Vec<_> = reasons.keys().filter(|it| !documented.contains(*it)).collect();
+    let of_rest = |it: &EnumValueDescriptor| comment_of(it).contains("Over REST only");
+    let silent = reasons.iter().filter(|(reason, it)| !documented.contains(*reason) && !of_rest(it));
+    let silent: Vec<_> = silent.map(|it| it.0).collect();
     assert!(silent.is_empty(), "no method says that it answers {silent:?}");
 }
