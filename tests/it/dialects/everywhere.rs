@@ -161,13 +161,7 @@ async fn a_call_that_is_repeated_has_its_first_answer(town: Town) {
         let again = desk.raw("POST", path, &body.to_string()).await;
         assert_eq!((first.status, &first.body), (again.status, &again.body), "{face}");
         let mut other = body.clone();
-        let field = if face == "noderails" {
-            "name"
-        } else if face == "fossapay" {
-            "name"
-        } else {
-            "first_name"
-        };
+        let field = if matches!(face, "noderails" | "fossapay") { "name" } else { "first_name" };
         other[field] = json!("Other");
         let refused = desk.raw("POST", path, &other.to_string()).await;
         assert!(refused.status.is_client_error() && is_in_shape(face, &refused), "{face}: {refused:?}");

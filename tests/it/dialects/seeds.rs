@@ -10,12 +10,12 @@ use super::shapes::differences;
 use crate::harness::{On, on_each_database};
 use crate::wallets_wire::{booked, deposit};
 
-/// A town whose tenant is called as in a document.
-struct Named;
+/// The database that a document's town is to be on.
+struct Named(On);
 
 impl Named {
-    async fn new(on: On) -> On {
-        on
+    async fn new(on: On) -> Self {
+        Self(on)
     }
 }
 
@@ -59,7 +59,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
-async fn fossapay(on: On) {
+async fn fossapay(Named(on): Named) {
     let mut run = Run::new(on, "fossapay", "https://api-production.fossapay.com").await;
     run.places.put("YOUR_API_KEY", &run.town.tenant().key);
     let made = run.step("create_a_customer").await;
@@ -88,7 +88,7 @@ async fn fossapay(on: On) {
     assert_eq!(after["data"][0]["tokens"]["usdc"], json!({"amount": "10", "rawAmount": "10000000"}));
 }
 
-async fn paylias(on: On) {
+async fn paylias(Named(on): Named) {
     let mut run = Run::new(on, "paylias", "https://production.oysterapi.net").await;
     let settings = purser::domain::DomainSettings::default();
     let environment = purser::domain::Environment::Sandbox;
@@ -137,7 +137,7 @@ fn with(mut value: Value, changes: Value) -> Value {
     value
 }
 
-async fn noderails(on: On) {
+async fn noderails(Named(on): Named) {
     let mut run = Run::new(on, "noderails", "https://api.noderails.com").await;
     run.places.put("YOUR_API_KEY", &run.town.tenant().key);
     run.places.put("YOUR_APP_ID", &run.town.tenant().domain.id.as_uuid().to_string());
@@ -180,7 +180,7 @@ async fn noderails(on: On) {
     assert_eq!(run.step("remove_wallet").await, Value::Null);
 }
 
-async fn trxn(on: On) {
+async fn trxn(Named(on): Named) {
     let mut run = Run::new(on, "trxn", "https://api.gettrxn.com").await;
     run.places.put("$TRXN_TOKEN", &run.town.tenant().key);
     run.places.put("[email protected]", "New@Mail.example");
@@ -202,7 +202,7 @@ async fn trxn(on: On) {
     assert_eq!(run.shaped("integrate_a_claim_link", &link).await["customer_id"], integrated["id"]);
 }
 
-async fn juicyway(on: On) {
+async fn juicyway(Named(on): Named) {
     let mut run = Run::new(on, "juicyway", "https://api.spendjuice.com").await;
     run.places.put("YOUR_API_KEY", &run.town.tenant().key);
     let in_data = |it: Value| json!({"data": it});
