@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics::{counter, histogram};
+use tracing::Instrument;
 
 use super::face::Face;
 use super::refusal::Refusal;
@@ -38,7 +39,9 @@ pub(super) async fn observed(
     let id = id_of(request.headers());
     let mut meter =
         Meter { face, route, method: word(request.method()), status: None, started: Instant::now() };
-    let answered = caught(answer(request)).await.unwrap_or(Err(Refusal::Broken));
+    // So that what is logged of it can be found by the id that its caller was told.
+    let span = tracing::info_span!("call", request_id = id, route);
+    let answered = caught(answer(request).instrument(span)).await.unwrap_or(Err(Refusal::Broken));
     let mut response = answered.unwrap_or_else(|refusal| {
         note(&refusal);
         refuse(&refusal)

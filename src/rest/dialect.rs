@@ -4,6 +4,7 @@
 //! without the prefix that it is served under, and handlers that take a [`Call`] and return a [`Reply`]. A handler
 //! finds its caller admitted and its body read; it says no with `?`, and holds no rule.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -69,8 +70,8 @@ async fn answer(State(frame): State<Frame>, request: Request, next: Next) -> Res
         if request.method() == Method::OPTIONS {
             return Ok(options(next.run(request).await));
         }
-        let request = frame.admit(request).await?;
-        let mut response = call::within(frame.deadline, async { Ok(next.run(request).await) }).await?;
+        let admitted = async { Ok(next.run(frame.admit(request).await?).await) };
+        let mut response = call::within(frame.deadline, admitted).await?;
         response.extensions_mut().remove::<Refusal>().map_or(Ok(response), Err)
     })
     .await
@@ -90,8 +91,9 @@ impl Frame {
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let (true, Some(query)) = (well_formed, query) else { return Err(Refusal::BadTarget) };
         let key = (self.dialect.key)(&head.headers);
-        let admitted = async { Ok(self.app.authenticate(key).await?) };
-        let caller = call::within(self.deadline, admitted).await?;
+        let caller = self.app.authenticate(key).await?;
+        // One of those at work for as long as its request is there.
+        head.extensions.insert(Arc::new(self.app.enter(&caller)?));
         head.extensions.insert(caller);
         head.extensions.insert(query);
         let body = call::read(body, call::BODY_BYTES).await?;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::Method;
-use axum::http::header::{ETAG, HeaderName, HeaderValue};
+use axum::http::header::{ETAG, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -59,8 +59,11 @@ pub fn router(app: &App, offer: &Offer, rpcs: impl Rpcs) -> Router {
 
 /// What a browser lets pages of other places do. Keys travel in a header that they set themselves: there are no cookies.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
-    const SHOWN: [HeaderName; 4] = [
+    const SHOWN: [HeaderName; 7] = [
         ETAG,
+        LINK,
+        WWW_AUTHENTICATE,
+        HeaderName::from_static("secret-omitted"),
         HeaderName::from_static("idempotent-replayed"),
         HeaderName::from_static("retry-after"),
         HeaderName::from_static("x-request-id"),

@@ -94,7 +94,7 @@ pub(super) async fn told(flag: &mut watch::Receiver<bool>) {
 }
 
 /// ± 10 %, so that connections made together do not come again together.
-fn jittered(age: Duration) -> Duration {
+pub(super) fn jittered(age: Duration) -> Duration {
     age.mul_f64(rand::random_range(0.9..1.1))
 }
 

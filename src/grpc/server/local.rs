@@ -5,13 +5,15 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{Request, Response};
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tower::Service;
 
 use super::body::AnswerBody;
-use super::connection::Connection;
+use super::connection::{Connection, jittered, told};
 use super::{GrpcService, Limits, Methods, Peer, Server, call};
 
 /// The services, called without a socket. A clone shares them.
@@ -41,6 +43,21 @@ impl<S> fmt::Debug for Local<S> {
     }
 }
 
+/// True once `ending` is, or at that age: a stream is no older than the connection that it would have over a socket.
+fn aged(mut ending: watch::Receiver<bool>, age: Duration) -> watch::Receiver<bool> {
+    let (end, told_of) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = told(&mut ending) => {}
+            () = sleep(age) => {}
+            // The stream has ended.
+            () = end.closed() => {}
+        }
+        end.send_replace(true);
+    });
+    told_of
+}
+
 impl<S: GrpcService<B>, B: Send + 'static> Service<Request<B>> for Local<S> {
     type Response = Response<AnswerBody>;
     type Error = Infallible;
@@ -51,6 +68,12 @@ impl<S: GrpcService<B>, B: Send + 'static> Service<Request<B>> for Local<S> {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        Box::pin(call::answer(Arc::clone(&self.0), request))
+        let mut connection = Arc::clone(&self.0);
+        if connection.server.methods.find(request.uri().path()).streaming {
+            let server = Arc::clone(&connection.server);
+            let ending = aged(connection.ending.clone(), jittered(server.limits.max_connection_age));
+            connection = Arc::new(Connection { server, ending, peer: connection.peer });
+        }
+        Box::pin(call::answer(connection, request))
     }
 }

@@ -1,7 +1,7 @@
 //! From the parts of a call over HTTP to the request of a method.
 
-use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH};
+use axum::http::{HeaderMap, HeaderValue};
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 use serde_json::Value as Json;
 
@@ -33,6 +33,11 @@ pub(super) fn request(
     }
     put_query(rule, &mut message, query.unwrap_or_default(), &mut faults)?;
     put_etag(rule, &mut message, headers, &mut faults);
+    for name in [IF_MATCH, HeaderName::from_static("idempotency-key")] {
+        if headers.get_all(&name).iter().count() > 1 {
+            faults.add(name.to_string(), Fault::new("is given twice"));
+        }
+    }
     faults.done()?;
     Ok(message)
 }
@@ -68,10 +73,15 @@ fn put_body(
     Ok(())
 }
 
-/// Whether the body is said to be JSON.
+/// Whether the body is said to be JSON as it stands: in UTF-8, and not compressed.
 fn is_json(headers: &HeaderMap) -> bool {
-    let said = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    let text = |name| headers.get(name).and_then(|it: &HeaderValue| it.to_str().ok()).unwrap_or_default();
+    let said = text(CONTENT_TYPE).to_ascii_lowercase();
+    let (kind, parameters) = said.split_once(';').unwrap_or((&said, ""));
+    let mut charsets = parameters.split(';').filter_map(|it| it.trim().strip_prefix("charset="));
+    kind.trim() == "application/json"
+        && charsets.all(|it| it.trim_matches('"') == "utf-8")
+        && matches!(text(CONTENT_ENCODING), "" | "identity")
 }
 
 fn put_query(
@@ -100,14 +110,18 @@ fn put_query(
     Ok(())
 }
 
-/// A field is in one place only: in the path, in the body or in the query.
+/// A field is in one place only: in the path, in the body or in the query. What the path gives rules out its rivals.
 pub(in crate::rest) fn may_be_in_query(rule: &Rule, way: &[FieldDescriptor]) -> bool {
     let in_body = match &rule.body {
         BodyIs::Nothing => false,
         BodyIs::Everything => true,
         BodyIs::Field(field) => way.first() == Some(field),
     };
-    let in_path = rule.segments.iter().any(|it| matches!(it, Segment::Field(other) if other == way));
+    let choice = |way: &[FieldDescriptor]| way.first().and_then(FieldDescriptor::containing_oneof);
+    let in_path = rule.segments.iter().any(|it| match it {
+        Segment::Field(other) => other == way || choice(other).is_some_and(|it| choice(way) == Some(it)),
+        Segment::Fixed(_) => false,
+    });
     !in_body && !in_path
 }
 
@@ -283,11 +297,7 @@ mod tests {
             ("GET /v1/customers?search=a&search=b", "", "search is given twice"),
             ("GET /v1/customers?pageSize=1&page_size=1", "", "page_size is given twice"),
             ("GET /v1/customers/x?id=x", "", "id is no parameter of this method"),
-            (
-                "GET /v1/customers/x?email=a",
-                "",
-                "email is given beside another field, and only one of them can be",
-            ),
+            ("GET /v1/customers/x?email=a", "", "email is no parameter of this method"),
             ("GET /v1/customers?ids.a=1", "", "ids.a is no parameter of this method"),
             ("GET /v1/wallets:lookup?address=1", "", "address must be an object"),
             ("POST /v1/customers?customer.name=x", "{}", "customer.name is no parameter of this method"),
@@ -302,8 +312,15 @@ mod tests {
         ] {
             assert_eq!(bound(call, &[], body), Err(expected.to_owned()), "{call}");
         }
-        let text = [("content-type", "text/plain")];
-        assert!(bound("POST /v1/customers", &text, "{}").unwrap_err().contains("application/json"));
+        for header in [
+            ("content-type", "text/plain"),
+            ("content-type", "application/json; charset=iso-8859-1"),
+            ("content-encoding", "gzip"),
+        ] {
+            assert!(bound("POST /v1/customers", &[header], "{}").unwrap_err().contains("application/json"));
+        }
+        let utf8 = [("content-type", "Application/JSON; charset=\"UTF-8\"")];
+        assert!(bound("POST /v1/customers", &utf8, "{}").is_ok());
     }
 
     #[test]

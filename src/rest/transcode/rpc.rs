@@ -70,16 +70,16 @@ where
     if rpc.is_stream {
         return Ok(stream::response(rpc, body, Form::wanted(asked)));
     }
-    let body = body.collect().await.map_err(|_| Refusal::Broken)?;
+    let body = body.collect().await.map_err(|_| broken("its body was cut off"))?;
     if let Some(it) = body.trailers().and_then(Told::of) {
         return Ok(told(it));
     }
     let mut frames = Frames::default();
     frames.add(&body.to_bytes());
-    let message = frames.next().ok_or(Refusal::Broken)?;
+    let message = frames.next().ok_or_else(|| broken("it has no message"))?;
     let message =
-        DynamicMessage::decode(rpc.output.clone(), message.as_ref()).map_err(|_| Refusal::Broken)?;
-    let json = written(&message).ok_or(Refusal::Broken)?;
+        DynamicMessage::decode(rpc.output.clone(), message.as_ref()).map_err(|error| broken(&error.to_string()))?;
+    let json = written(&message).map_err(|error| broken(&error.to_string()))?;
     let mut response = Response::new(json.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -96,15 +96,21 @@ where
 
 /// A message as JSON.
 pub(super) fn json(descriptor: &MessageDescriptor, message: &[u8]) -> Option<Vec<u8>> {
-    written(&DynamicMessage::decode(descriptor.clone(), message).ok()?)
+    let message = DynamicMessage::decode(descriptor.clone(), message);
+    let message = message.map_err(|error| drop(broken(&error.to_string()))).ok()?;
+    written(&message).map_err(|error| drop(broken(&error.to_string()))).ok()
 }
 
-fn written(message: &DynamicMessage) -> Option<Vec<u8>> {
+/// An answer of ours that is none: no answer says why, so the log does.
+fn broken(cause: &str) -> Refusal {
+    tracing::error!(cause, "an answer could not be put into JSON");
+    Refusal::Broken
+}
+
+fn written(message: &DynamicMessage) -> serde_json::Result<Vec<u8>> {
     let mut json = Vec::with_capacity(512);
-    let mut to = serde_json::Serializer::with_formatter(&mut json, Whole);
-    let written = message.serialize(&mut to);
-    written.inspect_err(|error| tracing::error!(%error, "an answer could not be written")).ok()?;
-    Some(json)
+    message.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Whole))?;
+    Ok(json)
 }
 
 /// Numbers of metadata that are whole are written so, as canonical JSON has them.

@@ -51,7 +51,7 @@ impl Form {
         let json = told.json();
         match self {
             Self::Lines => format!("{json}\n").into(),
-            Self::Events => format!("event: error\ndata: {json}\n\n").into(),
+            Self::Events => format!("event: status\ndata: {json}\n\n").into(),
         }
     }
 }
