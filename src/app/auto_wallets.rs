@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use super::App;
-use super::customers::FirstWallet;
+use super::customers::Making;
 use super::grants::{Waiter, Wanted, to_its_end};
 use super::write::{Answer, Reload};
 use crate::clock;
 use crate::domain::{
-    Caller, Change, Context, Customer, CustomerId, Domain, Granted, Member, NewCustomer, RequestMark, Result,
-    WalletId, customer, wallet,
+    Caller, Change, Context, Customer, CustomerId, Domain, Granted, Member, Network, NewCustomer,
+    RequestMark, Result, WalletId, wallet,
 };
 
 impl App {
@@ -24,13 +24,14 @@ impl App {
         domain: Arc<Domain>,
         new: NewCustomer,
         request: Option<RequestMark>,
-        networks_of: FirstWallet,
+        making: Making,
     ) -> Result<Answer<Member>> {
         let (app, caller) = (self.clone(), caller.clone());
         let (named, id) = (domain.id, CustomerId::from_uuid(clock::new_uuid(clock::now_us())));
-        let decide = move |domain: &Arc<Domain>, ctx: Context| customer::create(new.clone(), domain, id, ctx);
+        let decide = move |domain: &Arc<Domain>, ctx: Context| (making.create)(new.clone(), domain, id, ctx);
         to_its_end(move |waiter| async move {
             let reload = || -> Reload<'_, _> { Box::pin(app.own_domain(named)) };
+            let networks_of = move |domain: &Arc<Domain>| (making.networks)(domain).to_vec();
             let plan = Plan { domain_of: Arc::clone, networks_of, decide };
             app.write_with_wallet(&caller, &waiter, request, domain, reload, plan).await
         })
@@ -50,7 +51,7 @@ impl App {
             let reload = || -> Reload<'_, _> { Box::pin(app.member(&caller, id)) };
             let plan = Plan {
                 domain_of: |member: &Member| Arc::clone(&member.domain),
-                networks_of: |domain| &domain.settings.auto_wallet_networks,
+                networks_of: |member: &Member| wallet::on_approval(member).to_vec(),
                 decide: approve,
             };
             app.write_with_wallet(&caller, &waiter, request, member, reload, plan).await
@@ -58,16 +59,17 @@ impl App {
         .await
     }
 
-    async fn write_with_wallet<'r, L: Send + Sync, D>(
+    async fn write_with_wallet<'r, L: Send + Sync, N, D>(
         &self,
         caller: &Caller,
         waiter: &Waiter,
         request: Option<RequestMark>,
         loaded: L,
         reload: impl Fn() -> Reload<'r, L> + Send + Sync,
-        Plan { domain_of, networks_of, decide }: Plan<L, D>,
+        Plan { domain_of, networks_of, decide }: Plan<L, N, D>,
     ) -> Result<Answer<Member>>
     where
+        N: Fn(&L) -> Vec<Network> + Send + Sync,
         D: Fn(&L, Context) -> Result<Change> + Send + Sync,
     {
         let id = WalletId::from_uuid(clock::new_uuid(clock::now_us()));
@@ -76,7 +78,7 @@ impl App {
             caller.may_change(&domain)?;
             // What will not be decided needs no address.
             decide(loaded, Context { now_us: clock::now_us(), actor: caller.actor.clone(), request: None })?;
-            Ok(Wanted { domain: domain.id, networks: networks_of(&domain).to_vec(), shared_with: None })
+            Ok(Wanted { domain: domain.id, networks: networks_of(loaded), shared_with: None })
         };
         let decide = |loaded: &L, granted: &[Granted], ctx: Context| {
             let change = decide(loaded, ctx)?;
@@ -94,8 +96,8 @@ impl App {
 }
 
 /// How a customer is written, and on which networks their wallet is to be.
-struct Plan<L, D> {
+struct Plan<L, N, D> {
     domain_of: fn(&L) -> Arc<Domain>,
-    networks_of: FirstWallet,
+    networks_of: N,
     decide: D,
 }

@@ -8,9 +8,10 @@ use super::write::{Answer, Reload, mark};
 use crate::clock;
 use crate::domain::billing::{key, upsert};
 use crate::domain::{
-    Bill, BillingKind, BillingRecord, Caller, CustomerId, DomainId, Error, Member, NewBillingRecord,
-    NewPaymentMethod, Noun, Page, PageRequest, Payment, PaymentMethod, PaymentMethodId, Plan, RequestId,
-    Resource, Result, UniqueKey, Wallet, payment_method,
+    Bill, BillingKind, BillingRecord, Caller, Customer, CustomerId, DomainId, Error, Member,
+    NewBillingRecord, NewPaymentMethod, Noun, Page, PageRequest, Payment, PaymentDetails, PaymentMethod,
+    PaymentMethodId, Plan, RequestId, Resource, Result, UniqueKey, Wallet, WalletId, WalletKind,
+    payment_method,
 };
 use crate::store::{BillingCounts, BillingFilter, Holdings};
 
@@ -142,30 +143,42 @@ impl App {
         self.task(move |store| async move { store.list_billing(domain, &filter, &page).await }).await
     }
 
-    /// Shows a customer with what is usually wanted beside them, in as many queries whatever they have.
+    /// Shows a customer with what is usually wanted beside them, in as many queries whatever they have. Of wallets those of
+    /// one kind, if that is said.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`].
-    pub async fn customer_overview(&self, caller: &Caller, id: CustomerId) -> Result<Overview> {
+    pub async fn customer_overview(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        wallets: Option<WalletKind>,
+    ) -> Result<Overview> {
         let member = self.member(caller, id).await?;
-        let mut holdings = self.task(move |store| async move { store.holdings(id).await }).await?;
+        let mut holdings = self.task(move |store| async move { store.holdings(id, wallets).await }).await?;
         let has_more_wallets = holdings.wallets.len() > WALLETS as usize;
         holdings.wallets.truncate(WALLETS as usize);
         Ok(Overview { member, holdings, has_more_wallets })
     }
 
-    /// What stands beside customers in a list: their wallets that are not removed, newest first and at most a hundred of
-    /// each, and how many billing records they have. Two queries, however many they are.
+    /// What stands beside customers in a list: the wallets that they have linked and not removed, newest first and at most a
+    /// hundred of each, and how many billing records they have. Two queries, however many they are.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn beside(&self, members: &[Member]) -> Result<HashMap<CustomerId, Beside>> {
-        let ids: Vec<_> = members.iter().map(|it| it.customer.id).collect();
+    pub async fn beside(&self, customers: &[CustomerId]) -> Result<HashMap<CustomerId, Beside>> {
+        let ids = customers.to_vec();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
         let (wallets, counts) = self
             .task(move |store| async move {
-                tokio::try_join!(store.live_wallets(&ids, WALLETS), store.billing_counts(&ids))
+                tokio::try_join!(
+                    store.live_wallets(&ids, Some(WalletKind::External), Some(WALLETS)),
+                    store.billing_counts(&ids)
+                )
             })
             .await?;
         let mut beside = HashMap::<CustomerId, Beside>::new();
@@ -176,6 +189,21 @@ impl App {
             beside.entry(wallet.customer_id).or_default().wallets.push(wallet);
         }
         Ok(beside)
+    }
+
+    /// The wallets that a customer had linked, and had not removed, when the version of them that is given was made: newest
+    /// first, at most a hundred.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn linked_as_of(&self, customer: &Customer) -> Result<Vec<Wallet>> {
+        let (id, sequence) = (customer.id, customer.sequence);
+        let kind = WalletKind::External;
+        let found = self.task(move |store| async move { store.live_wallets_as_of(id, kind, sequence).await });
+        let mut wallets = found.await?;
+        wallets.truncate(WALLETS as usize);
+        Ok(wallets)
     }
 
     /// Adds a payment method.
@@ -221,6 +249,30 @@ impl App {
                 return Err(Error::EtagMismatch);
             }
             payment_method::remove(method, member, ctx)
+        })
+        .await
+    }
+
+    /// Adds a payment method to the customer of a wallet that is a balance.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; as [`payment_method::add_to`].
+    pub async fn add_payment_method_to(
+        &self,
+        caller: &Caller,
+        wallet: WalletId,
+        details: PaymentDetails,
+        request: Option<RequestId>,
+    ) -> Result<Answer<PaymentMethod>> {
+        let mut loaded = self.wallet_and_member(caller, wallet).await?;
+        let (log, command) = (loaded.1.domain.id.into(), (wallet, &details));
+        let request = mark(log, "AddPaymentMethodToWallet", request, &command)?;
+        let id = PaymentMethodId::from_uuid(clock::new_uuid(clock::now_us()));
+        let reload = || -> Reload<'_, _> { Box::pin(self.wallet_and_member(caller, wallet)) };
+        self.write(caller, request, &mut loaded, reload, |(wallet, member), ctx| {
+            caller.may_change(&member.domain)?;
+            payment_method::add_to(wallet, member, &details, id, ctx)
         })
         .await
     }

@@ -4,15 +4,27 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::App;
+use super::grants::to_its_end;
 use super::write::{Answer, Reload, mark};
 use crate::clock;
 use crate::domain::resolution::disclose;
 use crate::domain::{
     Alias, Caller, Change, Context, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId,
     Error, KeyKind, KycStatus, Line, Member, Network, NewCustomer, Noun, Page, PageRequest, PayeeMatch,
-    RequestId, Resolution, Result, UniqueKey, Wallet, customer, payee, wallet,
+    PaymentClaimLink, RequestId, Resolution, Result, UniqueKey, Wallet, customer, payee, wallet,
 };
 use crate::store::{CustomerFilter, Total};
+
+/// Whether a list is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// It is not.
+    Not,
+    /// As far as 10,000.
+    Capped,
+    /// To its end, for those who number pages; as long as a list may take.
+    Whole,
+}
 
 /// A page of customers, and how many there are if that was asked.
 #[derive(Debug)]
@@ -23,11 +35,21 @@ pub struct CustomerList {
     pub total: Option<Total>,
 }
 
-/// On which networks a domain's new customer gets a wallet.
-pub(super) type FirstWallet = fn(&Domain) -> &[Network];
+/// How a customer is made, and on which networks of their domain they get a wallet with it.
+#[derive(Clone, Copy)]
+pub(super) struct Making {
+    pub(super) create: fn(NewCustomer, &Domain, CustomerId, Context) -> Result<Change>,
+    pub(super) networks: fn(&Domain) -> &[Network],
+}
 
-/// How many wallets are removed at most together with their customer: what one statement holds on SQLite.
-const WALLETS: u32 = 1_000;
+/// What leaves with a customer who is deleted for good.
+struct Whole {
+    member: Member,
+    wallets: Vec<Wallet>,
+    /// How many wallets they ever had.
+    ever: i64,
+    links: Vec<PaymentClaimLink>,
+}
 
 impl App {
     /// Makes a customer of a domain.
@@ -42,7 +64,8 @@ impl App {
         new: NewCustomer,
         request: Option<RequestId>,
     ) -> Result<Answer<Member>> {
-        self.create_with(caller, domain, "CreateCustomer", new, request, wallet::at_once).await
+        const MAKING: Making = Making { create: customer::create, networks: wallet::at_once };
+        self.create_with(caller, domain, "CreateCustomer", new, request, MAKING).await
     }
 
     /// Makes a customer of a domain, and a wallet for them even where the domain does not ask for one.
@@ -57,8 +80,9 @@ impl App {
         new: NewCustomer,
         request: Option<RequestId>,
     ) -> Result<Answer<Member>> {
-        let networks = wallet::at_once_in_any_case;
-        self.create_with(caller, domain, "CreateCustomerAndWallet", new, request, networks).await
+        const MAKING: Making =
+            Making { create: customer::create_with_promise, networks: wallet::at_once_in_any_case };
+        self.create_with(caller, domain, "CreateCustomerAndWallet", new, request, MAKING).await
     }
 
     async fn create_with(
@@ -68,12 +92,12 @@ impl App {
         method: &'static str,
         new: NewCustomer,
         request: Option<RequestId>,
-        at_once: FirstWallet,
+        making: Making,
     ) -> Result<Answer<Member>> {
         let mut domain = self.domain_for(caller, domain).await?;
         let request = mark(domain.id.into(), method, request, &new)?;
-        if !at_once(&domain).is_empty() {
-            return self.create_with_wallet(caller, domain, new, request, at_once).await;
+        if !(making.networks)(&domain).is_empty() {
+            return self.create_with_wallet(caller, domain, new, request, making).await;
         }
         let id = CustomerId::from_uuid(clock::new_uuid(clock::now_us()));
         let named = domain.id;
@@ -81,16 +105,16 @@ impl App {
         let answer = self
             .write(caller, request.clone(), &mut domain, reload, |domain, ctx| {
                 caller.may_change(domain)?;
-                if !at_once(domain).is_empty() {
+                if !(making.networks)(domain).is_empty() {
                     return Err(Error::Contended);
                 }
-                customer::create(new.clone(), domain, id, ctx)
+                (making.create)(new.clone(), domain, id, ctx)
             })
             .await;
         match answer {
             // The domain makes wallets since a moment ago.
-            Err(Error::Contended) if !at_once(&domain).is_empty() => {
-                self.create_with_wallet(caller, domain, new, request, at_once).await
+            Err(Error::Contended) if !(making.networks)(&domain).is_empty() => {
+                self.create_with_wallet(caller, domain, new, request, making).await
             }
             answer => self.answer(answer?, domain).await,
         }
@@ -160,11 +184,13 @@ impl App {
         domain: Option<DomainId>,
         mut filter: CustomerFilter,
         page: PageRequest,
-        count: bool,
+        count: Counting,
     ) -> Result<CustomerList> {
         let mut domains = HashMap::new();
+        let named = self.domains(filter.domains.iter().copied()).await?;
         for id in &filter.domains {
-            domains.insert(*id, self.domain_for(caller, Some(*id)).await?);
+            let domain = named.get(id).filter(|it| caller.reach.covers(it));
+            domains.insert(*id, Arc::clone(domain.ok_or(Error::NotFound(Noun::Domain))?));
         }
         if domains.is_empty() || domain.is_some() {
             let domain = self.domain_for(caller, domain).await?;
@@ -172,7 +198,7 @@ impl App {
             if domains.is_empty() || domains.contains_key(&domain.id) {
                 domains = HashMap::from([(domain.id, domain)]);
             } else {
-                let total = count.then_some(Total { size: 0, capped: false });
+                let total = (count != Counting::Not).then_some(Total { size: 0, capped: false });
                 return Ok(CustomerList { page: Page::empty(), total });
             }
         }
@@ -180,7 +206,11 @@ impl App {
         let (page, total) = self
             .task(|store| async move {
                 let page = store.list_customers(&filter, &page).await?;
-                let total = if count { Some(store.count_customers(&filter).await?) } else { None };
+                let total = match count {
+                    Counting::Not => None,
+                    Counting::Capped => Some(store.count_customers(&filter).await?),
+                    Counting::Whole => Some(store.count_all_customers(&filter).await?),
+                };
                 Ok((page, total))
             })
             .await?;
@@ -238,41 +268,36 @@ impl App {
         id: CustomerId,
         request: Option<RequestId>,
     ) -> Result<Answer<Member>> {
-        let mut loaded = self.with_all_wallets(caller, id).await?;
-        let request = mark(loaded.0.domain.id.into(), "DeleteCustomerForGood", request, &id)?;
-        let reload = || -> Reload<'_, _> { Box::pin(self.with_all_wallets(caller, id)) };
-        // Whoever has more wallets than go at once loses the others before.
-        while loaded.1.len() > WALLETS as usize {
-            let removed =
-                self.write::<_, Wallet>(caller, None, &mut loaded, reload, |(member, wallets, _), ctx| {
-                    caller.may_change(&member.domain)?;
-                    wallet::remove_many(wallets.get(..WALLETS as usize).unwrap_or(wallets), member, ctx)
-                });
-            removed.await?;
-            loaded = self.with_all_wallets(caller, id).await?;
-        }
-        let answer = self
-            .write(caller, request, &mut loaded, reload, |(member, wallets, ever), ctx| {
-                caller.may_change(&member.domain)?;
-                if wallets.len() > WALLETS as usize {
-                    return Err(Error::Contended);
-                }
-                customer::delete_for_good(member, wallets, *ever, ctx)
-            })
-            .await?;
-        self.answer(answer, loaded.0.domain).await
+        let (app, caller) = (self.clone(), caller.clone());
+        // To its end, whoever waits for it.
+        to_its_end(move |_| async move {
+            let mut loaded = app.whole(&caller, id).await?;
+            let domain = loaded.member.domain.id;
+            let request = mark(domain.into(), "DeleteCustomerForGood", request, &id)?;
+            let reload = || -> Reload<'_, _> { Box::pin(app.whole(&caller, id)) };
+            let answer = app
+                .write(&caller, request, &mut loaded, reload, |it, ctx| {
+                    caller.may_change(&it.member.domain)?;
+                    customer::delete_for_good(&it.member, &it.wallets, it.ever, &it.links, ctx)
+                })
+                .await?;
+            app.answer(answer, loaded.member.domain).await
+        })
+        .await
     }
 
-    /// How many there were is read before what there is: one that is made meanwhile shows at the commit.
-    async fn with_all_wallets(&self, caller: &Caller, id: CustomerId) -> Result<(Member, Vec<Wallet>, i64)> {
+    /// A customer with all that leaves with them, however much that is: it takes longer than a statement may before it is
+    /// more than a Change can hold. How many wallets there were is read before what there is: one that is made meanwhile
+    /// shows at the commit.
+    async fn whole(&self, caller: &Caller, id: CustomerId) -> Result<Whole> {
         let member = self.member(caller, id).await?;
-        let (wallets, ever) = self
+        let (wallets, ever, links) = self
             .task(move |store| async move {
                 let ever = store.wallets_ever(id).await?;
-                Ok((store.live_wallets(&[id], WALLETS + 1).await?, ever))
+                Ok((store.live_wallets(&[id], None, None).await?, ever, store.active_links(id).await?))
             })
             .await?;
-        Ok((member, wallets, ever))
+        Ok(Whole { member, wallets, ever, links })
     }
 
     /// Brings a deleted customer back.

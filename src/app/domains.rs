@@ -26,6 +26,17 @@ impl App {
         domain.ok_or(Error::NotFound(Noun::Domain))
     }
 
+    /// Those of several domains that the key covers.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn covered_domains(&self, caller: &Caller, ids: &[DomainId]) -> Result<Vec<DomainId>> {
+        let found = self.domains(ids.iter().copied()).await?;
+        let is_covered = |id: &DomainId| found.get(id).is_some_and(|it| caller.reach.covers(it));
+        Ok(ids.iter().copied().filter(is_covered).collect())
+    }
+
     /// A domain as it was at most a second ago.
     pub(super) async fn domain(&self, id: DomainId) -> Result<Option<Arc<Domain>>> {
         if let Some(domain) = self.0.fresh_domains.get(&id) {

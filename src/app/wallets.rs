@@ -8,10 +8,10 @@ use super::write::{Answer, Reload, mark};
 use crate::chain::address;
 use crate::clock;
 use crate::domain::{
-    Address, AddressId, Caller, ChainAddress, Change, Context, Currency, CustomerId, CustomerKey, Domain,
-    DomainId, Environment, Error, Fault, Granted, Line, Member, Network, NewAuthorization, Noun,
-    OrganizationId, Page, PageRequest, Reach, RequestId, Result, Table, Wallet, WalletId, WalletKind,
-    WalletStatus, wallet,
+    Account, Address, AddressId, Caller, ChainAddress, Change, Context, Currency, CustomerId, CustomerKey,
+    Domain, DomainId, Environment, Error, Fault, Granted, Line, Member, Network, NewAuthorization, Noun,
+    OrganizationId, Page, PageRequest, Reach, RequestId, RequestMark, Result, Sums, Table, Wallet, WalletId,
+    WalletKind, WalletStatus, wallet,
 };
 use crate::store::{AddressFilter, Total, WalletFilter};
 
@@ -26,6 +26,19 @@ pub struct WalletTarget {
 
 /// How many addresses that a standard wallet would miss are named at most.
 const MISSED: usize = 1_000;
+
+/// A wallet that has an address on a network.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The wallet.
+    pub wallet: Wallet,
+    /// On which network.
+    pub network: Network,
+    /// The address as it is read there.
+    pub address: ChainAddress,
+    /// What the wallet holds, by our books.
+    pub books: Vec<(Account, Sums)>,
+}
 
 /// A wallet, with the domain it is in.
 pub(super) type Owned = (Wallet, Arc<Domain>);
@@ -201,13 +214,45 @@ impl App {
     ) -> Result<Answer<Address>> {
         let loaded = self.wallet_and_member(caller, id).await?;
         let request = mark(loaded.1.domain.id.into(), "CreateAddress", request, &(id, network))?;
-        let (app, caller) = (self.clone(), caller.clone());
-        to_its_end(|waiter| async move {
+        self.add_address(caller, loaded, request, move |_, _| Ok(network)).await
+    }
+
+    /// Gives a wallet of our own its next address for a coin, on the network that [`wallet::network_for`] chooses.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where there is none; as [`App::create_address`].
+    pub async fn create_address_for(
+        &self,
+        caller: &Caller,
+        id: WalletId,
+        coin: String,
+        request: Option<RequestId>,
+    ) -> Result<Answer<Address>> {
+        let loaded = self.wallet_and_member(caller, id).await?;
+        let request = mark(loaded.1.domain.id.into(), "CreateAddressForCoin", request, &(id, &coin))?;
+        self.add_address(caller, loaded, request, move |wallet, domain| {
+            let network = wallet::network_for(wallet, domain, &coin);
+            network.ok_or_else(|| Error::invalid("currency", "is of no network that the domain may use"))
+        })
+        .await
+    }
+
+    async fn add_address(
+        &self,
+        caller: &Caller,
+        loaded: (Wallet, Member),
+        request: Option<RequestMark>,
+        choose: impl Fn(&Wallet, &Domain) -> Result<Network> + Send + Sync + 'static,
+    ) -> Result<Answer<Address>> {
+        let (app, caller, id) = (self.clone(), caller.clone(), loaded.0.id);
+        to_its_end(move |waiter| async move {
             let reload = || -> Reload<'_, _> { Box::pin(app.wallet_and_member(&caller, id)) };
             let wanted = |(wallet, member): &(Wallet, Member)| {
                 caller.may_change(&member.domain)?;
                 wallet::may_grow(wallet)?;
                 wallet::may_have(member)?;
+                let network = choose(wallet, &member.domain)?;
                 wallet::allow(&member.domain, network)?;
                 Ok(Wanted { domain: member.domain.id, networks: vec![network], shared_with: None })
             };
@@ -415,6 +460,35 @@ impl App {
         }
     }
 
+    /// Every wallet of a domain that has an address, in any of its readings, and is not removed; with the reading, and with
+    /// what our books say. The oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] for a domain that is not covered.
+    pub async fn wallets_at(
+        &self,
+        caller: &Caller,
+        readings: Vec<(Network, ChainAddress)>,
+        domain: DomainId,
+    ) -> Result<Vec<Holder>> {
+        let (organization, environment) = self.organization_for(caller, Some(domain)).await?;
+        let key = |(network, address): &(Network, ChainAddress)| {
+            crate::domain::address::key_in(organization, environment, *network, &address.hex())
+        };
+        let found = self.0.wallets_by_key.get_many(readings.iter().map(key).collect()).await?;
+        let mut holders = Vec::new();
+        for ((network, address), wallet) in readings.into_iter().zip(found) {
+            let wallet = wallet?.filter(|it| it.domain_id == domain && it.status != WalletStatus::Removed);
+            let Some(wallet) = wallet else { continue };
+            let id = wallet.id;
+            let books = self.task(move |store| async move { store.balances(id).await }).await?;
+            holders.push(Holder { wallet, network, address, books });
+        }
+        holders.sort_by_key(|it| (it.wallet.create_us, it.wallet.id, it.network));
+        Ok(holders)
+    }
+
     /// The organization and environment in which an address is looked up.
     async fn organization_for(
         &self,
@@ -493,6 +567,19 @@ impl App {
             Ok((store.list_addresses(&filter, &page).await?, store.count_addresses(&filter).await?))
         })
         .await
+    }
+
+    /// How many addresses a wallet has, of which it shows the first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn count_addresses(&self, wallet: &Wallet) -> Result<i64> {
+        if wallet.addresses.len() < Wallet::ADDRESSES {
+            return i64::try_from(wallet.addresses.len()).map_err(Error::internal);
+        }
+        let filter = AddressFilter::Wallet(wallet.id, Vec::new());
+        Ok(self.task(move |store| async move { store.count_addresses(&filter).await }).await?.size)
     }
 
     /// An address within what the key covers, and its wallet.

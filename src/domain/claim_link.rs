@@ -178,6 +178,13 @@ pub fn revoke(link: &PaymentClaimLink, member: &Member, ctx: Context) -> Change 
     change.writes(next, EventType::ClaimLinkRevoked, &["status"])
 }
 
+/// The same Change, with the end of a link of its customer.
+pub(super) fn revoking(change: Change, link: &PaymentClaimLink) -> Change {
+    let update_us = change.ctx.now_us;
+    let next = PaymentClaimLink { status: PaymentClaimLinkStatus::Revoked, update_us, ..link.clone() };
+    change.writes(next, EventType::ClaimLinkRevoked, &["status"])
+}
+
 pub(super) fn refuse_deleted(member: &Member) -> Result<()> {
     if member.customer.status == CustomerStatus::Deleted {
         return Err(Error::CustomerDeleted(member.customer.id));

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::profile::Field;
 use super::{
     Alias, Change, Context, Counted, CustomerId, Domain, DomainId, Email, Error, EventType, ExternalId,
-    Fault, Faults, KeyChange, KeyKind, KycStatus, Line, Profile, Result, Sweep, UniqueKey, Wallet, wallet,
-    words,
+    Fault, Faults, KeyChange, KeyKind, KycStatus, Line, PaymentClaimLink, Profile, Result, Sweep, UniqueKey,
+    Wallet, claim_link, wallet, words,
 };
 
 words! {
@@ -43,6 +43,9 @@ pub struct Customer {
     /// Whether they were deleted for good, with their wallets: no restore brings them back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_beyond_restore: bool,
+    /// Whether they were promised a wallet that waits for their KYC, whatever the domain gives to others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_promised_wallet: bool,
     /// How far the checks on them have come.
     pub kyc_status: KycStatus,
     /// When they were created, in microseconds since 1970.
@@ -113,6 +116,24 @@ pub struct CustomerPatch {
 ///
 /// [`Error::Invalid`] where a field that the domain requires is empty, or the alias is of another domain.
 pub fn create(new: NewCustomer, domain: &Domain, id: CustomerId, ctx: Context) -> Result<Change> {
+    made(new, domain, id, false, ctx)
+}
+
+/// Makes a customer who is promised a wallet: where KYC comes first, they get it when they are approved.
+///
+/// # Errors
+///
+/// As [`create`].
+pub fn create_with_promise(
+    new: NewCustomer,
+    domain: &Domain,
+    id: CustomerId,
+    ctx: Context,
+) -> Result<Change> {
+    made(new, domain, id, domain.settings.kyc_required, ctx)
+}
+
+fn made(new: NewCustomer, domain: &Domain, id: CustomerId, promised: bool, ctx: Context) -> Result<Change> {
     let NewCustomer { profile, status } = new;
     let mut faults = Faults::default();
     check_profile(&mut faults, &profile, domain);
@@ -125,6 +146,7 @@ pub fn create(new: NewCustomer, domain: &Domain, id: CustomerId, ctx: Context) -
         status: status.unwrap_or(domain.settings.default_customer_status),
         status_before: None,
         is_beyond_restore: false,
+        is_promised_wallet: promised,
         kyc_status: KycStatus::first(domain.settings.kyc_required),
         create_us: ctx.now_us,
         update_us: ctx.now_us,
@@ -184,16 +206,23 @@ pub fn soft_delete(customer: &Customer, domain: &Domain, ctx: Context) -> Result
     delete(customer, domain, false, ctx)
 }
 
-/// Deletes a customer for good: as a soft delete, and their wallets are removed with them. `wallets` are all of theirs that
-/// are not removed, of as many as they `ever` had.
+/// Deletes a customer for good: as a soft delete, and their wallets are removed and their claim links end with them.
+/// `wallets` are all of theirs that are not removed, of as many as they `ever` had, and `links` those that are not ended.
 ///
 /// # Errors
 ///
 /// As [`soft_delete`].
-pub fn delete_for_good(member: &Member, wallets: &[Wallet], ever: i64, ctx: Context) -> Result<Change> {
+pub fn delete_for_good(
+    member: &Member,
+    wallets: &[Wallet],
+    ever: i64,
+    links: &[PaymentClaimLink],
+    ctx: Context,
+) -> Result<Change> {
     let Member { customer, domain } = member;
     let change = delete(customer, domain, true, ctx)?.knows_wallets(customer.id, ever);
-    Ok(wallet::removing(change, wallets, domain))
+    let change = wallet::removing(change, wallets, domain);
+    Ok(links.iter().fold(change, |change, it| claim_link::revoking(change, it)))
 }
 
 fn delete(customer: &Customer, domain: &Domain, for_good: bool, ctx: Context) -> Result<Change> {

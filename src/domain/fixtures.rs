@@ -70,6 +70,7 @@ pub(super) fn customer(fields: Value) -> Customer {
         status: super::CustomerStatus::Enabled,
         status_before: None,
         is_beyond_restore: false,
+        is_promised_wallet: false,
         kyc_status: super::KycStatus::NotRequired,
         create_us: BEFORE_US,
         update_us: BEFORE_US,

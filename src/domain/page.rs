@@ -65,6 +65,12 @@ impl PageRequest {
         Self { backwards: self.after.is_some(), ..self }
     }
 
+    /// The page that begins so many rows later.
+    #[must_use]
+    pub const fn skipping(self, skip: u32) -> Self {
+        Self { skip, ..self }
+    }
+
     /// The page of a number, counted from 1, where each has so many rows: 1 to 100.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ChainAddress, Change, Code, Context, CustomerId, DomainId, Error, EventType, Fault, Line, Member,
-    Network, PaymentMethodId, Result, wallet, words,
+    Network, PaymentMethodId, Result, Wallet, WalletKind, wallet, words,
 };
 
 words! {
@@ -178,6 +178,26 @@ pub fn add(new: &NewPaymentMethod, member: &Member, id: PaymentMethodId, ctx: Co
     };
     let change = Change::new(ctx).expects(&member.customer).expects(&*member.domain);
     Ok(change.writes(method, EventType::PaymentMethodAdded, &[]))
+}
+
+/// Adds a payment method to a customer who is named by a wallet that is a balance.
+///
+/// # Errors
+///
+/// [`Error::WalletRemoved`], [`Error::WalletKindMismatch`]; as [`add`].
+pub fn add_to(
+    wallet: &Wallet,
+    member: &Member,
+    details: &PaymentDetails,
+    id: PaymentMethodId,
+    ctx: Context,
+) -> Result<Change> {
+    if wallet.kind != WalletKind::Ledger {
+        return Err(Error::WalletKindMismatch(wallet.id, wallet.kind));
+    }
+    wallet::refuse_removed(wallet)?;
+    let new = NewPaymentMethod { customer_id: wallet.customer_id, details: details.clone() };
+    Ok(add(&new, member, id, ctx)?.expects(wallet))
 }
 
 /// Takes a payment method out of use, for good, and forgets where it leads. The customer may be deleted or erased.

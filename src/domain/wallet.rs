@@ -174,8 +174,22 @@ pub fn at_once(domain: &Domain) -> &[Network] {
 /// networks.
 #[must_use]
 pub fn at_once_in_any_case(domain: &Domain) -> &[Network] {
-    if domain.settings.kyc_required || !domain.settings.auto_wallet_networks.is_empty() {
-        return at_once(domain);
+    if domain.settings.kyc_required { &[] } else { promised(domain) }
+}
+
+/// On which networks a customer gets a wallet when they are approved.
+#[must_use]
+pub fn on_approval(member: &Member) -> &[Network] {
+    if member.customer.is_promised_wallet {
+        promised(&member.domain)
+    } else {
+        &member.domain.settings.auto_wallet_networks
+    }
+}
+
+fn promised(domain: &Domain) -> &[Network] {
+    if !domain.settings.auto_wallet_networks.is_empty() {
+        return &domain.settings.auto_wallet_networks;
     }
     match domain.environment {
         Environment::Live => &[Network::Bitcoin, Network::Ethereum],
@@ -384,16 +398,6 @@ pub fn remove(wallet: &Wallet, member: &Member, reason: Line, ctx: Context) -> R
     Ok(removing(said_of(member, reason, ctx), std::slice::from_ref(wallet), &member.domain))
 }
 
-/// Removes wallets of a customer who is about to be deleted with all they have.
-///
-/// # Errors
-///
-/// [`Error::CustomerDeleted`].
-pub fn remove_many(wallets: &[Wallet], member: &Member, ctx: Context) -> Result<Change> {
-    refuse_deleted(member)?;
-    Ok(removing(Change::new(ctx).expects(&member.customer), wallets, &member.domain))
-}
-
 /// The same Change, with the removal of wallets of its customer.
 pub(super) fn removing(mut change: Change, wallets: &[Wallet], domain: &Domain) -> Change {
     let names = |it: &Wallet| {
@@ -446,7 +450,7 @@ pub fn authorize(
     Ok(change.writes(next, EventType::WalletUpdated, &["authorization"]))
 }
 
-fn refuse_removed(wallet: &Wallet) -> Result<()> {
+pub(super) fn refuse_removed(wallet: &Wallet) -> Result<()> {
     if wallet.status == WalletStatus::Removed {
         return Err(Error::WalletRemoved(wallet.id));
     }

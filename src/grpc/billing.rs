@@ -106,7 +106,7 @@ impl BillingService for Purser {
         caller.require(Scope::BillingRead)?;
         let api::GetCustomerOverviewRequest { customer_id } = request.into_inner();
         let customer = convert::id("customer_id", &customer_id)?;
-        Ok(Response::new(self.app.customer_overview(&caller, customer).await?.into()))
+        Ok(Response::new(self.app.customer_overview(&caller, customer, None).await?.into()))
     }
 
     async fn add_payment_method(

@@ -5,7 +5,7 @@ use tonic::{Request, Response};
 use super::{Purser, Reply, answered, authorize, convert};
 use crate::api;
 use crate::api::customer_service_server::CustomerService;
-use crate::app::{Answer, CustomerTarget};
+use crate::app::{Answer, Counting, CustomerTarget};
 use crate::domain::{
     CustomerKey, CustomerPatch, DomainId, Error, Fault, Faults, KycStatus, Member, NewCustomer, Profile,
     Result, Scope,
@@ -67,6 +67,7 @@ impl CustomerService for Purser {
     ) -> Reply<api::ListCustomersResponse> {
         let caller = authorize(&request, Scope::CustomersRead)?;
         let (domain, filter, page, count) = convert::filter(request.into_inner())?;
+        let count = if count { Counting::Capped } else { Counting::Not };
         let list = self.app.list_customers(&caller, domain, filter, page, count).await?;
         Ok(Response::new(api::ListCustomersResponse {
             customers: list.page.items.into_iter().map(Into::into).collect(),

@@ -12,7 +12,7 @@ use crate::domain::billing::key;
 use crate::domain::{
     BillingKind, BillingRecord, Counted, CustomerId, DomainId, Error, ExternalId, Invoice, KeyKind, Page,
     PageRequest, PaymentIntent, PaymentMethod, PaymentMethodStatus, Position, Resource, Result, Table,
-    Wallet, Word,
+    Wallet, WalletKind, Word,
 };
 
 /// Which billing records of a domain to list. Values of a field are alternatives; fields must all hold; an empty field
@@ -193,16 +193,17 @@ impl Store {
     }
 
     /// What an overview of a customer shows, in one query, and so as of one moment. On the connections of lists, as it is
-    /// a page of each.
+    /// a page of each. Of wallets those of one kind, if that is said.
     ///
     /// # Errors
     ///
     /// Those of the database; [`Error::Overloaded`] where it would take too long.
-    pub async fn holdings(&self, customer: CustomerId) -> Result<Holdings> {
+    pub async fn holdings(&self, customer: CustomerId, kind: Option<WalletKind>) -> Result<Holdings> {
+        let kind = kind.map_or_else(String::new, |it| format!("AND t.kind = '{it}'"));
         let mut select = Select::default();
         let customer = select.bind(customer.as_uuid());
         // By the customer's own index, from its end.
-        let last = |table, limit, condition| {
+        let last = |table, limit, condition: &str| {
             format!(
                 "SELECT * FROM (SELECT '{table}:row' AS what, t.body, t.sequence FROM {table} AS t
                  WHERE t.customer_id = {customer} {condition}
@@ -216,7 +217,7 @@ impl Store {
         );
         let parts = [
             // As it is in the condition of the index.
-            last(Table::Wallets, 101, "AND t.status <> 'REMOVED'"),
+            last(Table::Wallets, 101, &format!("AND t.status <> 'REMOVED' {kind}")),
             last(Table::PaymentIntents, 50, ""),
             last(Table::Invoices, 50, ""),
             counts,

@@ -71,22 +71,35 @@ impl Store {
         Ok(page.page(found, position))
     }
 
-    /// How many payment claim links a filter finds, as far as they are counted.
+    /// The links of a customer that were not ended, be they expired by now.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn active_links(&self, customer: CustomerId) -> Result<Vec<PaymentClaimLink>> {
+        let mut select = Select::new(BODIES, "claim_links");
+        select.equals("customer_id", customer.as_uuid());
+        select.equals("status", PaymentClaimLinkStatus::Active.as_str());
+        select.ordered("t.create_us, t.id");
+        self.listed(Table::ClaimLinks, select).await
+    }
+
+    /// How many payment claim links a filter finds.
     ///
     /// # Errors
     ///
     /// Those of the database.
     pub async fn count_claim_links(&self, filter: &ClaimLinkFilter, now_us: i64) -> Result<Total> {
-        self.total(select_links("1", filter, now_us)).await
+        self.whole_total(select_links("1", filter, now_us)).await
     }
 
-    /// How many claims a filter finds, as far as they are counted.
+    /// How many claims a filter finds.
     ///
     /// # Errors
     ///
     /// Those of the database.
     pub async fn count_claims(&self, filter: &ClaimFilter) -> Result<Total> {
-        self.total(select_claims("1", filter)).await
+        self.whole_total(select_claims("1", filter)).await
     }
 
     /// Lists claims, newest first.

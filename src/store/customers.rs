@@ -113,15 +113,35 @@ impl Store {
     ///
     /// As [`Store::list_customers`].
     pub async fn count_customers(&self, filter: &CustomerFilter) -> Result<Total> {
+        match self.kept_count(filter).await? {
+            Some(total) => Ok(total),
+            None => self.total(self.select_customers("1", filter)).await,
+        }
+    }
+
+    /// How many customers a filter finds, however many they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::list_customers`].
+    pub async fn count_all_customers(&self, filter: &CustomerFilter) -> Result<Total> {
+        match self.kept_count(filter).await? {
+            Some(total) => Ok(total),
+            None => self.whole_total(self.select_customers("1", filter)).await,
+        }
+    }
+
+    async fn kept_count(&self, filter: &CustomerFilter) -> Result<Option<Total>> {
         const KEPT: &str = "
             WITH q(scope) AS ({set})
             SELECT c.value FROM q CROSS JOIN counters AS c WHERE c.scope = q.scope AND c.name = 'customers'";
         if filter.is_everybody() {
             let scopes = filter.domains.iter().map(|it| [it.as_uuid().into()]);
             let counts: Vec<(i64,)> = self.read(KEPT, Set::of(&[Type::Uuid], scopes)).await?;
-            return Ok(Total { size: counts.into_iter().map(|it| it.0).sum(), capped: false });
+            let size = counts.into_iter().map(|it| it.0).sum();
+            return Ok(Some(Total { size, capped: false }));
         }
-        self.total(self.select_customers("1", filter)).await
+        Ok(None)
     }
 
     /// How many a select finds, as far as 10,000.
@@ -130,6 +150,12 @@ impl Store {
         let rows: Vec<(i64,)> = self.scan(select.counted(BOUND + 1)).await?;
         let found = rows.first().map_or(0, |it| it.0);
         Ok(Total { size: found.min(BOUND), capped: found > BOUND })
+    }
+
+    /// How many a select finds, however many they are: as long as a list may take.
+    pub(super) async fn whole_total(&self, select: Select) -> Result<Total> {
+        let rows: Vec<(i64,)> = self.scan(select.counted(i64::MAX)).await?;
+        Ok(Total { size: rows.first().map_or(0, |it| it.0), capped: false })
     }
 
     fn select_customers(&self, columns: &str, filter: &CustomerFilter) -> Select {

@@ -15,6 +15,9 @@ use uuid::Uuid;
 use super::backend::{Backend, Conn};
 use crate::domain::{Error, Result};
 
+/// How many values a statement of SQLite takes at most, less some.
+const SQLITE_VALUES: usize = 32_000;
+
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Type {
@@ -98,6 +101,23 @@ impl<'a> Set<'a> {
         self.values.len() / self.types.len()
     }
 
+    /// How many values it is, filled up.
+    const fn filled(&self) -> usize {
+        self.len().next_power_of_two() * self.types.len()
+    }
+
+    /// The same rows in sets that each fit a statement of SQLite. One whose rows are numbered stays whole.
+    fn cut(self) -> Vec<Self> {
+        if self.numbered || self.filled() <= SQLITE_VALUES {
+            return vec![self];
+        }
+        // A power of two, so that nothing is filled up but the last.
+        let rows = (SQLITE_VALUES / self.types.len() + 1).next_power_of_two() / 2;
+        let types = self.types;
+        let cut = self.values.chunks(rows * types.len());
+        cut.map(|it| Self { types, values: it.to_vec(), numbered: false }).collect()
+    }
+
     /// The rows as Postgres takes them, in parameters from `$first` on.
     fn for_postgres(self, first: usize, arguments: &mut PgArguments) -> Result<String> {
         let mut source = String::from("SELECT * FROM UNNEST(");
@@ -159,6 +179,29 @@ pub(super) struct Part<'a> {
 impl<'a> Part<'a> {
     pub(super) fn new(columns: &'a str, set: Set<'a>, sql: impl Into<Cow<'a, str>>) -> Self {
         Self { columns, set, sql: sql.into() }
+    }
+
+    /// The same in parts that each fit a statement of SQLite.
+    fn cut(self) -> impl Iterator<Item = Self> {
+        let Self { columns, set, sql } = self;
+        set.cut().into_iter().map(move |set| Self { columns, set, sql: sql.clone() })
+    }
+
+    /// Parts in groups that each fit a statement of SQLite.
+    fn grouped(parts: Vec<Self>) -> Vec<Vec<Self>> {
+        let (mut groups, mut left) = (Vec::<Vec<Self>>::new(), 0);
+        for part in parts.into_iter().flat_map(Self::cut) {
+            let values = part.set.filled();
+            match groups.last_mut().filter(|_| values <= left) {
+                Some(group) => group.push(part),
+                None => {
+                    groups.push(vec![part]);
+                    left = SQLITE_VALUES.max(values);
+                }
+            }
+            left -= values;
+        }
+        groups
     }
 
     /// `q(columns) AS (source)`, and the text that reads from it.
@@ -231,28 +274,35 @@ impl Conn<'_> {
         if parts.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut sources, mut questions) = (Vec::new(), Vec::new());
-        let mut add = |columns: &str, sql: &str, source: &str| {
-            let (source, question) = Part::named(columns, sql, source, sources.len());
-            sources.push(source);
-            questions.push(question);
-        };
         Ok(match self {
             Backend::Postgres(connection) => {
                 let mut arguments = PgArguments::default();
+                let (mut sources, mut questions) = (Vec::new(), Vec::new());
                 for Part { columns, set, sql } in parts {
-                    add(columns, &sql, &set.for_postgres(arguments.len() + 1, &mut arguments)?);
+                    let source = set.for_postgres(arguments.len() + 1, &mut arguments)?;
+                    let (source, question) = Part::named(columns, &sql, &source, sources.len());
+                    sources.push(source);
+                    questions.push(question);
                 }
                 let sql = format!("WITH {} {}", sources.join(", "), questions.join(" UNION ALL "));
                 query_as_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?
             }
             Backend::Sqlite(connection) => {
-                let mut arguments = SqliteArguments::default();
-                for Part { columns, set, sql } in parts {
-                    add(columns, &sql, &set.for_sqlite(&mut arguments)?);
+                let mut found = Vec::new();
+                for group in Part::grouped(parts) {
+                    let mut arguments = SqliteArguments::default();
+                    let (mut sources, mut questions) = (Vec::new(), Vec::new());
+                    for Part { columns, set, sql } in group {
+                        let source = set.for_sqlite(&mut arguments)?;
+                        let (source, question) = Part::named(columns, &sql, &source, sources.len());
+                        sources.push(source);
+                        questions.push(question);
+                    }
+                    let sql = format!("WITH {} {}", sources.join(", "), questions.join(" UNION ALL "));
+                    let rows = query_as_with(AssertSqlSafe(sql), arguments).fetch_all(&mut *connection);
+                    found.extend(rows.await?);
                 }
-                let sql = format!("WITH {} {}", sources.join(", "), questions.join(" UNION ALL "));
-                query_as_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?
+                found
             }
         })
     }
@@ -277,7 +327,7 @@ impl Conn<'_> {
             }
             Backend::Sqlite(connection) => {
                 let mut arguments = SqliteArguments::default();
-                for Part { columns, set, sql } in parts {
+                for Part { columns, set, sql } in parts.flat_map(Part::cut) {
                     let (source, write) = Part::named(columns, &sql, &set.for_sqlite(&mut arguments)?, 0);
                     texts.push(format!("WITH {source} {write}"));
                 }
@@ -293,7 +343,15 @@ impl Conn<'_> {
         if set.is_empty() {
             return Ok(());
         }
-        self.fetch::<(i64,)>(sql, set).await.map(drop)
+        match self {
+            it @ Backend::Postgres(_) => it.fetch::<(i64,)>(sql, set).await.map(drop),
+            Backend::Sqlite(connection) => {
+                for set in set.cut() {
+                    Backend::Sqlite(&mut *connection).fetch::<(i64,)>(sql, set).await?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Runs a statement with single values, and reads what it returns. Not kept prepared: its text varies.
@@ -310,5 +368,40 @@ impl Conn<'_> {
                 query_as_with(AssertSqlSafe(sql), arguments).persistent(false).fetch_all(connection).await?
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: i64) -> Set<'static> {
+        Set::of(&[Type::Int, Type::Int, Type::Int], (0..count).map(|it| [it.into(), it.into(), it.into()]))
+    }
+
+    #[test]
+    fn what_is_too_much_for_a_statement_goes_in_several() {
+        for (count, sizes) in
+            [(0, vec![0]), (8_192, vec![8_192]), (8_193, vec![8_192, 1]), (20_000, vec![8_192, 8_192, 3_616])]
+        {
+            let cut = rows(count).cut();
+            assert_eq!(cut.iter().map(Set::len).collect::<Vec<_>>(), sizes);
+            assert!(cut.iter().all(|it| it.filled() <= SQLITE_VALUES));
+        }
+        assert_eq!(rows(20_000).numbered().cut().len(), 1);
+    }
+
+    #[test]
+    fn questions_share_a_statement_as_far_as_it_goes() {
+        let part = |count| Part::new("a, b, c", rows(count), "");
+        for (counts, groups) in
+            [(vec![1, 2, 3], vec![3]), (vec![8_192, 1, 8_192], vec![2, 1]), (vec![20_000], vec![1, 1, 1])]
+        {
+            let grouped = Part::grouped(counts.into_iter().map(part).collect());
+            assert_eq!(grouped.iter().map(Vec::len).collect::<Vec<_>>(), groups);
+            for group in grouped {
+                assert!(group.iter().map(|it| it.set.filled()).sum::<usize>() <= SQLITE_VALUES);
+            }
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! Wallets, addresses and transactions in lists.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use super::Store;
 use super::customers::Total;
 use super::select::Select;
 use super::set::{Set, Type, Value};
 use crate::domain::{
-    Address, CustomerId, DomainId, Error, Network, Page, PageRequest, Position, Resource, Result, Table,
-    Transaction, TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
+    Address, CustomerId, DomainId, Error, EventType, Network, Page, PageRequest, Position, Resource, Result,
+    Table, Transaction, TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
 };
 
 /// Which wallets to list: of a domain or of a customer. Values of a field are alternatives; fields must all hold; an
@@ -68,13 +71,13 @@ impl Store {
         Ok(page.page(found, |it: &Wallet| Position { create_us: it.create_us, id: it.id.as_uuid() }))
     }
 
-    /// How many wallets a filter finds, as far as they are counted.
+    /// How many wallets a filter finds.
     ///
     /// # Errors
     ///
     /// As [`Store::list_wallets`].
     pub async fn count_wallets(&self, filter: &WalletFilter) -> Result<Total> {
-        self.total(select_wallets("1", filter)).await
+        self.whole_total(select_wallets("1", filter)).await
     }
 
     /// The first wallets of a customer, oldest first, at most a hundred.
@@ -91,22 +94,59 @@ impl Store {
         parsed(Table::Wallets, self.read(READ, set).await?)
     }
 
-    /// The wallets of customers that are not removed, newest first: at most so many of each.
+    /// The wallets of customers that are not removed, newest first: of one kind if that is said, and at most so many of each.
     ///
     /// # Errors
     ///
-    /// Those of the database.
-    pub async fn live_wallets(&self, customers: &[CustomerId], most: u32) -> Result<Vec<Wallet>> {
-        const READ: &str = "
-            WITH q(customer_id) AS ({set})
-            SELECT ranked.body, ranked.sequence FROM (
-                SELECT w.body, w.sequence, w.create_us, w.id,
-                       row_number() OVER (PARTITION BY w.customer_id ORDER BY w.create_us DESC, w.id DESC) AS n
-                FROM q CROSS JOIN wallets AS w
-                WHERE w.customer_id = q.customer_id AND w.status <> 'REMOVED') AS ranked
-            WHERE ranked.n <= {most} ORDER BY ranked.create_us DESC, ranked.id DESC";
-        let set = Set::of(&[Type::Uuid], customers.iter().map(|it| [it.as_uuid().into()]));
-        parsed(Table::Wallets, self.read(&READ.replace("{most}", &most.to_string()), set).await?)
+    /// Those of the database; [`Error::Overloaded`] where it would take too long.
+    pub async fn live_wallets(
+        &self,
+        customers: &[CustomerId],
+        kind: Option<WalletKind>,
+        most: Option<u32>,
+    ) -> Result<Vec<Wallet>> {
+        let mut select = Select::default();
+        let customers = select.list(customers.iter().map(|it| it.as_uuid()));
+        let kind = kind.map_or_else(String::new, |it| format!(" AND t.kind = '{it}'"));
+        let most = most.map_or_else(String::new, |it| format!("WHERE ranked.n <= {it}"));
+        // As it is in the condition of the index.
+        select.say(format!(
+            "SELECT ranked.body, ranked.sequence FROM (
+                SELECT t.body, t.sequence, t.create_us, t.id,
+                       row_number() OVER (PARTITION BY t.customer_id ORDER BY t.create_us DESC, t.id DESC) AS n
+                FROM wallets AS t
+                WHERE t.customer_id IN {customers} AND t.status <> 'REMOVED'{kind}) AS ranked
+             {most} ORDER BY ranked.create_us DESC, ranked.id DESC"
+        ));
+        self.listed(Table::Wallets, select).await
+    }
+
+    /// The wallets of one kind that a customer had, and had not removed, at a place in their domain's log; newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; [`Error::Overloaded`] where it would take too long.
+    pub async fn live_wallets_as_of(
+        &self,
+        customer: CustomerId,
+        kind: WalletKind,
+        sequence: i64,
+    ) -> Result<Vec<Wallet>> {
+        let mut select = Select::new("t.payload, t.sequence", "events");
+        select.equals("customer_id", customer.as_uuid());
+        let sequence = select.bind(sequence);
+        select.and(&format!("t.sequence <= {sequence}"));
+        let told = [EventType::WalletCreated, EventType::WalletUpdated, EventType::WalletRemoved];
+        select.among("type", told.iter().map(|it| it.as_str()));
+        select.ordered("t.sequence");
+        let rows: Vec<(Option<String>, i64)> = self.scan(select).await?;
+        let rows = rows.into_iter().filter_map(|(payload, sequence)| Some((payload?, sequence)));
+        let told: Vec<Wallet> = parsed(Table::Wallets, rows.collect())?;
+        let last: HashMap<_, _> = told.into_iter().map(|it| (it.id, it)).collect();
+        let is_there = |it: &Wallet| it.kind == kind && it.status != WalletStatus::Removed;
+        let mut wallets: Vec<_> = last.into_values().filter(is_there).collect();
+        wallets.sort_by_key(|it| Reverse((it.create_us, it.id)));
+        Ok(wallets)
     }
 
     /// How many wallets a customer has or had: none is ever taken from the record.
@@ -149,13 +189,13 @@ impl Store {
         Ok(page.page(found, |it: &Address| Position { create_us: it.create_us, id: it.id.as_uuid() }))
     }
 
-    /// How many addresses a filter finds, as far as they are counted.
+    /// How many addresses a filter finds.
     ///
     /// # Errors
     ///
     /// Those of the database.
     pub async fn count_addresses(&self, filter: &AddressFilter) -> Result<Total> {
-        self.total(select_addresses("1", filter)).await
+        self.whole_total(select_addresses("1", filter)).await
     }
 
     /// Every address of a wallet, oldest first.
@@ -224,13 +264,13 @@ impl Store {
         Ok(page.page(found, |it: &Transaction| Position { create_us: it.create_us, id: it.id.as_uuid() }))
     }
 
-    /// How many transactions a filter finds, as far as they are counted.
+    /// How many transactions a filter finds.
     ///
     /// # Errors
     ///
     /// Those of the database.
     pub async fn count_transactions(&self, filter: &TransactionFilter) -> Result<Total> {
-        self.total(select_transactions("1", filter)).await
+        self.whole_total(select_transactions("1", filter)).await
     }
 
     /// What a select of bodies finds.

@@ -190,6 +190,9 @@ async fn filtered_totals_are_counted_as_far_as_ten_thousand(it: TestStore) {
     assert_eq!(it.store.count_customers(&many).await.unwrap(), Total { size: 10_000, capped: false });
     raw.run(&bulk(10_001, 10_001)).await;
     assert_eq!(it.store.count_customers(&many).await.unwrap(), Total { size: 10_000, capped: true });
+    // Whoever numbers pages is told of every one that there is.
+    let whole = it.store.count_all_customers(&many).await.unwrap();
+    assert_eq!(whole, Total { size: 10_001, capped: false });
     // The unfiltered count is kept, not counted: it knows nothing of rows that no Change has made.
     let everybody = CustomerFilter { domains: vec![acme.id], ..CustomerFilter::default() };
     assert_eq!(it.store.count_customers(&everybody).await.unwrap(), Total { size: 0, capped: false });

@@ -126,3 +126,13 @@ fn what_is_kept_beside_a_link_is_the_end_of_its_row() {
     let body = serde_json::to_string(&link(PaymentClaimLinkStatus::Active)).unwrap();
     assert!(body.ends_with(r#","metadata":{"order":1}}"#), "{body}");
 }
+
+#[test]
+fn a_link_ends_with_whoever_is_deleted_for_good() {
+    let active = link(PaymentClaimLinkStatus::Active);
+    let change = crate::domain::customer::delete_for_good(&member(), &[], 0, &[active], context()).unwrap();
+    let ended = change.writes.last().unwrap();
+    assert_eq!(ended.event.as_ref().unwrap().0, EventType::ClaimLinkRevoked);
+    let ended = PaymentClaimLink::try_from(ended.resource.clone()).unwrap();
+    assert_eq!((ended.status, ended.update_us), (PaymentClaimLinkStatus::Revoked, NOW_US));
+}

@@ -864,6 +864,19 @@ mod at_once {
     use super::*;
 
     #[test]
+    fn who_was_promised_a_wallet_has_it_on_approval_whatever_the_domain_gives_to_others() {
+        for (settings, asked, promised) in [
+            (json!({"kyc_required": true}), &[][..], &[BitcoinTestnet, Sepolia][..]),
+            (json!({"kyc_required": true, "auto_wallet_networks": ["tron"]}), &[Tron], &[Tron]),
+        ] {
+            let mut member = in_domain(Environment::Sandbox, settings);
+            assert_eq!(on_approval(&member), asked);
+            member.customer.is_promised_wallet = true;
+            assert_eq!(on_approval(&member), promised);
+        }
+    }
+
+    #[test]
     fn who_is_promised_a_wallet_has_it_where_the_domain_says_or_else_on_bitcoin_and_ethereum() {
         for (environment, settings, asked, promised) in [
             (Environment::Live, json!({}), &[][..], &[Bitcoin, Ethereum][..]),
@@ -945,7 +958,8 @@ mod removing_all {
     #[test]
     fn who_is_deleted_for_good_takes_their_wallets_along_and_is_not_restored() {
         let ledger = Wallet { id: wallet_id(2), ..wallet(Ledger) };
-        let change = delete_for_good(&member(), &[derived(&[(Ethereum, 1)]), ledger], 7, context()).unwrap();
+        let change =
+            delete_for_good(&member(), &[derived(&[(Ethereum, 1)]), ledger], 7, &[], context()).unwrap();
         assert_eq!(change.wallets_of, Some((customer_id(1), 7)));
         let gone: crate::domain::Customer = answer(&change);
         assert!(gone.status == CustomerStatus::Deleted && gone.is_beyond_restore);

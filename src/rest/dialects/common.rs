@@ -76,6 +76,24 @@ pub(super) fn named<'a>(field: &'a str, own: &[(&'a str, &'a str)]) -> &'a str {
     own.iter().find(|it| it.0 == field).map_or(field, |it| it.1)
 }
 
+/// What to say to whoever called, with fields as the dialect calls them. What is deleted or removed is spoken of like what
+/// was never there.
+pub(super) fn message(refusal: &Refusal, own: &[(&str, &str)]) -> String {
+    match refusal {
+        Refusal::Known(Error::CustomerDeleted(_)) => Error::NotFound(Noun::Customer).to_string(),
+        Refusal::Known(Error::WalletRemoved(_)) => Error::NotFound(Noun::Wallet).to_string(),
+        other if faults(other).is_empty() => other.message(),
+        other => {
+            let faults = faults(other).iter();
+            let own = faults.map(|it| FieldFault {
+                field: named(&it.field, own).to_owned().into(),
+                fault: it.fault.clone(),
+            });
+            Error::Invalid(own.collect()).to_string()
+        }
+    }
+}
+
 /// An id that is part of a path. What is none names nothing.
 pub(super) fn in_path<T>(text: &str, of: fn(&str) -> Result<T, Fault>, noun: Noun) -> Result<T, Refusal> {
     of(text).map_err(|_| Error::NotFound(noun).into())
@@ -185,8 +203,9 @@ pub(super) fn seconds(us: i64) -> String {
 
 /// A time by RFC 3339, in microseconds since 1970.
 pub(super) fn instant(text: &str) -> Result<i64, Fault> {
-    let since = humantime::parse_rfc3339(text).ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
-    let us = since.and_then(|it| i64::try_from(it.as_micros()).ok());
+    let said = Some(text).filter(|it| it.get(19..).is_some_and(|it| it.contains(['Z', 'z', '+', '-'])));
+    let at = said.and_then(|it| it.parse::<prost_types::Timestamp>().ok()).filter(|it| it.seconds >= 0);
+    let us = at.and_then(|it| it.seconds.checked_mul(1_000_000)?.checked_add(i64::from(it.nanos) / 1_000));
     us.ok_or(Fault::new("must be a time such as 2026-01-31T12:00:00Z"))
 }
 
@@ -203,11 +222,15 @@ pub(super) fn said(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{CustomerId, WalletId};
 
     #[test]
     fn times_are_written_to_the_second_or_the_millisecond_and_read() {
         assert_eq!(instant("2023-01-01T00:00:00Z"), Ok(1_672_531_200_000_000));
-        for wrong in ["", "2023-01-01", "1969-12-31T23:59:59Z", "soon"] {
+        assert_eq!(instant("2023-01-01T01:30:00.5+01:30"), Ok(1_672_531_200_500_000));
+        for wrong in
+            ["", "2023-01-01T00:00:00", "2023-01-01T00:00:00+", "2023-01-01", "1969-12-31T23:59:59Z", "soon"]
+        {
             assert!(instant(wrong).is_err(), "{wrong}");
         }
         let us = 1_672_531_200_999_999;
@@ -243,6 +266,21 @@ mod tests {
         let own = [("billing_address.postal_code", "postalCode")];
         assert_eq!(named("customer.billing_address.postal_code", &own), "postalCode");
         assert_eq!((named("customer.email", &own), named("page", &own)), ("email", "page"));
+    }
+
+    #[test]
+    fn what_is_gone_is_spoken_of_like_what_was_never_there() {
+        let (customer, wallet) = (CustomerId::from_uuid(Uuid::nil()), WalletId::from_uuid(Uuid::nil()));
+        for (gone, missing) in [
+            (Error::CustomerDeleted(customer), Error::NotFound(Noun::Customer)),
+            (Error::WalletRemoved(wallet), Error::NotFound(Noun::Wallet)),
+        ] {
+            let (gone, missing) = (gone.into(), missing.into());
+            assert_eq!((status(&gone), message(&gone, &[])), (status(&missing), message(&missing, &[])));
+        }
+        let wrong = Refusal::from(Error::invalid("customer.billing_address.city", "is too long"));
+        let said = message(&wrong, &[("billing_address.city", "city")]);
+        assert!(said.contains("`city`") && !said.contains("billing"), "{said}");
     }
 
     #[test]

@@ -111,8 +111,16 @@ impl Fields {
 
     /// Puts the members of an object in the place of it, by their paths: `outer.inner`.
     pub(super) fn unfold(&mut self, name: &'static str) {
+        let within = format!("{name}.");
+        // What has such a path for a name is no part; and nothing has no parts.
+        let is_flat = self.sent.iter().any(|it| it.starts_with(&within));
+        if is_flat || self.members.get(name).is_some_and(Value::is_null) {
+            self.members.retain(|it, _| !it.starts_with(&within));
+            self.sent.retain(|it| !it.starts_with(&within));
+            self.wrong::<()>(name, "must be an object");
+        }
         for (inner, value) in self.object(name) {
-            let path = format!("{name}.{inner}");
+            let path = format!("{within}{inner}");
             self.sent.push(path.clone());
             self.members.insert(path, value);
         }
@@ -188,6 +196,24 @@ mod tests {
                 "body is not known here",
             ]
         );
+    }
+
+    #[test]
+    fn a_part_is_in_its_whole_and_nowhere_else() {
+        for (body, problem) in [
+            (json!({"a": {"b": "x"}}), ""),
+            (json!({"a.b": "x"}), "a must be an object"),
+            (json!({"a": null}), "a must be an object"),
+        ] {
+            let mut it = fields(body);
+            it.unfold("a");
+            let is_there = problem.is_empty();
+            assert_eq!((it.has("a.b"), it.text("a.b").is_empty()), (is_there, !is_there));
+            match it.done() {
+                Ok(()) => assert!(is_there),
+                refused => assert_eq!(wrong(refused), [problem]),
+            }
+        }
     }
 
     #[test]

@@ -15,13 +15,15 @@ use serde::Serialize;
 use super::super::dialect::{Call, Dialect, Reply, api_key};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{Numbered, answer, in_path, live, milliseconds, plain, refused, seconds, status, word};
+use super::common::{
+    Numbered, answer, in_path, in_query, live, message, milliseconds, plain, refused, seconds, status, word,
+};
 use super::fields::Fields;
-use crate::app::{App, CustomerFilter, TransactionFilter, parse_address_anywhere};
+use crate::app::{App, Counting, CustomerFilter, Holder, TransactionFilter, parse_address_anywhere};
 use crate::domain::{
-    Account, Address, AddressId, Customer, CustomerId, CustomerKey, Email, Error, Metadata, Network,
-    NewCustomer, Noun, Phone, Profile, RequestId, Scope, Sums, Transaction, TransactionId, TransactionStatus,
-    Wallet, WalletId, WalletKind, WalletStatus,
+    Account, Address, Customer, CustomerId, CustomerKey, DomainId, Email, Error, Fault, Faults, Metadata,
+    Network, NewCustomer, Noun, PageRequest, Phone, Profile, RequestId, Scope, Sums, Transaction,
+    TransactionId, TransactionStatus, Wallet, WalletId, WalletKind, WalletStatus,
 };
 
 pub(super) const DIALECT: Dialect = Dialect { face: Face::Fossapay, key: api_key, refuse };
@@ -57,7 +59,7 @@ fn refuse(refusal: &Refusal) -> Response {
         _ if status == StatusCode::UNAUTHORIZED => "INVALID_API_KEY",
         _ => word(status),
     };
-    let message = refusal.message();
+    let message = message(refusal, &[]);
     refused(status, &Refused { status: "error", status_code: status.as_u16(), message: &message, code })
 }
 
@@ -127,17 +129,33 @@ async fn create_customer(call: Call) -> Reply {
 
 async fn customers(call: Call) -> Reply {
     let domain = call.at_home(&[Scope::CustomersRead])?;
-    let page = Numbered::of(&call, Some("limit"), 100)?;
+    let mut faults = Faults::default();
+    let page = listed(&call, domain, &mut faults);
+    let page = in_query(faults, page)?;
     let filter = CustomerFilter::default();
-    let list = call.app.list_customers(&call.caller, Some(domain), filter, page.request, false).await?.page;
+    let list = call.app.list_customers(&call.caller, Some(domain), filter, page, Counting::Not).await?.page;
     let shown: Vec<_> = list.items.iter().map(|it| ShownCustomer::from(&it.customer)).collect();
     let mut response = answer(StatusCode::OK, &shown)?;
     if !list.next_token.is_empty() {
-        // Relative to the request, whatever stands before us.
-        let next = format!("<?page={}&limit={}>; rel=\"next\"", page.number.saturating_add(1), page.size);
+        // Relative to the request, whatever stands before us; and by a place and no number, so that it has no end before
+        // the list has.
+        let next = format!("<?after={}&limit={}>; rel=\"next\"", list.next_token, page.size);
         response.headers_mut().insert(LINK, HeaderValue::from_str(&next).map_err(Error::internal)?);
     }
     Ok(response)
+}
+
+/// The page of a number, or the one that a link leads to.
+fn listed(call: &Call, domain: DomainId, faults: &mut Faults) -> Option<PageRequest> {
+    let numbered = Numbered::read(call, Some("limit"), 100, faults)?;
+    let after = call.query.get("after").unwrap_or_default();
+    if !after.is_empty() && call.query.get("page").is_some() {
+        faults.add("after", Fault::new("cannot be given with `page`"));
+    }
+    let size = i32::try_from(numbered.size).ok()?;
+    let page = PageRequest::parse(size, after, &("customers", domain));
+    let page = faults.keep("after", page.map_err(|_| Fault::new("is no place in this list")))?;
+    Some(page.skipping(numbered.request.skip))
 }
 
 async fn customer(Path(id): Path<String>, call: Call) -> Reply {
@@ -211,20 +229,24 @@ impl Balance {
     }
 }
 
+impl<'a> Held<'a> {
+    fn of(wallet: WalletId, network: Network, address: &'a str, books: &Books) -> Self {
+        let of = |symbol| Balance::of(wallet, network, symbol, books);
+        let tokens = Tokens { usdc: of("USDC"), usdt: of("USDT") };
+        Self { address, network: network.as_str(), tokens }
+    }
+}
+
 /// Balances are those of a wallet on a network. Where it has several addresses there, they stand at the first: what is shown
 /// adds up to what there is.
-fn held<'a>(wallet: &'a Wallet, books: &Books, shown: impl Fn(&Address) -> bool) -> Vec<Held<'a>> {
+fn held<'a>(wallet: &'a Wallet, books: &Books) -> Vec<Held<'a>> {
     let nothing = Books::new();
-    let books_at = |address: &Address| {
-        let first = wallet.addresses.iter().find(|it| it.network == address.network).map(|it| it.id);
-        if first == Some(address.id) { books } else { &nothing }
-    };
     let one = |it: &'a Address| {
-        let of = |symbol| Balance::of(wallet.id, it.network, symbol, books_at(it));
-        let tokens = Tokens { usdc: of("USDC"), usdt: of("USDT") };
-        Held { address: &it.address, network: it.network.as_str(), tokens }
+        let first = wallet.addresses.iter().find(|other| other.network == it.network).map(|it| it.id);
+        let books = if first == Some(it.id) { books } else { &nothing };
+        Held::of(wallet.id, it.network, &it.address, books)
     };
-    wallet.addresses.iter().filter(|it| shown(it)).map(one).collect()
+    wallet.addresses.iter().map(one).collect()
 }
 
 const WALLET_FOUND: &str = "Crypto wallet retrieved successfully";
@@ -242,20 +264,23 @@ async fn wallet(Path(id): Path<String>, call: Call) -> Reply {
     call.at_home(&[Scope::WalletsRead])?;
     let id = in_path(&id, WalletId::of_either_form, Noun::Wallet)?;
     let (wallet, books) = owned(&call, id).await?;
-    found(WALLET_FOUND, held(&wallet, &books, |_| true))
+    found(WALLET_FOUND, held(&wallet, &books))
 }
 
 async fn wallet_at(Path(address): Path<String>, call: Call) -> Reply {
     let domain = call.at_home(&[Scope::WalletsRead])?;
     let missing = || Refusal::from(Error::NotFound(Noun::Wallet));
     let readings = parse_address_anywhere(&address).map_err(|_| missing())?;
-    let spellings: Vec<_> = readings.iter().map(|it| it.1.as_str().to_owned()).collect();
-    let owner = call.app.lookup_address(&call.caller, readings, Some(domain)).await;
-    let id = owner.map_err(|it| if matches!(it, Error::NotFound(_)) { missing() } else { it.into() })?.0.id;
-    let (wallet, books) = owned(&call, id).await?;
-    let ids: Vec<AddressId> =
-        wallet.addresses.iter().filter(|it| spellings.contains(&it.address)).map(|it| it.id).collect();
-    found(WALLET_FOUND, held(&wallet, &books, |it| ids.contains(&it.id)))
+    let holders = call.app.wallets_at(&call.caller, readings, domain).await?;
+    if holders.is_empty() {
+        return Err(missing());
+    }
+    let books = |it: &Holder| it.books.iter().cloned().collect();
+    let held = holders
+        .iter()
+        .map(|it| Held::of(it.wallet.id, it.network, it.address.as_str(), &books(it)))
+        .collect::<Vec<_>>();
+    found(WALLET_FOUND, held)
 }
 
 #[derive(Serialize)]
@@ -337,7 +362,8 @@ async fn transaction(Path(id): Path<String>, call: Call) -> Reply {
     let key = in_path(&id, TransactionId::of_either_form, Noun::Transaction)?;
     let key = crate::app::TransactionKey::Id(key);
     let transaction = call.app.get_transaction(&call.caller, &key, Some(domain)).await?;
-    if transaction.network.is_none() {
+    let wallet = call.app.get_wallet(&call.caller, transaction.wallet_id, None).await?;
+    if transaction.network.is_none() || wallet.status == WalletStatus::Removed {
         return Err(Error::NotFound(Noun::Transaction).into());
     }
     found("Transaction retrieved successfully", ShownTransaction::from(&transaction))

@@ -12,16 +12,20 @@ use serde::Serialize;
 use super::super::dialect::{Call, Dialect, Reply};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{answer, counted, faults, in_path, in_query, live, named, refused, status, word};
+use super::common::{
+    answer, counted, faults, in_path, in_query, live, message, named, refused, status, word,
+};
 use super::fields::{Fields, REQUIRED, UNKNOWN};
-use crate::app::{App, CustomerFilter, CustomerTarget, TextColumn, TransactionFilter, TransactionKey};
+use crate::app::{
+    App, Counting, CustomerFilter, CustomerTarget, TextColumn, TransactionFilter, TransactionKey,
+};
 use crate::domain::{
     BankAccount, BillingAddress, Code, Country, Currency, CustomerId, CustomerKey, CustomerPatch,
-    CustomerType, Email, Error, Fault, Faults, FieldFault, Line, NewCustomer, NewPaymentMethod, Noun, Page,
-    PageRequest, PaymentDetails, Phone, Profile, RequestId, Scope, Transaction, TransactionId,
-    TransactionType, Wallet, WalletId, WalletStatus,
+    CustomerType, Email, Error, Fault, Faults, FieldFault, Line, NewCustomer, Noun, Page, PageRequest,
+    PaymentDetails, Phone, Profile, RequestId, Scope, Transaction, TransactionId, TransactionType, WalletId,
+    WalletStatus,
 };
-use shapes::{Brief, Shown, ShownTransaction, ShownWallet};
+use shapes::{Brief, Shown, ShownMethod, ShownTransaction, ShownWallet, standing_of};
 
 pub(super) const DIALECT: Dialect = Dialect { face: Face::Juicyway, key, refuse };
 
@@ -101,7 +105,7 @@ fn refuse(refusal: &Refusal) -> Response {
         .collect();
     let code = word(status).to_lowercase();
     let kind = "invalid_request_error";
-    refused(status, &Refused { error: Fallacy { code, message: refusal.message(), kind, errors } })
+    refused(status, &Refused { error: Fallacy { code, message: message(refusal, &own), kind, errors } })
 }
 
 /// Whether the request itself is wrong, and not only a value in it: something is missing or not known, or a currency is none
@@ -245,7 +249,7 @@ async fn list(call: Call) -> Reply {
     let filter = CustomerFilter { texts, ..CustomerFilter::default() };
     let page = page(&call, &("customers", domain, &filter), &mut faults)?;
     let page = in_query(faults, page)?;
-    let list = call.app.list_customers(&call.caller, Some(domain), filter, page, false).await?.page;
+    let list = call.app.list_customers(&call.caller, Some(domain), filter, page, Counting::Not).await?.page;
     let shown = list.items.iter().map(|it| Shown::from(&it.customer)).collect();
     listed(&list, shown, page.size)
 }
@@ -265,16 +269,22 @@ fn wallet_id(text: &str) -> Result<WalletId, Refusal> {
     in_path(text, WalletId::of_either_form, Noun::Wallet)
 }
 
-/// A wallet that is a balance, with what it holds. One that was deleted shows as deleted.
-async fn owned(call: &Call, id: WalletId) -> Result<(Wallet, ShownWallet), Refusal> {
+/// A wallet that is a balance, with what it holds, and how its customer is paid where the caller may know that. One that was
+/// deleted shows as deleted.
+async fn owned(call: &Call, id: WalletId) -> Result<ShownWallet, Refusal> {
     let (wallet, books) = call.app.ledger_balances(&call.caller, id).await?;
-    let shown = ShownWallet::of(&wallet, &books)?;
-    Ok((wallet, shown))
+    let mut shown = ShownWallet::of(&wallet, &books)?;
+    if call.may(&[Scope::BillingRead]).is_ok() {
+        let all = PageRequest::parse(100, "", &())?;
+        let methods = call.app.list_payment_methods(&call.caller, wallet.customer_id, all).await?;
+        shown.payment_methods = methods.items.into_iter().map(Into::into).collect();
+    }
+    Ok(shown)
 }
 
 async fn wallet(Path(id): Path<String>, call: Call) -> Reply {
     call.at_home(&[Scope::WalletsRead])?;
-    done(StatusCode::OK, owned(&call, wallet_id(&id)?).await?.1)
+    done(StatusCode::OK, owned(&call, wallet_id(&id)?).await?)
 }
 
 async fn set_status(Path(id): Path<String>, call: Call) -> Reply {
@@ -290,18 +300,17 @@ async fn set_status(Path(id): Path<String>, call: Call) -> Reply {
     });
     let reason: Line = fields.line("reason");
     let to = fields.finish(to)?;
-    owned(&call, id).await?;
-    call.app.step_wallet(&call.caller, id, to, reason, request).await?;
-    done(StatusCode::OK, owned(&call, id).await?.1)
+    let before = owned(&call, id).await?;
+    let stepped = call.app.step_wallet(&call.caller, id, to, reason, request).await?.value;
+    done(
+        StatusCode::OK,
+        ShownWallet { status: standing_of(stepped.status), payment_methods: Vec::new(), ..before },
+    )
 }
 
 async fn add_payment_method(Path(id): Path<String>, call: Call) -> Reply {
     call.at_home(&[Scope::BillingWrite, Scope::WalletsRead])?;
     let request = request_id(&call)?;
-    let (wallet, mut shown) = owned(&call, wallet_id(&id)?).await?;
-    if wallet.status == WalletStatus::Removed {
-        return Err(Error::WalletRemoved(wallet.id).into());
-    }
     let mut fields = Fields::of(&call)?;
     let kind = fields.needed("type", |it| match it.as_str() {
         "bank_account" => Ok(()),
@@ -314,9 +323,13 @@ async fn add_payment_method(Path(id): Path<String>, call: Call) -> Reply {
     let ((), account_number) = fields.finish(kind.zip(account_number))?;
     let account = BankAccount { account_name, account_number, account_type, bank_name, bank_code };
     let details = PaymentDetails::BankAccount(account);
-    let new = NewPaymentMethod { customer_id: wallet.customer_id, details };
-    let added = call.app.add_payment_method(&call.caller, new, request).await?.value;
-    shown.payment_methods = Some(vec![added.into()]);
+    let id = wallet_id(&id)?;
+    let mut shown = owned(&call, id).await?;
+    let added = call.app.add_payment_method_to(&call.caller, id, details, request).await?.value;
+    let added = ShownMethod::from(added);
+    if shown.payment_methods.iter().all(|it| it.id != added.id) {
+        shown.payment_methods.insert(0, added);
+    }
     done(StatusCode::OK, shown)
 }
 

@@ -16,12 +16,14 @@ use serde::Serialize;
 use super::super::dialect::{Call, Dialect, Reply, api_key};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{Numbered, answer, faults, in_path, in_query, live, named, refused, status, word};
+use super::common::{Numbered, answer, in_path, in_query, live, message, refused, status, word};
 use super::fields::Fields;
-use crate::app::{App, BillingCounts, CustomerFilter, CustomerTarget, Overview, WalletTarget, parse_address};
+use crate::app::{
+    App, BillingCounts, Counting, CustomerFilter, CustomerTarget, Overview, WalletTarget, parse_address,
+};
 use crate::domain::{
-    Country, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId, Email, Error, ExternalId, Fault,
-    Faults, FieldFault, Line, Member, Metadata, NewCustomer, Noun, Profile, RequestId, Scope, WalletId,
+    Country, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId, Email, Error, ExternalId,
+    Fault, Faults, Line, Member, Metadata, NewCustomer, Noun, Profile, RequestId, Scope, Wallet, WalletId,
     WalletKind, searched,
 };
 use shapes::{Count, More, Parts, Shown, ShownApp, network_of, shown};
@@ -69,11 +71,7 @@ fn refuse(refusal: &Refusal) -> Response {
         (_, status) => status,
     };
     let own = MEMBERS.map(|(member, path)| (path, member));
-    let faults: Vec<_> = faults(refusal)
-        .iter()
-        .map(|it| FieldFault { field: named(&it.field, &own).to_owned().into(), fault: it.fault.clone() })
-        .collect();
-    let message = if faults.is_empty() { refusal.message() } else { Error::Invalid(faults).to_string() };
+    let message = message(refusal, &own);
     refused(status, &Refused { success: false, error: Fallacy { message, code: word(status) } })
 }
 
@@ -121,12 +119,10 @@ fn profile(fields: &mut Fields) -> Profile {
     profile
 }
 
-/// A customer whose wallets have to be looked up.
-async fn written(call: &Call, status: StatusCode, member: Member) -> Reply {
-    let members = [member];
-    let beside = call.app.beside(&members).await?.remove(&members[0].customer.id).unwrap_or_default();
-    let wallets = beside.wallets.iter().filter_map(|it| shown(it, Parts::State)).collect();
-    done(status, Shown::of(&members[0].customer, wallets, More::default()))
+/// A customer that was just written.
+fn written(status: StatusCode, customer: &Customer, wallets: &[Wallet]) -> Reply {
+    let wallets = wallets.iter().filter_map(|it| shown(it, Parts::State)).collect();
+    done(status, Shown::of(customer, wallets, More::default()))
 }
 
 async fn create(call: Call) -> Reply {
@@ -139,7 +135,8 @@ async fn create(call: Call) -> Reply {
     let domain = app_of(&call, app).await?;
     let new = NewCustomer { profile, status: None };
     let made = call.app.create_customer(&call.caller, Some(domain.id), new, request).await?;
-    written(&call, StatusCode::CREATED, made.value).await
+    // Who is new has linked nothing.
+    written(StatusCode::CREATED, &made.value.customer, &[])
 }
 
 fn customer_id(text: &str) -> Result<CustomerId, Refusal> {
@@ -149,20 +146,27 @@ fn customer_id(text: &str) -> Result<CustomerId, Refusal> {
 async fn update(Path(id): Path<String>, call: Call) -> Reply {
     call.may(&[Scope::CustomersWrite, Scope::WalletsRead])?;
     let request = request_id(&call)?;
-    let key = CustomerKey::Id(customer_id(&id)?);
+    let id = customer_id(&id)?;
+    let key = CustomerKey::Id(id);
     let mut fields = Fields::of(&call)?;
     let paths = MEMBERS.iter().filter(|it| fields.has(it.0)).map(|it| it.1.to_owned()).collect();
     let profile = profile(&mut fields);
     fields.done()?;
     let target = CustomerTarget { key, domain: None, etag: None };
     let patch = CustomerPatch { paths, profile, status: None };
+    // Before anything is written: what fails afterwards would look as if nothing had been.
+    let beside = call.app.beside(&[id]).await?.remove(&id).unwrap_or_default();
     let updated = call.app.update_customer(&call.caller, target, patch, request).await?;
-    written(&call, StatusCode::OK, updated.value).await
+    let customer = &updated.value.customer;
+    // A replay is the first answer.
+    let wallets = if updated.replayed { call.app.linked_as_of(customer).await? } else { beside.wallets };
+    written(StatusCode::OK, customer, &wallets)
 }
 
 async fn retrieve(Path(id): Path<String>, call: Call) -> Reply {
     call.may(&[Scope::CustomersRead, Scope::WalletsRead, Scope::BillingRead])?;
-    let overview = call.app.customer_overview(&call.caller, customer_id(&id)?).await?;
+    let overview =
+        call.app.customer_overview(&call.caller, customer_id(&id)?, Some(WalletKind::External)).await?;
     let Overview { member, holdings, has_more_wallets: _ } = overview;
     let member = live(member)?;
     let more = More {
@@ -201,10 +205,12 @@ async fn list(call: Call) -> Reply {
     let page = in_query(faults, page)?;
     let domain = app_of(&call, app).await?;
     let filter = CustomerFilter { search, ..CustomerFilter::default() };
-    let list = call.app.list_customers(&call.caller, Some(domain.id), filter, page.request, true).await?;
+    let list =
+        call.app.list_customers(&call.caller, Some(domain.id), filter, page.request, Counting::Whole).await?;
     let total = list.total.map_or(0, |it| it.size);
     let members = list.page.items;
-    let beside = call.app.beside(&members).await?;
+    let ids: Vec<_> = members.iter().map(|it| it.customer.id).collect();
+    let beside = call.app.beside(&ids).await?;
     let nothing = crate::app::Beside::default();
     let mut data = Vec::new();
     for Member { customer, .. } in &members {

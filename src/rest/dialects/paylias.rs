@@ -15,9 +15,9 @@ use serde_json::Value;
 use super::super::dialect::{Call, Dialect, Reply};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{Numbered, answer, in_query, refused, said, status};
+use super::common::{Numbered, answer, in_query, message, refused, said, status};
 use super::fields::{Fields, REQUIRED};
-use crate::app::{App, CustomerFilter, CustomerTarget, TextColumn};
+use crate::app::{App, Counting, CustomerFilter, CustomerTarget, TextColumn};
 use crate::domain::{
     Alias, Customer, CustomerId, CustomerKey, CustomerPatch, CustomerStatus, Domain, DomainId, Error, Fault,
     Faults, NewCustomer, OrganizationId, Profile, RequestId, Scope,
@@ -60,7 +60,7 @@ fn refuse(refusal: &Refusal) -> Response {
         status if status.is_server_error() => "error.server_error",
         _ => "error.bad_request",
     };
-    let message = refusal.message();
+    let message = message(refusal, &[]);
     refused(status, &Refused { ok: false, error_code, error_message: &message })
 }
 
@@ -279,22 +279,17 @@ async fn find(call: Call) -> Reply {
     let page = Numbered::read(&call, Some("limit"), 1, &mut faults);
     let (mut filter, page) = in_query(faults, page.map(|page| (wanted, page)))?;
     let partners = std::mem::take(&mut filter.domains);
-    for id in &partners {
-        // One that is not covered has no customers, as far as this key is concerned.
-        match call.app.domain_for(&call.caller, Some(*id)).await {
-            Err(Error::NotFound(_)) => {}
-            covered => filter.domains.push(covered?.id),
-        }
-    }
-    if partners.is_empty() {
-        filter.domains.push(domain.id);
-    }
+    // One that is not covered has no customers, as far as this key is concerned.
+    filter.domains = match partners.as_slice() {
+        [] => vec![domain.id],
+        partners => call.app.covered_domains(&call.caller, partners).await?,
+    };
     // Nobody has no status.
     let is_of_nobody = filter.statuses.is_empty() && !values(&call, "status").is_empty();
     if filter.domains.is_empty() || is_of_nobody {
         return done(Some(Listed { count: 0, customers: Vec::new() }));
     }
-    let list = call.app.list_customers(&call.caller, None, filter, page.request, true).await?;
+    let list = call.app.list_customers(&call.caller, None, filter, page.request, Counting::Whole).await?;
     let customers = list.page.items.iter().map(|it| Shown::from(&it.customer)).collect();
     done(Some(Listed { count: list.total.map_or(0, |it| it.size), customers }))
 }

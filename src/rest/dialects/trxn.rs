@@ -16,13 +16,13 @@ use serde::Serialize;
 use super::super::dialect::{Call, Dialect, Reply, bearer};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{Numbered, answer, in_path, live, named, refused, seconds, status, word};
+use super::common::{Numbered, answer, in_path, live, message, named, refused, seconds, status, word};
 use super::fields::{Fields, REQUIRED, UNKNOWN};
-use crate::app::{App, CustomerFilter, CustomerTarget, WalletFilter};
+use crate::app::{App, Counting, CustomerFilter, CustomerTarget, WalletFilter};
 use crate::domain::{
     Address, AddressId, Customer, CustomerId, CustomerKey, CustomerPatch, Email, Error, Fault, FieldFault,
     KeyKind, Network, NewCustomer, Noun, Profile, RequestId, Scope, Wallet, WalletId, WalletKind,
-    WalletStatus, wallet as rules,
+    WalletStatus,
 };
 
 pub(super) const DIALECT: Dialect = Dialect { face: Face::Trxn, key: bearer, refuse };
@@ -64,12 +64,15 @@ struct Fallacy<'a> {
     message: &'a str,
 }
 
+/// What the document calls a field otherwise than the directory.
+const OWN: [(&str, &str); 1] = [("expire_time", "expires_at")];
+
 fn refuse(refusal: &Refusal) -> Response {
     match refusal {
         Refusal::Known(Error::Invalid(faults) | Error::InvalidAddress(faults)) => {
             let mut errors = BTreeMap::<_, Vec<_>>::new();
             for it in faults {
-                errors.entry(named(&it.field, &[])).or_default().push(problem(it));
+                errors.entry(named(&it.field, &OWN)).or_default().push(problem(it));
             }
             refused(StatusCode::UNPROCESSABLE_ENTITY, &Wrong { errors })
         }
@@ -83,7 +86,7 @@ fn refuse(refusal: &Refusal) -> Response {
                 StatusCode::NOT_FOUND => "resource_not_found".to_owned(),
                 status => word(status).to_lowercase(),
             };
-            let message = other.message();
+            let message = message(other, &[]);
             refused(
                 status,
                 &Refused { error: Fallacy { kind: "invalid_request_error", code, message: &message } },
@@ -151,7 +154,8 @@ async fn list(call: Call) -> Reply {
     let domain = call.at_home(&[Scope::CustomersRead])?;
     let page = Numbered::of(&call, None, PAGE)?;
     let filter = CustomerFilter { oldest_first: true, ..CustomerFilter::default() };
-    let list = call.app.list_customers(&call.caller, Some(domain), filter, page.request, true).await?;
+    let list =
+        call.app.list_customers(&call.caller, Some(domain), filter, page.request, Counting::Whole).await?;
     let customers = list.page.items.iter().map(|it| Shown::from(&it.customer)).collect();
     let pagination = Pagination::of(&page, list.total.map_or(0, |it| it.size));
     answer(StatusCode::OK, &Customers { customers, pagination })
@@ -222,7 +226,7 @@ struct ShownWallet<'a> {
     owner_type: &'static str,
     owner_id: String,
     crypto_addresses: Vec<BriefAddress<'a>>,
-    crypto_address_count: usize,
+    crypto_address_count: i64,
     created_at: String,
     updated_at: String,
 }
@@ -235,18 +239,18 @@ struct BriefAddress<'a> {
     created_at: String,
 }
 
-impl<'a> From<&'a Wallet> for ShownWallet<'a> {
-    fn from(it: &'a Wallet) -> Self {
-        Self {
+impl<'a> ShownWallet<'a> {
+    async fn of(call: &Call, it: &'a Wallet) -> Result<Self, Refusal> {
+        Ok(Self {
             id: it.id.to_string(),
             object: "wallet",
             owner_type: "customer",
             owner_id: it.customer_id.to_string(),
             crypto_addresses: it.addresses.iter().map(Into::into).collect(),
-            crypto_address_count: it.addresses.len(),
+            crypto_address_count: call.app.count_addresses(it).await?,
             created_at: seconds(it.create_us),
             updated_at: seconds(it.update_us),
-        }
+        })
     }
 }
 
@@ -277,7 +281,10 @@ async fn wallets(call: Call) -> Reply {
     };
     let count = call.app.count_wallets(&call.caller, domain, filter.clone()).await?.size;
     let list = call.app.list_wallets(&call.caller, domain, filter, page.request).await?;
-    let wallets = list.items.iter().map(Into::into).collect();
+    let mut wallets = Vec::new();
+    for it in &list.items {
+        wallets.push(ShownWallet::of(&call, it).await?);
+    }
     answer(StatusCode::OK, &Wallets { wallets, pagination: Pagination::of(&page, count) })
 }
 
@@ -294,7 +301,7 @@ async fn owned(call: &Call, id: WalletId) -> Result<Wallet, Refusal> {
 async fn wallet(Path(id): Path<String>, call: Call) -> Reply {
     call.at_home(&[Scope::WalletsRead])?;
     let wallet = owned(&call, in_path(&id, WalletId::of_either_form, Noun::Wallet)?).await?;
-    answer(StatusCode::OK, &ShownWallet::from(&wallet))
+    answer(StatusCode::OK, &ShownWallet::of(&call, &wallet).await?)
 }
 
 #[derive(Serialize)]
@@ -358,7 +365,7 @@ async fn address(Path(id): Path<String>, call: Call) -> Reply {
 }
 
 async fn create_address(call: Call) -> Reply {
-    let domain = call.at_home(&[Scope::WalletsWrite])?;
+    call.at_home(&[Scope::WalletsWrite])?;
     let request = request_id(&call)?;
     let mut fields = Fields::of(&call)?;
     let wallet = fields.needed("wallet_id", |it| WalletId::of_either_form(&it));
@@ -368,11 +375,10 @@ async fn create_address(call: Call) -> Reply {
         if is_known { Ok(currency) } else { Err(Fault::new("is no chain's own coin")) }
     });
     let (id, currency) = fields.finish(wallet.zip(currency))?;
-    let wallet = owned(&call, id).await?;
-    let domain = call.app.domain_for(&call.caller, Some(domain)).await?;
-    let network = rules::network_for(&wallet, &domain, &currency);
-    let network =
-        network.ok_or_else(|| Error::invalid("currency", "is of no network that the domain may use"))?;
-    let made = call.app.create_address(&call.caller, id, network, request).await?;
+    // What it is never changes; whether it is there is decided with the rest, after a look for the request.
+    if call.app.get_wallet(&call.caller, id, None).await?.kind == WalletKind::Ledger {
+        return Err(Error::NotFound(Noun::Wallet).into());
+    }
+    let made = call.app.create_address_for(&call.caller, id, currency, request).await?;
     answer(StatusCode::CREATED, &ShownAddress::from(&made.value))
 }

@@ -14,6 +14,8 @@ on_each_database!(Town:
     a_wallet_is_one_of_its_currency,
     a_wallet_is_frozen_thawed_and_then_deleted,
     transactions_are_credits_and_debits,
+    a_step_that_is_repeated_is_answered_as_the_first_time,
+    a_wallet_shows_how_its_customer_is_paid,
 );
 
 const NOBODY: &str = "550e8400-e29b-41d4-a716-446655440000";
@@ -298,4 +300,56 @@ async fn transactions_are_credits_and_debits(town: Town) {
     for query in ["type=deposit", "wallet_id=x", "limit=0", "after=x"] {
         assert_eq!(desk.get(&format!("/wallets/transactions?{query}")).await.0, 400, "{query}");
     }
+}
+
+async fn a_step_that_is_repeated_is_answered_as_the_first_time(town: Town) {
+    let desk = town.desk("juicyway");
+    let id = customer(&desk, "a@mail.example").await;
+    let made = desk.ok("POST", "/wallets", json!({"customer_id": id, "currency": "USD"})).await;
+    let path = format!("/wallets/{}/status", made["data"]["id"].as_str().unwrap());
+    let freezing = desk.with("idempotency-key", "freeze");
+    let body = json!({"status": "frozen", "reason": "x"});
+    let first = freezing.raw("PATCH", &path, &body.to_string()).await;
+    assert_eq!(first.value()["data"]["status"], "frozen");
+    desk.send("PATCH", &path, &json!({"status": "active", "reason": "x"})).await;
+    let again = freezing.raw("PATCH", &path, &body.to_string()).await;
+    assert_eq!((again.status, &again.body), (first.status, &first.body));
+}
+
+async fn a_wallet_shows_how_its_customer_is_paid(town: Town) {
+    let desk = town.desk("juicyway");
+    let id = customer(&desk, "a@mail.example").await;
+    let mut wallets = Vec::new();
+    for currency in ["USD", "EUR"] {
+        let made = desk.ok("POST", "/wallets", json!({"customer_id": id, "currency": currency})).await;
+        wallets.push(format!("/wallets/{}", made["data"]["id"].as_str().unwrap()));
+    }
+    let add = |wallet: &str, number: &str, key: &str| {
+        let (desk, path) = (desk.with("idempotency-key", key), format!("{wallet}/payment-method"));
+        let body = json!({"type": "bank_account", "account_name": "A", "account_number": number});
+        async move { desk.post(&path, body).await }
+    };
+    let numbers = |it: &Value| {
+        let methods = it["data"]["payment_methods"].as_array().cloned().unwrap_or_default();
+        methods.iter().map(|it| it["account_number"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&add(&wallets[0], "1", "one").await.1), ["1"]);
+    let second = add(&wallets[0], "2", "two").await;
+    assert_eq!((second.0, numbers(&second.1)), (200, vec!["2".to_owned(), "1".to_owned()]));
+    assert_eq!(add(&wallets[0], "2", "two").await, second);
+    assert_eq!(desk.ok("GET", &wallets[0], Value::Null).await, second.1);
+    // The same for another wallet is another request.
+    assert_eq!(add(&wallets[1], "2", "two").await.0, 400);
+    // Who may not see bills sees no account.
+    let narrow: purser::domain::Scopes = [purser::domain::Scope::WalletsRead].into_iter().collect();
+    let key = town.purse.acme.server.domain_key(&town.tenant().domain, narrow).await;
+    let shown = town.desk_with("juicyway", &key).ok("GET", &wallets[0], Value::Null).await;
+    assert!(numbers(&shown).is_empty(), "{shown}");
+    // Where the wallet is gone there is nothing to add to, and what was added before is still the answer.
+    for to in ["frozen", "deleted"] {
+        desk.ok("PATCH", &format!("{}/status", wallets[0]), json!({"status": to})).await;
+    }
+    assert_eq!(add(&wallets[0], "3", "three").await.0, 404);
+    assert_eq!(numbers(&desk.ok("GET", &wallets[1], Value::Null).await), ["2", "1"]);
+    assert_eq!(add(&wallets[0], "2", "two").await.0, 200);
 }

@@ -11,6 +11,8 @@ on_each_database!(Town:
     addresses_are_lower_case_where_case_means_nothing,
     a_wallet_that_was_removed_is_not_shown,
     lists_are_paged_searched_and_counted,
+    what_is_repeated_is_answered_as_the_first_time_whatever_was_linked_since,
+    what_was_linked_is_shown_beside_many_wallets_of_our_own,
 );
 
 const NOBODY: &str = "550e8400-e29b-41d4-a716-446655440000";
@@ -90,16 +92,12 @@ async fn addresses_are_lower_case_where_case_means_nothing(town: Town) {
     for (chain, address, shown) in [
         (1, "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045", "0xd8da6bf26964af9d7eed9e03e53415d37aa96045"),
         (8453, "0xd8da6bf26964af9d7eed9e03e53415d37aa96045", "0xd8da6bf26964af9d7eed9e03e53415d37aa96045"),
-        (103, "YcnysYh3YnSTuCn3h5qKrrkkRn26BFXU8DuJSQkMFoR", ""),
+        (103, "YcnysYh3YnSTuCn3h5qKrrkkRn26BFXU8DuJSQkMFoR", "YcnysYh3YnSTuCn3h5qKrrkkRn26BFXU8DuJSQkMFoR"),
         (103, "So11111111111111111111111111111111111111112", "So11111111111111111111111111111111111111112"),
     ] {
         let (status, body) = desk.post(&path, json!({"walletAddress": address, "chainId": chain})).await;
-        if shown.is_empty() {
-            assert!(status == 201 || status == 400, "{body}");
-        } else {
-            assert_eq!((status, &body["data"]["walletAddress"]), (201, &json!(shown)), "{chain} {body}");
-            assert_eq!(body["data"]["chain"]["chainId"], chain);
-        }
+        assert_eq!((status, &body["data"]["walletAddress"]), (201, &json!(shown)), "{chain} {body}");
+        assert_eq!(body["data"]["chain"]["chainId"], chain);
     }
     for (body, status) in [
         (json!({"walletAddress": "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045", "chainId": 1}), 409),
@@ -194,4 +192,55 @@ async fn lists_are_paged_searched_and_counted(town: Town) {
         assert_eq!((status, &body["error"]["code"]), (400, &json!("VALIDATION_ERROR")), "{query}");
     }
     assert_eq!(desk.get("/customers?page=101&pageSize=100").await.0, 200);
+}
+
+async fn what_is_repeated_is_answered_as_the_first_time_whatever_was_linked_since(town: Town) {
+    const ADDRESSES: [&str; 2] =
+        ["0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045", "0x52908400098527886E0F7030069857D2E4169EE7"];
+    let desk = town.desk("noderails");
+    let (creating, updating) =
+        (desk.with("idempotency-key", "create"), desk.with("idempotency-key", "update"));
+    let body = json!({"email": "a@mail.example"}).to_string();
+    let made = creating.raw("POST", "/customers", &body).await;
+    assert_eq!(made.value()["data"]["wallets"], json!([]));
+    let path = format!("/customers/{}", made.value()["data"]["id"].as_str().unwrap());
+    let link = |address: &'static str| {
+        let (desk, path) = (desk.clone(), format!("{path}/wallets"));
+        async move {
+            let body = json!({"walletAddress": address, "chainId": 1});
+            desk.ok("POST", &path, body).await["data"]["id"].as_str().unwrap().to_owned()
+        }
+    };
+    let first = link(ADDRESSES[0]).await;
+    let again = creating.raw("POST", "/customers", &body).await;
+    assert_eq!((again.status, &again.body), (made.status, &made.body));
+    let body = json!({"name": "Ada"}).to_string();
+    let updated = updating.raw("PUT", &path, &body).await;
+    assert_eq!(updated.value()["data"]["wallets"][0]["id"], json!(first));
+    link(ADDRESSES[1]).await;
+    assert_eq!(desk.raw("DELETE", &format!("{path}/wallets/{first}"), "").await.status, 204);
+    let again = updating.raw("PUT", &path, &body).await;
+    assert_eq!((again.status, &again.body), (updated.status, &updated.body));
+}
+
+async fn what_was_linked_is_shown_beside_many_wallets_of_our_own(town: Town) {
+    let desk = town.desk("noderails");
+    let id = customer(&town, "a@mail.example").await;
+    let body = json!({"walletAddress": "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045", "chainId": 1});
+    let linked = desk.ok("POST", &format!("/customers/{id}/wallets"), body).await["data"]["id"].clone();
+    let own = purser::domain::CustomerId::of_either_form(&id).unwrap().to_string();
+    let mut making = tokio::task::JoinSet::new();
+    for _ in 0..102 {
+        let (mut keeper, own) = (town.purse.keeper.clone(), own.clone());
+        making.spawn(async move { drop(keeper.create(&own, &["solana"]).await.unwrap()) });
+    }
+    making.join_all().await;
+    let ids =
+        |it: &Value| it["wallets"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect::<Vec<_>>();
+    let shown = desk.ok("GET", &format!("/customers/{id}"), Value::Null).await;
+    assert_eq!(ids(&shown["data"]), [linked.clone()]);
+    let list = desk.ok("GET", "/customers", Value::Null).await;
+    assert_eq!(ids(&list["data"][0]), [linked.clone()]);
+    let updated = desk.ok("PUT", &format!("/customers/{id}"), json!({"name": "Ada"})).await;
+    assert_eq!(ids(&updated["data"]), [linked]);
 }

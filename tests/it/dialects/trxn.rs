@@ -16,6 +16,10 @@ on_each_database!(Town:
     a_wallet_that_is_made_meanwhile_goes_as_well,
     whoever_has_very_many_wallets_loses_them_all,
     a_wallet_gets_more_addresses,
+    an_address_that_is_asked_for_again_is_the_first_whatever_became_of_its_wallet,
+    all_addresses_of_a_wallet_are_counted,
+    whoever_waits_for_kyc_gets_their_wallet_with_it,
+    what_was_issued_to_whoever_is_deleted_ends_with_them,
     a_key_sees_its_own_sandbox_only,
     a_claim_is_submitted_by_a_link_and_decided_on,
 );
@@ -211,8 +215,20 @@ async fn whoever_has_very_many_wallets_loses_them_all(town: Town) {
     linking.join_all().await;
     let count = desk.ok("GET", "/v1/wallets", Value::Null).await["pagination"]["count"].clone();
     assert_eq!(count, WALLETS + 1);
-    assert_eq!(desk.raw("DELETE", &format!("/v1/customers/{id}"), "").await.status, 204);
+    let deleting = desk.with("idempotency-key", "once");
+    for _ in 0..2 {
+        assert_eq!(deleting.raw("DELETE", &format!("/v1/customers/{id}"), "").await.status, 204);
+    }
     assert_eq!(desk.ok("GET", "/v1/wallets", Value::Null).await["pagination"]["count"], 0);
+    // All in one: from the customer's own event on, one for each.
+    let version = |etag: &str| etag.trim_start_matches('v').parse::<usize>().unwrap();
+    let gone = version(&town.purse.acme.client.clone().get(&id).await.unwrap().etag);
+    let mut keeper = town.purse.keeper.clone();
+    let removed = keeper.wallets_of(&id).await;
+    assert!(!removed.is_empty());
+    for it in removed {
+        assert!((gone + 1..=gone + WALLETS + 1).contains(&version(&it.etag)), "{gone} {it:?}");
+    }
 }
 
 async fn a_wallet_gets_more_addresses(town: Town) {
@@ -356,11 +372,16 @@ async fn a_claim_is_submitted_by_a_link_and_decided_on(town: Town) {
         (json!({}), 422),
         (json!({"customer_id": "x"}), 422),
         (json!({"customer_id": ada["id"], "max_uses": 1001}), 422),
+        (json!({"customer_id": ada["id"], "max_uses": 0}), 422),
         (json!({"customer_id": ada["id"], "expires_at": "soon"}), 422),
         (json!({"customer_id": "550e8400-e29b-41d4-a716-446655440000"}), 404),
     ] {
         assert_eq!(desk.post("/v1/payment_claim_links", body.clone()).await.0, status, "{body}");
     }
+    // What is wrong has the name that it was sent with.
+    let late = json!({"customer_id": ada["id"], "expires_at": "2020-01-01T00:00:00+01:00"});
+    let answer = desk.post("/v1/payment_claim_links", late).await;
+    assert_eq!(errors(&answer), (422, &json!({"expires_at": ["is invalid"]})));
     // A link that is used up is not usable.
     submitted(&town, url, &format!("0x{}", "03".repeat(32))).await;
     let used = desk.ok("GET", &path, Value::Null).await;
@@ -368,4 +389,66 @@ async fn a_claim_is_submitted_by_a_link_and_decided_on(town: Town) {
         (&used["status"], &used["usable"], &used["use_count"]),
         (&json!("used"), &json!(false), &json!(3))
     );
+}
+
+async fn an_address_that_is_asked_for_again_is_the_first_whatever_became_of_its_wallet(town: Town) {
+    let desk = town.desk("trxn");
+    let ada = desk.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
+    let wallet = wallet_of(&desk, &ada).await;
+    let asking = desk.with("idempotency-key", "once");
+    let body = |coin: &str| json!({"wallet_id": wallet["id"], "currency": coin}).to_string();
+    let first = asking.raw("POST", "/v1/crypto_addresses", &body("ETH")).await;
+    assert_eq!(first.status, 201);
+    let other = asking.raw("POST", "/v1/crypto_addresses", &body("BTC")).await;
+    assert_eq!(other.status, 400);
+    town.purse.keeper.clone().remove(wallet["id"].as_str().unwrap()).await.unwrap();
+    let again = asking.raw("POST", "/v1/crypto_addresses", &body("eth")).await;
+    assert_eq!((again.status, &again.body), (first.status, &first.body));
+    assert_eq!(shown(&desk.raw("POST", "/v1/crypto_addresses", &body("ETH")).await).0, 404);
+}
+
+async fn whoever_waits_for_kyc_gets_their_wallet_with_it(town: Town) {
+    for (name, networks, coins) in [("some", &["tron"][..], &["TRX"][..]), ("none", &[], &["BTC", "ETH"])] {
+        let settings = json!({"kyc_required": true, "auto_wallet_networks": networks});
+        let (tenant, mut client, _) = town.purse.with(name, settings).await;
+        let desk = town.desk_of("trxn", &tenant);
+        let ada = desk.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
+        // Nobody has promised one to somebody who was made otherwise.
+        let other = client.create(purser::api::Customer::default()).await.unwrap();
+        assert_eq!(desk.ok("GET", "/v1/wallets", Value::Null).await["pagination"]["count"], 0);
+        for id in [ada["id"].as_str().unwrap(), &other.id] {
+            client.set_kyc(id, purser::api::KycStatus::InReview).await.unwrap();
+            client.set_kyc(id, purser::api::KycStatus::Approved).await.unwrap();
+        }
+        assert_eq!(currencies(&wallet_of(&desk, &ada).await), coins);
+        let count = if networks.is_empty() { 1 } else { 2 };
+        assert_eq!(desk.ok("GET", "/v1/wallets", Value::Null).await["pagination"]["count"], count);
+    }
+}
+
+async fn what_was_issued_to_whoever_is_deleted_ends_with_them(town: Town) {
+    let desk = town.desk("trxn");
+    let ada = desk.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
+    let link = desk.ok("POST", "/v1/payment_claim_links", json!({"customer_id": ada["id"]})).await;
+    let path = format!("/v1/customers/{}", ada["id"].as_str().unwrap());
+    assert_eq!(desk.raw("DELETE", &path, "").await.status, 204);
+    let path = format!("/v1/payment_claim_links/{}", link["id"].as_str().unwrap());
+    let ended = desk.ok("GET", &path, Value::Null).await;
+    assert_eq!((&ended["status"], &ended["usable"]), (&json!("revoked"), &json!(false)));
+}
+
+async fn all_addresses_of_a_wallet_are_counted(town: Town) {
+    let desk = town.desk("trxn");
+    let ada = desk.ok("POST", "/v1/customers", json!({"email": "a@mail.example"})).await;
+    let id = wallet_of(&desk, &ada).await["id"].as_str().unwrap().to_owned();
+    let mut keeper = town.purse.keeper.clone();
+    for _ in 0..99 {
+        keeper.next_address(&id, "sepolia").await.unwrap();
+    }
+    for shown in
+        [wallet_of(&desk, &ada).await, desk.ok("GET", &format!("/v1/wallets/{id}"), Value::Null).await]
+    {
+        assert_eq!(shown["crypto_address_count"], 101);
+        assert_eq!(shown["crypto_addresses"].as_array().unwrap().len(), 100);
+    }
 }

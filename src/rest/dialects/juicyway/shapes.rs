@@ -92,6 +92,15 @@ pub(super) struct Balance {
     pub(super) currency: String,
 }
 
+/// What the document calls the status of a wallet.
+pub(super) const fn standing_of(status: WalletStatus) -> &'static str {
+    match status {
+        WalletStatus::Active => "active",
+        WalletStatus::Frozen => "frozen",
+        WalletStatus::Removed => "deleted",
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct ShownWallet {
     pub(super) id: String,
@@ -99,8 +108,9 @@ pub(super) struct ShownWallet {
     pub(super) customer_id: String,
     pub(super) balance: Balance,
     pub(super) status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) payment_methods: Option<Vec<ShownMethod>>,
+    /// All of the customer's that are in use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) payment_methods: Vec<ShownMethod>,
 }
 
 impl ShownWallet {
@@ -115,12 +125,8 @@ impl ShownWallet {
             account_id: plain(wallet.domain_id.as_uuid()),
             customer_id: plain(wallet.customer_id.as_uuid()),
             balance: Balance { amount, currency: currency.as_str().to_owned() },
-            status: match wallet.status {
-                WalletStatus::Active => "active",
-                WalletStatus::Frozen => "frozen",
-                WalletStatus::Removed => "deleted",
-            },
-            payment_methods: None,
+            status: standing_of(wallet.status),
+            payment_methods: Vec::new(),
         })
     }
 }

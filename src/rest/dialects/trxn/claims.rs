@@ -11,7 +11,7 @@ use crate::domain::{
     PaymentClaimLinkId, PaymentClaimLinkStatus, Scope,
 };
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{Numbered, answer, in_path, in_query, instant, seconds};
+use crate::rest::dialects::common::{Numbered, answer, in_path, in_query, instant, said, seconds};
 use crate::rest::dialects::fields::Fields;
 
 #[derive(Serialize)]
@@ -59,8 +59,10 @@ pub(super) async fn create_link(call: Call) -> Reply {
     let mut fields = Fields::of(&call)?;
     let customer_id = fields.needed("customer_id", |it| CustomerId::of_either_form(&it));
     let expire_us = fields.formed("expires_at", |it| instant(&it));
-    let uses = fields.number("max_uses").map_or(Ok(0), i32::try_from);
-    let uses = uses.map_err(|_| Fault::new("is too many")).and_then(NewPaymentClaimLink::uses);
+    // None is no number of uses: whoever wants the usual one leaves it out.
+    let uses = fields.number("max_uses").map(|it| i32::try_from(it).ok().filter(|it| *it != 0));
+    let uses = uses.unwrap_or(Some(1)).ok_or(Fault::new("must be 1 to 1000"));
+    let uses = uses.and_then(NewPaymentClaimLink::uses);
     let max_uses = fields.faults.keep("max_uses", uses);
     let (customer_id, max_uses) = fields.finish(customer_id.zip(max_uses))?;
     let new = NewPaymentClaimLink { customer_id, expire_us, max_uses, metadata: Metadata::default() };
@@ -110,7 +112,7 @@ impl<'a> From<&'a Claim> for Shown<'a> {
             status: it.status.as_str().to_lowercase(),
             amount: it.amount.in_token(it.decimals),
             transaction_id: it.tx_hash.as_str(),
-            rejection_reason: (it.status == ClaimStatus::Rejected).then(|| it.reason.as_str()),
+            rejection_reason: said(it.reason.as_str()),
             approved_at: (it.status != ClaimStatus::Pending).then(|| seconds(it.update_us)),
             customer_id: it.customer_id.to_string(),
             currency: &it.token,
