@@ -1,5 +1,8 @@
 //! The documents: each of their curl lines, run as it stands, is answered in the shape they show.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use purser::api::TransactionType;
 use purser::domain::CustomerId;
 use serde_json::{Value, json};
@@ -26,6 +29,7 @@ struct Run {
     town: Town,
     document: &'static str,
     places: Places,
+    ran: Mutex<BTreeSet<String>>,
 }
 
 impl Run {
@@ -33,18 +37,25 @@ impl Run {
         let town = Town::new(on).await;
         let mut places = Places::default();
         places.put(host, &format!("http://{}/{document}", town.http));
-        Self { town, document, places }
+        Self { town, document, places, ran: Mutex::default() }
     }
 
     /// Runs a step of the script. Its answer is to have the shape that the document shows after the same curl line.
     async fn step(&self, name: &str) -> Value {
         let step = steps(self.document).into_iter().find(|it| it.name == name).unwrap();
+        self.ran.lock().unwrap().insert(name.to_owned());
         let (answer, _) = self.places.run(&step).await;
         let shown = documented(self.document).into_iter().find(|it| it.0 == step.command);
         if let Some((_, Some(shown))) = shown {
             assert_eq!(differences(&shown, &answer), Vec::<String>::new(), "{name}: {answer}");
         }
         answer
+    }
+
+    /// Every step of the script has been run.
+    fn end(self) {
+        let all: BTreeSet<_> = steps(self.document).into_iter().map(|it| it.name).collect();
+        assert_eq!(self.ran.into_inner().unwrap(), all);
     }
 
     /// The same with the shape given.
@@ -86,6 +97,7 @@ async fn fossapay(Named(on): Named) {
     assert_eq!(run.step("get_a_single_transaction").await["data"], *first);
     let after = run.step("get_a_crypto_wallet_by_id").await;
     assert_eq!(after["data"][0]["tokens"]["usdc"], json!({"amount": "10", "rawAmount": "10000000"}));
+    run.end();
 }
 
 async fn paylias(Named(on): Named) {
@@ -107,6 +119,7 @@ async fn paylias(Named(on): Named) {
     assert_eq!(run.step("find_customers").await["data"], json!({"count": 1, "customers": [updated["data"]]}));
     assert_eq!(run.step("resolve_a_customer").await, updated);
     assert_eq!(run.step("delete_a_customer").await, json!({"ok": true}));
+    run.end();
 }
 
 /// The fields that the document of `NodeRails` names, as it types them.
@@ -178,6 +191,7 @@ async fn noderails(Named(on): Named) {
     let list = run.shaped("list", &listed).await;
     assert_eq!((&list["data"][0]["_count"], &list["pagination"]), (&count, &listed["pagination"]));
     assert_eq!(run.step("remove_wallet").await, Value::Null);
+    run.end();
 }
 
 async fn trxn(Named(on): Named) {
@@ -200,6 +214,7 @@ async fn trxn(Named(on): Named) {
     let link = json!({"id": "x", "object": "x", "status": "active", "customer_id": "cust_x", "link": "x",
         "expires_at": SECONDS, "max_uses": 1, "use_count": 0, "usable": true, "expired": false, "created_at": SECONDS});
     assert_eq!(run.shaped("integrate_a_claim_link", &link).await["customer_id"], integrated["id"]);
+    run.end();
 }
 
 async fn juicyway(Named(on): Named) {
@@ -245,6 +260,7 @@ async fn juicyway(Named(on): Named) {
     let frozen = run.shaped("set_the_status_of_a_wallet", &in_data(wallet)).await;
     assert_eq!(frozen["data"]["status"], "frozen");
     assert_eq!(run.step("delete_a_customer").await, Value::Null);
+    run.end();
 }
 
 #[test]
