@@ -77,8 +77,8 @@ where
     let mut frames = Frames::default();
     frames.add(&body.to_bytes());
     let message = frames.next().ok_or_else(|| broken("it has no message"))?;
-    let message =
-        DynamicMessage::decode(rpc.output.clone(), message.as_ref()).map_err(|error| broken(&error.to_string()))?;
+    let message = DynamicMessage::decode(rpc.output.clone(), message.as_ref())
+        .map_err(|error| broken(&error.to_string()))?;
     let json = written(&message).map_err(|error| broken(&error.to_string()))?;
     let mut response = Response::new(json.into());
     let headers = response.headers_mut();
