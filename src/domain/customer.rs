@@ -222,7 +222,7 @@ pub fn delete_for_good(
     let Member { customer, domain } = member;
     let change = delete(customer, domain, true, ctx)?.knows_wallets(customer.id, ever);
     let change = wallet::removing(change, wallets, domain);
-    Ok(links.iter().fold(change, |change, it| claim_link::revoking(change, it)))
+    Ok(links.iter().fold(change, claim_link::revoking))
 }
 
 fn delete(customer: &Customer, domain: &Domain, for_good: bool, ctx: Context) -> Result<Change> {

@@ -192,12 +192,11 @@ impl<'a> Part<'a> {
         let (mut groups, mut left) = (Vec::<Vec<Self>>::new(), 0);
         for part in parts.into_iter().flat_map(Self::cut) {
             let values = part.set.filled();
-            match groups.last_mut().filter(|_| values <= left) {
-                Some(group) => group.push(part),
-                None => {
-                    groups.push(vec![part]);
-                    left = SQLITE_VALUES.max(values);
-                }
+            if let Some(group) = groups.last_mut().filter(|_| values <= left) {
+                group.push(part);
+            } else {
+                groups.push(vec![part]);
+                left = SQLITE_VALUES.max(values);
             }
             left -= values;
         }
