@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -44,7 +44,13 @@ pub(super) async fn observed(
     let answered = caught(answer(request).instrument(span)).await.unwrap_or(Err(Refusal::Broken));
     let mut response = answered.unwrap_or_else(|refusal| {
         note(&refusal);
-        refuse(&refusal)
+        let mut response = refuse(&refusal);
+        if let Refusal::Known(Error::RateLimited { after }) = refusal {
+            // Rounded up: the header knows no parts of a second.
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        response
     });
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {

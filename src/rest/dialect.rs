@@ -163,7 +163,7 @@ pub(super) fn api_key(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use axum::extract::Path;
-    use axum::http::header::ALLOW;
+    use axum::http::header::{ALLOW, RETRY_AFTER};
     use axum::response::IntoResponse;
     use axum::routing::get;
     use tower::ServiceExt;
@@ -185,6 +185,9 @@ mod tests {
         }
         if id == "late" {
             std::future::pending::<()>().await;
+        }
+        if id == "often" {
+            return Err(Error::RateLimited { after: Duration::from_millis(1_500) }.into());
         }
         let name = call.query.get("name").ok_or(Refusal::BadBody(Fault::new("has no name")))?;
         let request = call.request_id("idempotency-key")?;
@@ -237,6 +240,7 @@ mod tests {
             ("HEAD", "/trxn/things/a?name=x", &key, "", "200 "),
             ("POST", "/trxn/things/a?name=x", &key, &large, "413 no: the body is too large"),
             ("GET", "/trxn/things/late", &key, "", "504 no: the deadline has passed"),
+            ("GET", "/trxn/things/often", &key, "", "429 no: too many calls: try again in 2 s"),
             ("GET", "/trxn/things/panic", &key, "", "500 no: internal error"),
         ] {
             let mut request = Request::new(Body::from(body.to_owned()));
@@ -251,6 +255,8 @@ mod tests {
             let said = format!("{} {}", head.status.as_u16(), String::from_utf8_lossy(&body));
             assert_eq!(said, expected, "{method} {path}");
             assert!(head.headers.contains_key("x-request-id"));
+            let after = head.headers.get(RETRY_AFTER).map(|it| it.to_str().unwrap());
+            assert_eq!(after, path.ends_with("often").then_some("2"));
             assert_eq!(head.headers.contains_key(ALLOW), matches!(method, "DELETE" | "OPTIONS"), "{method}");
         }
     }
