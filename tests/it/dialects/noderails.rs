@@ -238,9 +238,9 @@ async fn what_was_linked_is_shown_beside_many_wallets_of_our_own(town: Town) {
     let ids =
         |it: &Value| it["wallets"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect::<Vec<_>>();
     let shown = desk.ok("GET", &format!("/customers/{id}"), Value::Null).await;
-    assert_eq!(ids(&shown["data"]), [linked.clone()]);
+    assert_eq!(ids(&shown["data"]), std::slice::from_ref(&linked));
     let list = desk.ok("GET", "/customers", Value::Null).await;
-    assert_eq!(ids(&list["data"][0]), [linked.clone()]);
+    assert_eq!(ids(&list["data"][0]), std::slice::from_ref(&linked));
     let updated = desk.ok("PUT", &format!("/customers/{id}"), json!({"name": "Ada"})).await;
     assert_eq!(ids(&updated["data"]), [linked]);
 }
