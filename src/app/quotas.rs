@@ -13,11 +13,10 @@ use tokio::sync::Mutex;
 use super::App;
 use crate::clock;
 use crate::domain::{
-    Actor, Alias, Allowance, ApiKeyId, Caller, Error, MISS_TOKENS, PAYEE_TRIES, Quota, Result, Standing,
+    Actor, Alias, Allowance, ApiKeyId, Caller, DAY_US, Error, MISS_TOKENS, PAYEE_TRIES, Quota, Result,
+    Standing,
 };
 use crate::store::Store;
-
-const DAY_US: i64 = 86_400_000_000;
 
 /// What whoever holds a key may do, and by which clock.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 
 use crate::clock;
-use crate::domain::Remembered;
+use crate::domain::{DAY_US, Remembered};
 use crate::store::Store;
 
 /// How often the files of the embedded database may be written anew: not before so many times as long has passed as it
@@ -17,8 +17,6 @@ fn every(period: Duration) -> tokio::time::Interval {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tick
 }
-
-const DAY_US: i64 = 86_400_000_000;
 
 /// Forgets requests that are too old to count, names whose hold for nobody is over, and quotas that nobody has used.
 pub(super) async fn forget(store: Store) {

@@ -78,6 +78,7 @@ pub use public_address::is_public;
 pub use quota::{Allowance, Bucket, MISS_TOKENS, PAYEE_TRIES, Quota, Standing};
 pub use resolution::Resolution;
 pub use standing::{BlockReason, block_reasons};
+pub(crate) use tenant::DAY_US;
 pub use tenant::{
     Disclosure, Domain, DomainSettings, DomainStatus, Environment, NewDomain, Organization, SettingsPatch,
 };

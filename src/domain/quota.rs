@@ -31,6 +31,12 @@ impl Allowance {
     /// twentieth together.
     const SHARE: u32 = 40;
 
+    /// So many a minute.
+    #[must_use]
+    pub const fn per_minute(tokens: u32) -> Self {
+        Self { tokens: if tokens == 0 { 1 } else { tokens }, per: Duration::from_mins(1) }
+    }
+
     /// How many tokens a full bucket holds.
     #[must_use]
     pub fn tokens(self) -> i64 {

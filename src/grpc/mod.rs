@@ -23,7 +23,6 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use hyper::body::Bytes;
 use prost_reflect::MethodDescriptor;
 use tonic::body::Body;
@@ -33,7 +32,6 @@ use tonic::{Request, Response, Status};
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tower::{BoxError, Service};
 
-use crate::api::KEYLESS;
 use crate::api::admin_service_server::{AdminService, AdminServiceServer};
 use crate::api::billing_service_server::BillingServiceServer;
 use crate::api::claim_service_server::ClaimServiceServer;
@@ -41,21 +39,11 @@ use crate::api::customer_service_server::CustomerServiceServer;
 use crate::api::event_service_server::EventServiceServer;
 use crate::api::wallet_service_server::WalletServiceServer;
 use crate::api::webhook_service_server::WebhookServiceServer;
+use crate::api::{KEYLESS, MESSAGE_BYTES, key_in, most_bytes};
 use crate::app::{Answer, App};
 use crate::domain::{Caller, Error, Scope};
 use crate::webhook::{Guard, Webhooks};
 use server::Methods;
-
-/// The largest message that is read, in bytes.
-const MESSAGE_BYTES: usize = 1024 * 1024;
-
-/// What is read of whoever calls the one method that wants no key: no more than a claim needs, in bytes.
-const KEYLESS_BYTES: usize = 8 * 1024;
-
-/// The most that a method reads of a message, in bytes.
-fn most_bytes(path: &str) -> usize {
-    if path == KEYLESS { KEYLESS_BYTES } else { MESSAGE_BYTES }
-}
 
 /// What a handler answers.
 type Reply<T> = Result<Response<T>, Status>;
@@ -176,16 +164,6 @@ impl<B: RequestBody> Service<http::Request<B>> for Services {
             answer
         })
     }
-}
-
-/// The text of the key that a call brings.
-fn key_in(headers: &HeaderMap) -> Option<&str> {
-    let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
-    let bearer = text("authorization").and_then(|it| {
-        let (scheme, key) = it.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
-    });
-    bearer.or_else(|| text("x-api-key"))
 }
 
 /// Says which server answers the methods of each service; all other paths are those of `open`.

@@ -12,12 +12,13 @@ use tracing::Instrument;
 
 use super::face::Face;
 use super::refusal::Refusal;
+use crate::api;
 use crate::clock;
 use crate::domain::Error;
 use crate::panics::caught;
 
-/// The largest body that is read, in bytes.
-pub(super) const BODY_BYTES: usize = 1024 * 1024;
+/// The largest body that is read, in bytes: as much as a message.
+pub(super) const BODY_BYTES: usize = api::MESSAGE_BYTES;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The header that names a call, in a request and in its answer.

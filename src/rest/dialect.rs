@@ -20,6 +20,7 @@ use super::face::Face;
 use super::json;
 use super::refusal::Refusal;
 use super::target::{Query, decode};
+pub(super) use crate::api::{api_key, bearer};
 use crate::app::App;
 use crate::domain::{Caller, Error, Fault, FieldFault, RequestId};
 
@@ -147,17 +148,6 @@ impl Call {
         let id = text.and_then(RequestId::optional);
         id.map_err(|fault| Refusal::BadQuery(vec![FieldFault { field: header.into(), fault }]))
     }
-}
-
-/// The key in `authorization: Bearer <key>`.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, key) = headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
-}
-
-/// The key in `x-api-key`.
-pub(super) fn api_key(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-api-key")?.to_str().ok()
 }
 
 #[cfg(test)]

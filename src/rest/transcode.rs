@@ -21,18 +21,19 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::header::ALLOW;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
 use http_body_util::Full;
+use tokio::time::Instant;
 use tower::{Service, ServiceExt};
 
 use super::call;
-use super::dialect::{api_key, bearer};
 use super::face::Face;
 use super::refusal::Refusal;
-use crate::api::KEYLESS;
+use crate::api::{self, KEYLESS};
 use crate::app::App;
+use crate::domain::{Error, Fault, FieldFault};
 use routes::{Found, Routes};
 use rules::{RULES, Rule};
 
@@ -63,9 +64,6 @@ where
 {
     type Body = B;
 }
-
-/// What is read of whoever calls the one method that wants no key: no more than a claim needs, in bytes.
-const KEYLESS_BYTES: usize = 8 * 1024;
 
 struct Transcoder<S> {
     app: App,
@@ -114,40 +112,45 @@ fn allowed(methods: &[&str]) -> Response {
 }
 
 impl<S: Rpcs> Transcoder<S> {
+    /// One deadline for all of it: for who calls, for the body, and for what the service does.
     async fn call(&self, rule: &Rule, captured: &[&str], request: Request) -> Result<Response, Refusal> {
-        let (mut head, body) = request.into_parts();
-        let rpc = &rule.rpc;
-        let shown = key_in(&head.headers);
-        if rpc.path != KEYLESS {
-            let admitted = async { Ok(self.app.authenticate(shown).await) };
-            let admitted = call::within(self.deadline, admitted).await?;
-            let is_refused = admitted.is_err();
-            head.extensions.insert(admitted);
-            if is_refused {
-                // The service says why, and looks at no message.
-                let request = rpc::request(rpc, &[], head.extensions, &head.headers);
-                return self.ask(rule, request, &head.headers).await;
-            }
-        }
-        let most = if rpc.path == KEYLESS { KEYLESS_BYTES } else { call::BODY_BYTES };
-        let body = call::read(body, most).await?;
-        let message = bind::request(rule, captured, head.uri.query(), &head.headers, &body)?;
-        let request = rpc::request(rpc, &rpc::encoded(&message), head.extensions, &head.headers);
-        self.ask(rule, request, &head.headers).await
+        let given = api::timeout_in(request.headers()).map(|it| it.ok_or_else(malformed)).transpose()?;
+        let deadline = Instant::now() + given.unwrap_or(self.deadline);
+        let left = || given.map(|_| deadline.saturating_duration_since(Instant::now()));
+        let answered = self.answer(rule, captured, request, left);
+        tokio::time::timeout_at(deadline, answered).await.unwrap_or(Err(Refusal::Late))
     }
 
-    async fn ask(
+    /// `left` is how much is left of what the caller said that it may take.
+    async fn answer(
         &self,
         rule: &Rule,
-        request: http::Request<Full<Bytes>>,
-        asked: &HeaderMap,
+        captured: &[&str],
+        request: Request,
+        left: impl Fn() -> Option<Duration>,
     ) -> Result<Response, Refusal> {
+        let (mut head, body) = request.into_parts();
+        let rpc = &rule.rpc;
+        let mut message = Vec::new();
+        let mut is_admitted = true;
+        if rpc.path != KEYLESS {
+            let admitted = self.app.authenticate(api::key_in(&head.headers)).await;
+            is_admitted = admitted.is_ok();
+            head.extensions.insert(admitted);
+        }
+        // Where they are not let in, the service says why, and looks at no message.
+        if is_admitted {
+            let body = call::read(body, api::most_bytes(&rpc.path)).await?;
+            let bound = bind::request(rule, captured, head.uri.query(), &head.headers, &body)?;
+            message = rpc::encoded(&bound);
+        }
+        let request = rpc::request(rpc, &message, head.extensions, &head.headers, left());
         let Ok(response) = self.rpcs.clone().oneshot(request).await;
-        rpc::answer(&rule.rpc, response, asked).await
+        rpc::answer(rpc, response, &head.headers).await
     }
 }
 
-/// The text of the key that a call brings.
-fn key_in(headers: &HeaderMap) -> Option<&str> {
-    bearer(headers).or_else(|| api_key(headers))
+fn malformed() -> Refusal {
+    Error::Invalid(vec![FieldFault { field: api::TIMEOUT.into(), fault: Fault::new(api::TIMEOUT_FORM) }])
+        .into()
 }

@@ -252,73 +252,52 @@ fn external_wallet(from: &api::ExternalWallet, faults: &mut Faults) -> Result<Op
     Ok(found.map(|(network, address)| PaymentDetails::external_wallet(network, &address)))
 }
 
-impl From<PaymentIntent> for api::PaymentIntent {
-    fn from(it: PaymentIntent) -> Self {
-        Self {
-            etag: it.etag(),
-            id: it.id.into(),
-            domain_id: it.domain_id.into(),
-            customer_id: it.customer_id.into(),
-            external_id: it.external_id.into(),
-            status: it.status.into(),
-            amount: it.amount.into(),
-            currency: it.currency.into(),
-            crypto_amount: it.own.crypto_amount.map(Into::into).unwrap_or_default(),
-            crypto_token_key: it.own.crypto_token_key.map(Into::into).unwrap_or_default(),
-            authorization_chain_id: it.own.authorization_chain_id,
-            description: it.description.into(),
-            create_time: Some(timestamp(it.create_us)),
-            capture_time: it.own.capture_us.map(timestamp),
-            update_time: Some(timestamp(it.update_us)),
-            sequence: it.sequence,
+/// A kind's record, as its message: what all kinds have in common, and what is its own.
+macro_rules! told {
+    ($kind:ident, $amount:ident, |$it:ident| { $($field:ident: $value:expr),+ $(,)? }) => {
+        impl From<$kind> for api::$kind {
+            fn from($it: $kind) -> Self {
+                Self {
+                    etag: $it.etag(),
+                    $($field: $value,)+
+                    id: $it.id.into(),
+                    domain_id: $it.domain_id.into(),
+                    customer_id: $it.customer_id.into(),
+                    external_id: $it.external_id.into(),
+                    status: $it.status.into(),
+                    $amount: $it.amount.into(),
+                    currency: $it.currency.into(),
+                    description: $it.description.into(),
+                    create_time: Some(timestamp($it.create_us)),
+                    update_time: Some(timestamp($it.update_us)),
+                    sequence: $it.sequence,
+                }
+            }
         }
-    }
+    };
 }
+told!(PaymentIntent, amount, |it| {
+    crypto_amount: text(it.own.crypto_amount),
+    crypto_token_key: text(it.own.crypto_token_key),
+    authorization_chain_id: it.own.authorization_chain_id,
+    capture_time: it.own.capture_us.map(timestamp),
+});
+told!(Invoice, total, |it| {
+    invoice_number: text(it.own.invoice_number),
+    due_time: it.own.due_us.map(timestamp),
+    paid_time: it.own.paid_us.map(timestamp),
+});
+told!(Subscription, amount, |it| {
+    plan: it.own.plan.into(),
+    interval: text(it.own.interval),
+    current_period_start_time: it.own.period_start_us.map(timestamp),
+    current_period_end_time: it.own.period_end_us.map(timestamp),
+    cancel_time: it.own.cancel_us.map(timestamp),
+});
 
-impl From<Invoice> for api::Invoice {
-    fn from(it: Invoice) -> Self {
-        Self {
-            etag: it.etag(),
-            id: it.id.into(),
-            domain_id: it.domain_id.into(),
-            customer_id: it.customer_id.into(),
-            external_id: it.external_id.into(),
-            invoice_number: it.own.invoice_number.map(Into::into).unwrap_or_default(),
-            status: it.status.into(),
-            total: it.amount.into(),
-            currency: it.currency.into(),
-            description: it.description.into(),
-            create_time: Some(timestamp(it.create_us)),
-            due_time: it.own.due_us.map(timestamp),
-            paid_time: it.own.paid_us.map(timestamp),
-            update_time: Some(timestamp(it.update_us)),
-            sequence: it.sequence,
-        }
-    }
-}
-
-impl From<Subscription> for api::Subscription {
-    fn from(it: Subscription) -> Self {
-        Self {
-            etag: it.etag(),
-            id: it.id.into(),
-            domain_id: it.domain_id.into(),
-            customer_id: it.customer_id.into(),
-            external_id: it.external_id.into(),
-            plan: it.own.plan.into(),
-            status: it.status.into(),
-            amount: it.amount.into(),
-            currency: it.currency.into(),
-            interval: it.own.interval.map(Into::into).unwrap_or_default(),
-            description: it.description.into(),
-            create_time: Some(timestamp(it.create_us)),
-            current_period_start_time: it.own.period_start_us.map(timestamp),
-            current_period_end_time: it.own.period_end_us.map(timestamp),
-            cancel_time: it.own.cancel_us.map(timestamp),
-            update_time: Some(timestamp(it.update_us)),
-            sequence: it.sequence,
-        }
-    }
+/// A value that may not be there.
+fn text(value: Option<impl Into<String>>) -> String {
+    value.map(Into::into).unwrap_or_default()
 }
 
 impl From<PaymentMethod> for api::PaymentMethod {

@@ -17,8 +17,7 @@ use super::connection::Connection;
 use super::deadline::{self, Until};
 use super::methods::Meter;
 use super::{GrpcService, Peer, corrections, methods};
-use crate::api::ErrorReason;
-use crate::grpc::most_bytes;
+use crate::api::{ErrorReason, most_bytes};
 use crate::grpc::status::refusal;
 use crate::panics::caught;
 

@@ -1,10 +1,11 @@
 //! A call of a method, as gRPC has it on the wire: from its request to its answer in JSON.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue};
-use axum::http::{Extensions, HeaderMap, Method, Request};
+use axum::http::{Extensions, HeaderMap, HeaderName, Method, Request};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
@@ -15,6 +16,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 use super::rules::Rpc;
 use super::status::Told;
 use super::stream::{self, Form};
+use crate::api::TIMEOUT;
 use crate::rest::refusal::Refusal;
 
 /// A flag, which says that a message is not compressed, and its length.
@@ -23,12 +25,14 @@ const PREFIX: usize = 5;
 /// What an answer's metadata may say over HTTP.
 const SAID: [&str; 2] = ["idempotent-replayed", "secret-omitted"];
 
-/// The request of a method. What is known of whoever calls goes along: if they were not let in, the service says so.
+/// The request of a method. What is known of whoever calls goes along: if they were not let in, the service says so. It
+/// may take as long as is `left`, if the caller has said how long.
 pub(super) fn request(
     rpc: &Rpc,
     message: &[u8],
     known: Extensions,
     headers: &HeaderMap,
+    left: Option<Duration>,
 ) -> Request<Full<Bytes>> {
     let mut body = Vec::with_capacity(PREFIX + message.len());
     body.push(0);
@@ -40,10 +44,13 @@ pub(super) fn request(
     *request.uri_mut() = rpc.path.parse().unwrap_or_default();
     let metadata = request.headers_mut();
     metadata.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    for name in ["idempotency-key", "grpc-timeout", "authorization", "x-api-key"] {
-        if let Some(value) = headers.get(name) {
-            metadata.insert(name, value.clone());
-        }
+    if let Some(key) = headers.get("idempotency-key") {
+        metadata.insert("idempotency-key", key.clone());
+    }
+    if let Some(left) = left {
+        // A day is not too long for eight digits.
+        let value = format!("{}m", left.as_millis()).parse();
+        metadata.extend(value.map(|it| (HeaderName::from_static(TIMEOUT), it)));
     }
     *request.extensions_mut() = known;
     request
