@@ -277,10 +277,10 @@ pub fn beside(store: &Store, name: &str) -> PathBuf {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct Limits {
-    /// Connections in all.
+    /// Connections in all, to each port.
     #[arg(long, env = "PURSER_MAX_CONNECTIONS", default_value_t = 1_000)]
     max_connections: usize,
-    /// Connections from one peer: an IPv4 address or an IPv6 /64.
+    /// Connections from one peer to each port: an IPv4 address or an IPv6 /64.
     #[arg(long, env = "PURSER_MAX_CONNECTIONS_PER_PEER", default_value_t = 100)]
     max_connections_per_peer: usize,
     /// Peers without a limit of their own, such as a mesh's sidecar.
@@ -325,14 +325,6 @@ pub struct Limits {
     /// How long a unary call may take that says nothing of it.
     #[arg(long, env = "PURSER_DEFAULT_DEADLINE", default_value = "5s", value_parser = humantime::parse_duration)]
     default_deadline: Duration,
-}
-
-impl Limits {
-    /// Peers without a limit of their own.
-    #[must_use]
-    pub fn trusted_proxies(&self) -> &[IpAddr] {
-        &self.trusted_proxies
-    }
 }
 
 impl From<Limits> for server::Limits {

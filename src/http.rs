@@ -20,11 +20,8 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::claim_page::Guest;
-use crate::grpc::server::{Peer, accept};
+use crate::grpc::server::{Admission, Limits, Place, accept};
 use crate::health::Readiness;
-
-/// Connections at one time. One more is closed at once.
-const MAX_CONNECTIONS: usize = 1000;
 
 /// A request's head must be there within this, so a peer cannot keep a connection by dripping bytes, or by
 /// saying nothing between two requests.
@@ -53,51 +50,43 @@ pub fn router(readiness: watch::Receiver<Readiness>, metrics: PrometheusHandle) 
         .route("/metrics", get(metrics))
 }
 
-/// Serves `router` until `stop` resolves, then lets the requests that run finish within `grace`, drops the
-/// rest, and returns. Each request carries the [`Guest`] it is from; peers that are `trusted` speak for others.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    trusted: Vec<IpAddr>,
-    grace: Duration,
-    stop: impl Future<Output = ()>,
-) {
+/// Serves `router` until `stop` resolves, then lets the requests that run finish within the grace, drops the rest, and
+/// returns. Each request carries the [`Guest`] it is from; trusted proxies speak for others. Connections are limited as
+/// those of gRPC are, and counted by themselves.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let (drain, draining) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::select! {
         () = stop => {}
-        () = accept_all(&listener, router, &trusted, &draining, &mut connections) => {}
+        () = accept_all(&listener, router, &limits, &draining, &mut connections) => {}
     }
     drop(listener);
     drain.send_replace(true);
     let all_ended = async { while connections.join_next().await.is_some() {} };
     // What outstays the grace is aborted when the set is dropped.
-    let _ = tokio::time::timeout(grace, all_ended).await;
+    let _ = tokio::time::timeout(limits.shutdown_grace, all_ended).await;
 }
 
 /// Takes connections, each into a task of its own. Never returns.
 async fn accept_all(
     listener: &TcpListener,
     router: Router,
-    trusted: &[IpAddr],
+    limits: &Limits,
     draining: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
-    let (http, trusted) = (Arc::new(http), Arc::<[IpAddr]>::from(trusted));
+    let (http, trusted) = (Arc::new(http), Arc::<[IpAddr]>::from(&*limits.trusted_proxies));
+    let admission = Arc::new(Admission::new("http", limits));
     // Prepared once, and not for each connection.
     let router = router.with_state(());
     loop {
         let (stream, peer) = accept::next(listener).await;
         while connections.try_join_next().is_some() {}
-        if connections.len() < MAX_CONNECTIONS {
-            let peer = Peer::of(peer.ip(), &trusted);
-            let http = Arc::clone(&http);
-            let trusted = Arc::clone(&trusted);
-            connections.spawn(connection(http, stream, peer, trusted, router.clone(), draining.clone()));
-        } else {
-            tracing::debug!(%peer, "HTTP connection refused");
+        if let Some(place) = admission.admit(peer.ip()) {
+            let (http, trusted) = (Arc::clone(&http), Arc::clone(&trusted));
+            connections.spawn(connection(http, stream, place, trusted, router.clone(), draining.clone()));
         }
     }
 }
@@ -105,11 +94,12 @@ async fn accept_all(
 async fn connection(
     http: Arc<http1::Builder>,
     stream: TcpStream,
-    peer: Peer,
+    place: Place,
     trusted: Arc<[IpAddr]>,
     router: Router,
     mut draining: watch::Receiver<bool>,
 ) {
+    let peer = place.peer();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let peer = peer.behind(request.headers(), &trusted);
         request.extensions_mut().insert(Guest(peer.address));
@@ -162,7 +152,12 @@ mod tests {
         let router = router(readiness, PrometheusBuilder::new().build_recorder().handle());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { drop(stopped.await) };
-        let server = tokio::spawn(serve(listener, router, Vec::new(), Duration::from_millis(300), stopped));
+        let limits = Limits {
+            shutdown_grace: Duration::from_millis(300),
+            max_connections_per_peer: 3,
+            ..Limits::default()
+        };
+        let server = tokio::spawn(serve(listener, router, limits, stopped));
 
         assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200"));
         let missing = get(address, "/readyz").await;
@@ -174,6 +169,11 @@ mod tests {
         let _silent = TcpStream::connect(address).await.unwrap();
         let mut slow = TcpStream::connect(address).await.unwrap();
         slow.write_all(b"GET /livez HT").await.unwrap();
+        let mut third = TcpStream::connect(address).await.unwrap();
+        third.write_all(b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+        third.read_exact(&mut [0; 12]).await.unwrap();
+        let refused = TcpStream::connect(address).await.unwrap().read(&mut [0; 1]).await;
+        assert!(!refused.is_ok_and(|read| read > 0), "one more than a peer may have");
         tokio::time::sleep(Duration::from_millis(50)).await;
         let asked = Instant::now();
         drop(stop);

@@ -63,11 +63,11 @@ fn describe() {
         Unit::Seconds,
         "Time from the headers of a call over REST to the head of its answer, by face, method and route."
     );
-    describe_gauge!("purser_grpc_connections", "Open gRPC connections.");
+    describe_gauge!("purser_connections", "Open connections, by port: grpc or http.");
     describe_counter!(
-        "purser_grpc_connections_refused_total",
-        "gRPC connections closed before a call: too many in all (total), too many from one peer (peer), \
-         or no HTTP/2 preface in time (preface)."
+        "purser_connections_refused_total",
+        "Connections closed before a call: too many in all (total), too many from one peer (peer), \
+         or no HTTP/2 preface in time (preface; gRPC only)."
     );
     describe_histogram!("purser_committer_group_size", "Changes committed in one transaction.");
     describe_histogram!("purser_loader_batch_size", "Look-ups answered by one query, by kind.");

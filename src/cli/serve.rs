@@ -71,21 +71,18 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     app.offer_claims(claiming(&config, addresses.1));
     let services = grpc::services(app.clone(), webhooks.clone(), health)?;
     let limits = grpc::server::Limits::from(config.limits.clone());
-    let grace = limits.shutdown_grace;
     let local = Local::new(services.clone(), grpc::methods(), limits.clone(), stopped.clone());
     let mut serving = tokio::spawn(grpc::server::serve(
         grpc_listener,
         services,
         grpc::methods(),
-        limits,
+        limits.clone(),
         told(stopped.clone()),
     ));
     let router = http::router(readiness, metrics).merge(claim_page::router(app.clone()));
     let offer = config.rest();
     let router = router.merge(rest::router(&app, &offer, local));
-    let trusted = config.limits.trusted_proxies().to_vec();
-    let mut http_serving =
-        tokio::spawn(http::serve(http_listener, router, trusted, grace, told(stopped.clone())));
+    let mut http_serving = tokio::spawn(http::serve(http_listener, router, limits, told(stopped.clone())));
 
     if !config.dev {
         database::open(&app, &config).await?;

@@ -161,8 +161,8 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = rest::router(&self.app, &self.offer(), self.local());
-        let forever = std::future::pending();
-        tokio::spawn(purser::http::serve(listener, router, Vec::new(), Duration::ZERO, forever));
+        let limits = Limits { max_connections_per_peer: 1_000, ..Limits::default() };
+        tokio::spawn(purser::http::serve(listener, router, limits, std::future::pending()));
         address
     }
 

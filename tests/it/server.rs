@@ -229,6 +229,6 @@ async fn each_call_is_counted_once_with_its_method_and_code() {
     ] {
         assert!(metrics.contains(expected), "{expected} in\n{metrics}");
     }
-    assert!(metrics.contains("purser_grpc_connections "));
+    assert!(metrics.contains("purser_connections{port=\"grpc\"} "));
     assert!(!metrics.contains("made.Up"));
 }

@@ -8,9 +8,11 @@ use metrics::{counter, gauge};
 
 use super::{Limits, Peer};
 
-/// Counts the open connections against their limits.
+/// Counts the open connections of a port against their limits.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub(crate) struct Admission {
+    /// Which: `grpc` or `http`.
+    port: &'static str,
     max_connections: usize,
     max_per_peer: usize,
     trusted: Vec<IpAddr>,
@@ -25,7 +27,7 @@ struct Open {
 
 /// One admitted connection. Its place is free again once this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     admission: Arc<Admission>,
     peer: IpAddr,
     is_trusted: bool,
@@ -33,19 +35,20 @@ pub(super) struct Place {
 
 impl Place {
     /// Whose it is.
-    pub(super) const fn peer(&self) -> Peer {
+    pub(crate) const fn peer(&self) -> Peer {
         Peer { address: self.peer, is_proxy: self.is_trusted }
     }
 }
 
 /// Counts a connection that was closed before it could make a call.
-pub(super) fn count_refused(reason: &'static str) {
-    counter!("purser_grpc_connections_refused_total", "reason" => reason).increment(1);
+pub(super) fn count_refused(port: &'static str, reason: &'static str) {
+    counter!("purser_connections_refused_total", "port" => port, "reason" => reason).increment(1);
 }
 
 impl Admission {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(port: &'static str, limits: &Limits) -> Self {
         Self {
+            port,
             max_connections: limits.max_connections,
             max_per_peer: limits.max_connections_per_peer,
             trusted: limits.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
@@ -53,8 +56,18 @@ impl Admission {
         }
     }
 
-    /// A place for a connection of `peer`, or which limit stands against it.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Place, &'static str> {
+    /// A place for a connection of `peer`, if no limit stands against it.
+    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+        let admitted = self.place(peer);
+        if let Err(reason) = admitted {
+            count_refused(self.port, reason);
+            tracing::debug!(port = self.port, %peer, reason, "connection refused");
+        }
+        admitted.ok()
+    }
+
+    /// A place, or which limit stands against it.
+    fn place(self: &Arc<Self>, peer: IpAddr) -> Result<Place, &'static str> {
         let address = peer.to_canonical();
         let peer = network_of(address);
         let mut open = self.open();
@@ -68,7 +81,7 @@ impl Admission {
         }
         open.total += 1;
         open.per_peer.insert(peer, of_peer + 1);
-        gauge!("purser_grpc_connections").increment(1);
+        gauge!("purser_connections", "port" => self.port).increment(1);
         Ok(Place { admission: Arc::clone(self), peer, is_trusted })
     }
 
@@ -88,7 +101,7 @@ impl Drop for Place {
                 open.per_peer.remove(&self.peer);
             }
         }
-        gauge!("purser_grpc_connections").decrement(1);
+        gauge!("purser_connections", "port" => self.admission.port).decrement(1);
     }
 }
 
@@ -105,32 +118,35 @@ mod tests {
     use super::*;
 
     fn admission(total: usize, per_peer: usize) -> Arc<Admission> {
-        Arc::new(Admission::new(&Limits {
-            max_connections: total,
-            max_connections_per_peer: per_peer,
-            trusted_proxies: vec!["10.0.0.1".parse().unwrap()],
-            ..Limits::default()
-        }))
+        Arc::new(Admission::new(
+            "test",
+            &Limits {
+                max_connections: total,
+                max_connections_per_peer: per_peer,
+                trusted_proxies: vec!["10.0.0.1".parse().unwrap()],
+                ..Limits::default()
+            },
+        ))
     }
 
     #[test]
     fn a_place_that_is_left_can_be_taken_again() {
         let admission = admission(1, 1);
         let peer = "192.0.2.1".parse().unwrap();
-        let place = admission.admit(peer).unwrap();
-        assert_eq!(admission.admit(peer).unwrap_err(), "total");
+        let place = admission.place(peer).unwrap();
+        assert_eq!(admission.place(peer).unwrap_err(), "total");
         drop(place);
-        assert!(admission.admit(peer).is_ok());
+        assert!(admission.place(peer).is_ok());
         assert!(admission.open().per_peer.is_empty());
     }
 
     #[test]
     fn one_peer_is_limited_alone_and_a_trusted_proxy_is_not() {
         let admission = admission(9, 1);
-        let _first = admission.admit("2001:db8::1".parse().unwrap()).unwrap();
-        assert_eq!(admission.admit("2001:db8::2".parse().unwrap()).unwrap_err(), "peer", "the same /64");
-        let _other = admission.admit("2001:db8:0:1::1".parse().unwrap()).unwrap();
-        let _proxied = admission.admit("10.0.0.1".parse().unwrap()).unwrap();
-        let _mapped = admission.admit("::ffff:10.0.0.1".parse().unwrap()).unwrap();
+        let _first = admission.place("2001:db8::1".parse().unwrap()).unwrap();
+        assert_eq!(admission.place("2001:db8::2".parse().unwrap()).unwrap_err(), "peer", "the same /64");
+        let _other = admission.place("2001:db8:0:1::1".parse().unwrap()).unwrap();
+        let _proxied = admission.place("10.0.0.1".parse().unwrap()).unwrap();
+        let _mapped = admission.place("::ffff:10.0.0.1".parse().unwrap()).unwrap();
     }
 }

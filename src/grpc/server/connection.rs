@@ -82,7 +82,7 @@ async fn read_preface(
         // Port scans and load balancers' probes do this all day.
         Ok(Err(_)) => None,
         Ok(Ok(_)) | Err(_) => {
-            count_refused("preface");
+            count_refused("grpc", "preface");
             None
         }
     }

@@ -36,7 +36,7 @@ use tokio::task::JoinSet;
 use tonic::body::Body;
 use tower::Service;
 
-use self::admission::Admission;
+pub(crate) use self::admission::{Admission, Place};
 pub use self::body::AnswerBody;
 pub use self::limits::Limits;
 pub use self::local::Local;
@@ -101,20 +101,14 @@ async fn accept_all(
     connections: &mut JoinSet<()>,
 ) {
     let server = Arc::new(server);
-    let admission = Arc::new(Admission::new(&server.limits));
+    let admission = Arc::new(Admission::new("grpc", &server.limits));
     loop {
         let (stream, peer) = accept::next(listener).await;
         // A task that ended keeps its memory until it is joined.
         while connections.try_join_next().is_some() {}
-        match admission.admit(peer.ip()) {
-            Ok(place) => {
-                let server = Arc::clone(&server);
-                connections.spawn(connection::run(server, stream, draining.clone(), place));
-            }
-            Err(reason) => {
-                admission::count_refused(reason);
-                tracing::debug!(%peer, reason, "connection refused");
-            }
+        if let Some(place) = admission.admit(peer.ip()) {
+            let server = Arc::clone(&server);
+            connections.spawn(connection::run(server, stream, draining.clone(), place));
         }
     }
 }

@@ -7,6 +7,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use purser::api::claim_service_client::ClaimServiceClient;
 use purser::api::{self, Claim, PaymentClaimLink};
 use purser::app::App;
+use purser::grpc::server::Limits;
 use purser::health::Readiness;
 use purser::{claim_page, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -202,8 +203,8 @@ pub async fn pages_behind(app: &App, trusted: Vec<IpAddr>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = served(app);
-    let grace = Duration::from_secs(1);
-    tokio::spawn(http::serve(listener, router, trusted, grace, std::future::pending()));
+    let limits = Limits { trusted_proxies: trusted, max_connections_per_peer: 1_000, ..Limits::default() };
+    tokio::spawn(http::serve(listener, router, limits, std::future::pending()));
     address
 }
 
