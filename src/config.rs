@@ -88,6 +88,7 @@ pub struct Serve {
         long = "rest-cors-origin",
         env = "PURSER_REST_CORS_ORIGIN",
         value_delimiter = ',',
+        value_parser = origin,
         value_name = "ORIGIN"
     )]
     rest_cors_origins: Vec<HeaderValue>,
@@ -350,6 +351,14 @@ impl From<Limits> for server::Limits {
     }
 }
 
+/// An origin, just as a browser sends it, or `*`.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let is_one = |it: url::Origin| it.is_tuple() && it.ascii_serialization() == text;
+    let is_known = text == "*" || url::Url::parse(text).is_ok_and(|it| is_one(it.origin()));
+    let value = HeaderValue::from_str(text).ok().filter(|_| is_known);
+    value.ok_or_else(|| "must be `*`, or a scheme and a host, such as https://app.example:8443".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,6 +374,27 @@ mod tests {
         }
         for text in ["", "pay.example", "https://", "https:///x", "ftp://x", "https://x?y", "https://x#y"] {
             assert!(text.parse::<PublicUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_what_a_browser_sends() {
+        for text in ["*", "https://app.example", "http://127.0.0.1:3000", "https://xn--bcher-kva.example"] {
+            assert_eq!(origin(text).unwrap(), text);
+        }
+        for text in [
+            "",
+            "app.example",
+            "https://",
+            "https://app.example/",
+            "https://app.example/x",
+            "https://App.example",
+            "https://app.example:443",
+            "https://me@app.example",
+            "file:///x",
+            "null",
+        ] {
+            assert!(origin(text).is_err(), "{text}");
         }
     }
 

@@ -2,16 +2,18 @@
 
 use std::sync::LazyLock;
 
+use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use super::call;
+use super::face::Face;
 use super::openapi;
+use super::transcode::status;
 
 const STYLE: &str = include_str!("docs/page.css");
 const SCRIPT: &str = include_str!("docs/page.js");
@@ -33,20 +35,29 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 });
 
 /// `GET /docs`.
-pub(super) async fn page() -> Response {
+pub(super) async fn page(request: Request) -> Response {
+    observed("/docs", request, shown).await
+}
+
+/// `GET /openapi.json`.
+pub(super) async fn description(request: Request) -> Response {
+    observed("/openapi.json", request, || {
+        ([(CONTENT_TYPE, "application/json")], openapi::DOCUMENT.clone()).into_response()
+    })
+    .await
+}
+
+async fn observed(route: &'static str, request: Request, shown: fn() -> Response) -> Response {
+    call::observed(Face::Canonical, route, status::refuse, request, async |_| Ok(shown())).await
+}
+
+fn shown() -> Response {
     let mut response = Html(PAGE.as_str()).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
-}
-
-/// `GET /openapi.json`.
-pub(super) async fn description() -> Response {
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
-    (headers, openapi::DOCUMENT.clone()).into_response()
 }
 
 #[cfg(test)]

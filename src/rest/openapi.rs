@@ -109,7 +109,11 @@ mod tests {
             assert!(document.pointer(at).is_some(), "{reference}");
         }
         let customer = &document["components"]["schemas"]["Customer"]["properties"];
-        assert_eq!(customer["paymentAddress"]["examples"][0], "ada@acme");
+        assert_eq!(customer["paymentAddress"]["examples"][0], "ada@dev");
+        assert_eq!(
+            (&customer["id"]["readOnly"], &customer["email"]["readOnly"]),
+            (&json!(true), &Json::Null)
+        );
         assert!(customer["etag"]["description"].as_str().unwrap().contains("version"));
         assert!(
             document["components"]["schemas"]["ErrorReason"]["description"]

@@ -1,6 +1,6 @@
 //! A directory of one's own, for each test: a real database, a real server on a real socket, real clients.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -121,6 +121,12 @@ pub fn unlimited() -> Claiming {
     Claiming { per_link: 1_000_000, per_peer: 1_000_000, ..Claiming::default() }
 }
 
+/// Never told to stop: whoever could has forgotten it.
+fn never() -> watch::Receiver<bool> {
+    static NEVER: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::channel(false).0);
+    NEVER.subscribe()
+}
+
 impl TestServer {
     pub async fn new(on: On) -> Self {
         Self::over(Database::new(on).await).await
@@ -158,10 +164,15 @@ impl TestServer {
 
     /// An HTTP port of the server, with all of REST.
     pub async fn http(&self) -> SocketAddr {
+        self.http_with(Vec::new(), never()).await
+    }
+
+    /// The same behind proxies, whose streams end once `ending` is true.
+    pub async fn http_with(&self, trusted_proxies: Vec<IpAddr>, ending: watch::Receiver<bool>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = rest::router(&self.app, &self.offer(), self.local());
-        let limits = Limits { max_connections_per_peer: 1_000, ..Limits::default() };
+        let router = rest::router(&self.app, &self.offer(), self.local_until(ending));
+        let limits = Limits { max_connections_per_peer: 1_000, trusted_proxies, ..Limits::default() };
         tokio::spawn(purser::http::serve(listener, router, limits, std::future::pending()));
         address
     }
@@ -173,13 +184,15 @@ impl TestServer {
 
     /// The services, called from within the process.
     pub fn local(&self) -> Local<Services> {
-        // Never told to stop: whoever could has forgotten it.
-        static NEVER: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::channel(false).0);
+        self.local_until(never())
+    }
+
+    fn local_until(&self, ending: watch::Receiver<bool>) -> Local<Services> {
         let webhooks = Webhooks::new(self.app.clone(), Guard::default(), grpc::event_json);
         let health = HealthService::from_health_reporter(HealthReporter::new());
         let health = tonic_health::pb::health_server::HealthServer::new(health);
         let services = grpc::services(self.app.clone(), webhooks, health).unwrap();
-        Local::new(services, grpc::methods(), Limits::default(), NEVER.subscribe())
+        Local::new(services, grpc::methods(), Limits::default(), ending)
     }
 
     /// A sandbox domain of that name, of an organization of its own, with default settings.

@@ -4,6 +4,7 @@ mod browser;
 mod canonical;
 pub mod client;
 mod schemathesis;
+mod streams;
 mod telling;
 
 use std::io::Write;
@@ -11,13 +12,14 @@ use std::io::Write;
 use axum::body::Body;
 use axum::http::Request;
 use client::Http;
+use purser::app::{App, Claiming};
 use purser::rest::{self, Faces};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
-use crate::harness::{TestServer, on_each_database};
+use crate::harness::{TestServer, chains, on_each_database};
 
 on_each_database!(TestServer: the_description_and_its_page_are_for_everybody, answers_are_compressed_for_who_asks);
 
@@ -133,4 +135,30 @@ async fn a_claim_is_submitted_without_a_key() {
     assert!([400, 404].contains(&unknown.status.as_u16()), "{unknown:?}");
     let large = json!({"linkToken": "x", "note": "x".repeat(9_000)});
     assert_eq!(nobody.json("POST", "/v1/claims:submit", &large).await.status, 413);
+}
+
+/// Whoever claims without a key is limited by where they are, over HTTP too; a proxy that is trusted says where.
+#[tokio::test]
+async fn who_claims_without_a_key_is_limited() {
+    let server = TestServer::new(crate::harness::On::Sqlite).await;
+    let app = App::start(server.app.store().clone(), chains());
+    app.open();
+    app.offer_claims(Claiming { per_peer: 1, ..Claiming::default() });
+    let server = TestServer { app, ..server };
+    let (_keep, never) = tokio::sync::watch::channel(false);
+    let trusted = server.http_with(vec!["127.0.0.1".parse().unwrap()], never.clone()).await;
+    let untrusted = server.http_with(Vec::new(), never).await;
+    let claim = json!({"linkToken": "B".repeat(32), "network": "sepolia", "token": "ETH", "amount": "1"});
+    for (address, from, status) in [
+        (trusted, "1.1.1.1", 400),
+        (trusted, "1.1.1.2", 400),
+        (trusted, "8.8.8.8, 1.1.1.2", 429),
+        (untrusted, "1.1.1.3", 400),
+        (untrusted, "1.1.1.4", 429),
+    ] {
+        let http = Http::new(address).with("x-forwarded-for", from);
+        let answer = http.json("POST", "/v1/claims:submit", &claim).await;
+        assert_eq!(answer.status, status, "{from}: {answer:?}");
+        assert_eq!(answer.header("retry-after").is_some(), status == 429);
+    }
 }

@@ -23,7 +23,7 @@ const example = (api, schema, depth = 0) => {
   if (it.type === "array") return [];
   if (it.type !== "object") return it.type === "integer" ? 0 : it.type === "boolean" ? false : "";
   if (depth > 2) return {};
-  const given = Object.entries(it.properties || {}).filter(([, field]) => field.examples);
+  const given = Object.entries(it.properties || {}).filter(([, field]) => field.examples && !field.readOnly);
   return Object.fromEntries(given.map(([name, field]) => [name, example(api, field, depth + 1)]));
 };
 

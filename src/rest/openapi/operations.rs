@@ -53,7 +53,10 @@ fn operation(rule: &Rule, count: u32, schemas: &mut Schemas) -> Json {
             Some(schemas.object(&rule.rpc.input, &fields))
         }
     };
-    operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": body}}});
+    // Where all fields may be left out, so may the body.
+    let required = matches!(rule.body, BodyIs::Field(_));
+    operation["requestBody"] =
+        json!({"required": required, "content": {"application/json": {"schema": body}}});
     operation
 }
 
@@ -135,27 +138,37 @@ fn responses(rule: &Rule, schemas: &mut Schemas) -> Json {
     } else {
         json!({"application/json": {"schema": schema}})
     };
-    let mut headers = Map::new();
-    let text = |about: &str| json!({"schema": {"type": "string"}, "description": about});
-    headers.insert("X-Request-Id".to_owned(), text("What the call is named in our log."));
+    let mut headers = said(&[("X-Request-Id", "What the call is named in our log.")]);
     if rule.rpc.answered_etag.is_some() {
-        headers.insert("ETag".to_owned(), text("The version of what is answered."));
+        headers.extend(said(&[("ETag", "The version of what is answered.")]));
     }
     if rule.rpc.input.get_field_by_name("request_id").is_some() {
-        headers.insert(
-            "Idempotent-Replayed".to_owned(),
-            text("`true` where this is the answer to an earlier call."),
-        );
+        headers
+            .extend(said(&[("Idempotent-Replayed", "`true` where this is the answer to an earlier call.")]));
     }
     let mut responses = Map::new();
     responses
         .insert("200".to_owned(), json!({"description": "Done.", "headers": headers, "content": content}));
     for (status, told) in every_error(rule) {
         let told = told.iter().map(|it| format!("- {it}")).collect::<Vec<_>>().join("\n");
+        let mut headers = said(&[("X-Request-Id", "What the call is named in our log.")]);
+        headers.extend(match status {
+            401 => said(&[("WWW-Authenticate", "How a key is shown.")]),
+            405 => said(&[("Allow", "The methods that this path has.")]),
+            429 | 503 => said(&[("Retry-After", "After how many seconds to try again, where it is known.")]),
+            _ => Map::new(),
+        });
         let content = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}});
-        responses.insert(status.to_string(), json!({"description": told, "content": content}));
+        responses
+            .insert(status.to_string(), json!({"description": told, "headers": headers, "content": content}));
     }
     Json::Object(responses)
+}
+
+/// Headers of an answer, and what each says.
+fn said(headers: &[(&str, &str)]) -> Map<String, Json> {
+    let header = |about| json!({"schema": {"type": "string"}, "description": about});
+    headers.iter().map(|(name, about)| ((*name).to_owned(), header(about))).collect()
 }
 
 /// What the comments say, and what HTTP adds.
@@ -164,7 +177,9 @@ fn every_error(rule: &Rule) -> BTreeMap<u16, Vec<String>> {
     let mut add = |status: u16, told: &str| errors.entry(status).or_default().push(told.to_owned());
     add(400, "`INVALID_FIELD`: the path, a parameter, a header or the body is not what it has to be.");
     add(408, "`DEADLINE_EXCEEDED`: the body did not arrive within 10 seconds.");
-    add(413, "`MESSAGE_TOO_LARGE`: the body is larger than 1 MiB.");
+    add(405, "`UNIMPLEMENTED`: this path has other methods.");
+    let most = api::most_bytes(&rule.rpc.path);
+    add(413, &format!("`MESSAGE_TOO_LARGE`: the body is larger than {most} bytes."));
     if rule.template.contains('{') {
         add(404, "`UNIMPLEMENTED`: there is nothing at this path.");
     }

@@ -24,7 +24,7 @@ const EXAMPLES: [(&str, &str); 22] = [
     ("last_name", "Lovelace"),
     ("network", "sepolia"),
     ("organization_id", "org_01k9h2m8x7e4tr5w6y3n0p1q2v"),
-    ("payment_address", "ada@acme"),
+    ("payment_address", "ada@dev"),
     ("phone", "+447700900123"),
     ("reason", "Asked for by the customer"),
     ("reference", "order-1001"),
@@ -107,6 +107,9 @@ impl Schemas {
             one
         };
         let about = comment(&field.parent_message().parent_file(), field.path());
+        if about.contains("Output only") {
+            schema["readOnly"] = true.into();
+        }
         schema["description"] = match field.containing_oneof() {
             Some(oneof) => {
                 let names = oneof.fields().map(|it| format!("`{}`", it.json_name())).collect::<Vec<_>>();

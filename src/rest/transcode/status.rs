@@ -118,7 +118,7 @@ fn details(header: &HeaderValue) -> Option<Json> {
 }
 
 /// What the transport refuses, before or around a method.
-pub(super) fn refuse(refusal: &Refusal) -> Response {
+pub(in crate::rest) fn refuse(refusal: &Refusal) -> Response {
     told(refusal).into_response()
 }
 
