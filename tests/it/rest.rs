@@ -148,12 +148,13 @@ async fn who_claims_without_a_key_is_limited() {
     let (_keep, never) = tokio::sync::watch::channel(false);
     let trusted = server.http_with(vec!["127.0.0.1".parse().unwrap()], never.clone()).await;
     let untrusted = server.http_with(Vec::new(), never).await;
-    let claim = json!({"linkToken": "B".repeat(32), "network": "sepolia", "token": "ETH", "amount": "1"});
+    let claim = json!({"linkToken": "B".repeat(32), "network": "sepolia", "token": "ETH", "amount": "1",
+        "txHash": format!("0x{}", "ab".repeat(32))});
     for (address, from, status) in [
-        (trusted, "1.1.1.1", 400),
-        (trusted, "1.1.1.2", 400),
+        (trusted, "1.1.1.1", 404),
+        (trusted, "1.1.1.2", 404),
         (trusted, "8.8.8.8, 1.1.1.2", 429),
-        (untrusted, "1.1.1.3", 400),
+        (untrusted, "1.1.1.3", 404),
         (untrusted, "1.1.1.4", 429),
     ] {
         let http = Http::new(address).with("x-forwarded-for", from);
