@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics::{counter, histogram};
 use tracing::Instrument;
@@ -79,6 +80,9 @@ pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Refusal> {
 }
 
 async fn read_within(body: Body, most: usize, patience: Duration) -> Result<Bytes, Refusal> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
     let read = tokio::time::timeout(patience, Limited::new(body, most).collect()).await;
     match read.map_err(|_| Refusal::BodyTimeout)? {
         Ok(body) => Ok(body.to_bytes()),

@@ -137,6 +137,7 @@ impl Schemas {
                 "google.protobuf.Duration" => {
                     json!({"type": "string", "pattern": "^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$"})
                 }
+                "google.protobuf.BoolValue" => json!({"type": "boolean"}),
                 "google.protobuf.FieldMask" => json!({"type": "string"}),
                 "google.protobuf.Struct" => json!({"type": "object", "additionalProperties": true}),
                 "google.protobuf.Any" => any(),

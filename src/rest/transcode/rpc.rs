@@ -40,8 +40,7 @@ pub(super) fn request(
     body.extend(message);
     let mut request = Request::new(Full::new(Bytes::from(body)));
     *request.method_mut() = Method::POST;
-    // A path of the API is a URI.
-    *request.uri_mut() = rpc.path.parse().unwrap_or_default();
+    *request.uri_mut() = rpc.uri.clone();
     let metadata = request.headers_mut();
     metadata.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     if let Some(key) = headers.get("idempotency-key") {
@@ -81,11 +80,11 @@ where
     if let Some(it) = body.trailers().and_then(Told::of) {
         return Ok(told(it));
     }
-    let mut frames = Frames::default();
-    frames.add(&body.to_bytes());
-    let message = frames.next().ok_or_else(|| broken("it has no message"))?;
-    let message = DynamicMessage::decode(rpc.output.clone(), message.as_ref())
-        .map_err(|error| broken(&error.to_string()))?;
+    // There is one, and nothing after it.
+    let body = body.to_bytes();
+    let message = body.get(PREFIX..).ok_or_else(|| broken("it has no message"))?;
+    let message =
+        DynamicMessage::decode(rpc.output.clone(), message).map_err(|error| broken(&error.to_string()))?;
     let json = written(&message).map_err(|error| broken(&error.to_string()))?;
     let mut response = Response::new(json.into());
     let headers = response.headers_mut();

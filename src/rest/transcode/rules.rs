@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::http::Method;
+use axum::http::{Method, Uri};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -56,6 +56,8 @@ pub(in crate::rest) struct Rpc {
     pub(in crate::rest) method: MethodDescriptor,
     /// `/package.Service/Method`.
     pub(in crate::rest) path: String,
+    /// The same, as a request has it.
+    pub(super) uri: Uri,
     pub(in crate::rest) input: MessageDescriptor,
     pub(in crate::rest) output: MessageDescriptor,
     pub(in crate::rest) is_stream: bool,
@@ -77,6 +79,8 @@ impl Rpc {
         let is_one = output.fields().len() == 1 && !method.is_server_streaming();
         let answered_etag = output.fields().next().filter(|_| is_one).and_then(in_resource);
         Self {
+            // A path of the API is a URI.
+            uri: path.parse().unwrap_or_default(),
             path,
             is_stream: method.is_server_streaming(),
             etag: input.get_field_by_name("etag"),
