@@ -74,7 +74,8 @@ fn is_of_dead_connection(error: &Error) -> bool {
 impl Store {
     /// Runs a read with a set.
     async fn read<T: Fetched>(&self, sql: &str, set: Set<'_>) -> Result<Vec<T>> {
-        self.again(|| self.in_time(LOOK_UP_TIMEOUT, self.read_once(sql, set.clone()))).await
+        // What talks to either database is large, and would else be copied from frame to frame.
+        self.again(|| self.in_time(LOOK_UP_TIMEOUT, Box::pin(self.read_once(sql, set.clone())))).await
     }
 
     /// Runs a read. A connection that has died while it lay idle costs another try, not the call.
