@@ -1,5 +1,6 @@
 //! What is done with claims.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -11,9 +12,9 @@ use super::write::{Answer, Reload, mark};
 use super::{App, OpenLink};
 use crate::clock;
 use crate::domain::{
-    Caller, Claim, ClaimId, ClaimToken, DomainId, Error, Fault, Line, Member, NewClaim, Noun, Page,
-    PageRequest, PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, TransactionId, WalletId, claim,
-    claim::Evidence,
+    AddressId, Caller, Claim, ClaimId, ClaimToken, DomainId, Error, Fault, Line, Member, NewClaim, Noun,
+    Page, PageRequest, PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, TransactionId, WalletId,
+    claim, claim::Evidence,
 };
 use crate::store::{ClaimFilter, Total};
 
@@ -172,6 +173,17 @@ impl App {
     ) -> Result<Page<Claim>> {
         self.claims_within(caller, domain, &mut filter).await?;
         self.task(move |store| async move { store.list_claims(&filter, &page).await }).await
+    }
+
+    /// The address that each of some claims is paid to, where there is one: of claims that the caller was shown.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DatabaseUnavailable`].
+    pub async fn paid_addresses(&self, claims: &[Claim]) -> Result<HashMap<ClaimId, (AddressId, String)>> {
+        let claims = claims.to_vec();
+        let found = self.task(move |store| async move { store.paid_addresses(&claims).await }).await?;
+        Ok(found.into_iter().map(|(claim, id, address)| (claim, (id, address))).collect())
     }
 
     /// How many claims a list is of.

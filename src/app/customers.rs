@@ -11,7 +11,7 @@ use crate::domain::resolution::disclose;
 use crate::domain::{
     Alias, Caller, Change, Context, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId,
     Error, KeyKind, KycStatus, Line, Member, Network, NewCustomer, Noun, Page, PageRequest, PayeeMatch,
-    PaymentClaimLink, RequestId, Resolution, Result, UniqueKey, Wallet, customer, payee, wallet,
+    RequestId, Resolution, Result, Table, UniqueKey, customer, customer::Belongings, payee, wallet,
 };
 use crate::store::{CustomerFilter, Total};
 
@@ -40,15 +40,6 @@ pub struct CustomerList {
 pub(super) struct Making {
     pub(super) create: fn(NewCustomer, &Domain, CustomerId, Context) -> Result<Change>,
     pub(super) networks: fn(&Domain) -> &[Network],
-}
-
-/// What leaves with a customer who is deleted for good.
-struct Whole {
-    member: Member,
-    wallets: Vec<Wallet>,
-    /// How many wallets they ever had.
-    ever: i64,
-    links: Vec<PaymentClaimLink>,
 }
 
 impl App {
@@ -272,32 +263,34 @@ impl App {
         // To its end, whoever waits for it.
         to_its_end(move |_| async move {
             let mut loaded = app.whole(&caller, id).await?;
-            let domain = loaded.member.domain.id;
+            let domain = loaded.0.domain.id;
             let request = mark(domain.into(), "DeleteCustomerForGood", request, &id)?;
             let reload = || -> Reload<'_, _> { Box::pin(app.whole(&caller, id)) };
             let answer = app
-                .write(&caller, request, &mut loaded, reload, |it, ctx| {
-                    caller.may_change(&it.member.domain)?;
-                    customer::delete_for_good(&it.member, &it.wallets, it.ever, &it.links, ctx)
+                .write(&caller, request, &mut loaded, reload, |(member, theirs), ctx| {
+                    caller.may_change(&member.domain)?;
+                    customer::delete_for_good(member, theirs, ctx)
                 })
                 .await?;
-            app.answer(answer, loaded.member.domain).await
+            app.answer(answer, loaded.0.domain).await
         })
         .await
     }
 
     /// A customer with all that leaves with them, however much that is: it takes longer than a statement may before it is
-    /// more than a Change can hold. How many wallets there were is read before what there is: one that is made meanwhile
-    /// shows at the commit.
-    async fn whole(&self, caller: &Caller, id: CustomerId) -> Result<Whole> {
+    /// more than a Change can hold. How much there ever was is read before what there is: what is made meanwhile shows at
+    /// the commit.
+    async fn whole(&self, caller: &Caller, id: CustomerId) -> Result<(Member, Belongings)> {
         let member = self.member(caller, id).await?;
-        let (wallets, ever, links) = self
-            .task(move |store| async move {
-                let ever = store.wallets_ever(id).await?;
-                Ok((store.live_wallets(&[id], None, None).await?, ever, store.active_links(id).await?))
+        let theirs = self.task(move |store| async move {
+            Ok(Belongings {
+                wallets_ever: store.ever(Table::Wallets, id).await?,
+                links_ever: store.ever(Table::ClaimLinks, id).await?,
+                wallets: store.live_wallets(&[id], None, None).await?,
+                links: store.active_links(id).await?,
             })
-            .await?;
-        Ok(Whole { member, wallets, ever, links })
+        });
+        Ok((member, theirs.await?))
     }
 
     /// Brings a deleted customer back.

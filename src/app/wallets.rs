@@ -131,7 +131,7 @@ impl App {
         let one = PageRequest::parse(1, "", &())?;
         let (ever, found) = self
             .task(move |store| async move {
-                let ever = store.wallets_ever(customer).await?;
+                let ever = store.ever(Table::Wallets, customer).await?;
                 Ok((ever, store.list_wallets(&filter, &one).await?))
             })
             .await?;

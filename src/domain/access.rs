@@ -180,6 +180,17 @@ pub enum Actor {
     Link(PaymentClaimLinkId),
 }
 
+impl Actor {
+    /// The key, of whoever holds one.
+    #[must_use]
+    pub const fn key(&self) -> Option<ApiKeyId> {
+        match self {
+            Self::Key(id) => Some(*id),
+            Self::Cli(_) | Self::Receiver(_) | Self::Link(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

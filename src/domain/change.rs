@@ -570,8 +570,8 @@ pub struct Change {
     pub expects: Vec<Expect>,
     /// A transaction on a chain of which no deposit may be on record, but such as failed.
     pub unrecorded: Option<OnRecord>,
-    /// A customer, and how many wallets they ever had: it was decided on all of them.
-    pub wallets_of: Option<(CustomerId, i64)>,
+    /// Customers, and how many rows of a table were ever theirs: it was decided on all of them.
+    pub all_of: Vec<(Table, CustomerId, i64)>,
     /// Names taken and released by the first resource written.
     pub keys: Vec<KeyChange>,
     /// What is added to counts: of whom or what, which, how many.
@@ -602,7 +602,7 @@ impl Change {
             ctx,
             expects: Vec::new(),
             unrecorded: None,
-            wallets_of: None,
+            all_of: Vec::new(),
             keys: Vec::new(),
             counts: Vec::new(),
             adds: Vec::new(),
@@ -633,10 +633,10 @@ impl Change {
         self
     }
 
-    /// Holds only while a customer has no more wallets than were read: so many there ever were.
+    /// Holds only while a customer has no more rows of a table than were read: so many there ever were.
     #[must_use]
-    pub const fn knows_wallets(mut self, of: CustomerId, ever: i64) -> Self {
-        self.wallets_of = Some((of, ever));
+    pub fn knows_all(mut self, table: Table, of: CustomerId, ever: i64) -> Self {
+        self.all_of.push((table, of, ever));
         self
     }
 

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::claim_link::refuse_deleted;
 use super::{
-    Amount, Change, ClaimId, Context, CustomerId, Decimal, DomainId, Error, EventType, Fault, Faults,
-    KeyChange, KeyKind, Line, Member, Movement, Network, NewTransaction, OnChain, OnRecord, PaymentClaimLink,
-    PaymentClaimLinkId, Result, Text, Token, Transaction, TransactionId, TransactionStatus, TransactionType,
-    TxHash, UniqueKey, Wallet, transaction, wallet, words,
+    Amount, ApiKeyId, Change, ClaimId, Context, CustomerId, Decimal, DomainId, Error, EventType, Fault,
+    Faults, KeyChange, KeyKind, Line, Member, Movement, Network, NewTransaction, OnChain, OnRecord,
+    PaymentClaimLink, PaymentClaimLinkId, Result, Text, Token, Transaction, TransactionId, TransactionStatus,
+    TransactionType, TxHash, UniqueKey, Wallet, transaction, wallet, words,
 };
 
 words! {
@@ -57,6 +57,9 @@ pub struct Claim {
     /// The deposit that approval recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<TransactionId>,
+    /// By which key it was decided on, if by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<ApiKeyId>,
     /// When it was submitted, in microseconds since 1970.
     pub create_us: i64,
     /// When it last changed.
@@ -179,6 +182,7 @@ pub fn submit(
         note: new.note.clone(),
         reason: Line::default(),
         transaction_id: None,
+        decided_by: None,
         create_us: ctx.now_us,
         update_us: ctx.now_us,
     };
@@ -217,9 +221,11 @@ pub fn approve(
 ) -> Result<Change> {
     claim.require_pending()?;
     refuse_deleted(member)?;
+    let decided_by = ctx.actor.key();
     let approved = |id| Claim {
         status: ClaimStatus::Approved,
         transaction_id: Some(id),
+        decided_by,
         update_us: ctx.now_us,
         ..claim.clone()
     };
@@ -279,6 +285,7 @@ pub fn reject(claim: &Claim, member: &Member, reason: Line, ctx: Context) -> Res
     let mut next = Claim {
         status: ClaimStatus::Rejected,
         reason: reason.clone(),
+        decided_by: ctx.actor.key(),
         update_us: ctx.now_us,
         ..claim.clone()
     };

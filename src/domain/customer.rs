@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::profile::Field;
 use super::{
     Alias, Change, Context, Counted, CustomerId, Domain, DomainId, Email, Error, EventType, ExternalId,
-    Fault, Faults, KeyChange, KeyKind, KycStatus, Line, PaymentClaimLink, Profile, Result, Sweep, UniqueKey,
-    Wallet, claim_link, wallet, words,
+    Fault, Faults, KeyChange, KeyKind, KycStatus, Line, PaymentClaimLink, Profile, Result, Sweep, Table,
+    UniqueKey, Wallet, claim_link, wallet, words,
 };
 
 words! {
@@ -206,23 +206,31 @@ pub fn soft_delete(customer: &Customer, domain: &Domain, ctx: Context) -> Result
     delete(customer, domain, false, ctx)
 }
 
+/// What leaves with a customer who is deleted for good: all that is not removed or ended, of so many as there ever were.
+#[derive(Clone, Debug, Default)]
+pub struct Belongings {
+    /// Their wallets.
+    pub wallets: Vec<Wallet>,
+    /// How many they ever had.
+    pub wallets_ever: i64,
+    /// The payment claim links that were made for them.
+    pub links: Vec<PaymentClaimLink>,
+    /// How many ever were.
+    pub links_ever: i64,
+}
+
 /// Deletes a customer for good: as a soft delete, and their wallets are removed and their claim links end with them.
-/// `wallets` are all of theirs that are not removed, of as many as they `ever` had, and `links` those that are not ended.
 ///
 /// # Errors
 ///
 /// As [`soft_delete`].
-pub fn delete_for_good(
-    member: &Member,
-    wallets: &[Wallet],
-    ever: i64,
-    links: &[PaymentClaimLink],
-    ctx: Context,
-) -> Result<Change> {
+pub fn delete_for_good(member: &Member, theirs: &Belongings, ctx: Context) -> Result<Change> {
     let Member { customer, domain } = member;
-    let change = delete(customer, domain, true, ctx)?.knows_wallets(customer.id, ever);
-    let change = wallet::removing(change, wallets, domain);
-    Ok(links.iter().fold(change, claim_link::revoking))
+    let change = delete(customer, domain, true, ctx)?
+        .knows_all(Table::Wallets, customer.id, theirs.wallets_ever)
+        .knows_all(Table::ClaimLinks, customer.id, theirs.links_ever);
+    let change = wallet::removing(change, &theirs.wallets, domain);
+    Ok(theirs.links.iter().fold(change, claim_link::revoking))
 }
 
 fn delete(customer: &Customer, domain: &Domain, for_good: bool, ctx: Context) -> Result<Change> {

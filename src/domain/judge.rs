@@ -66,8 +66,8 @@ pub struct Facts {
     pub keys: HashMap<UniqueKey, KeyState>,
     /// The version of each row the group was decided on.
     pub rows: HashMap<(Table, Uuid), i64>,
-    /// How many wallets the customers ever had all of whose wallets were decided on.
-    pub wallets: HashMap<CustomerId, i64>,
+    /// How many rows of a table the customers ever had all of whose rows were decided on.
+    pub all: HashMap<(Table, CustomerId), i64>,
     /// The sums of the balances that the group adds to; those that are not there yet are missing.
     pub sums: HashMap<Account, Sums>,
     /// The transactions on chains that the group must not find on record, and that are.
@@ -145,8 +145,8 @@ struct Claimed<'a> {
     keys: HashMap<&'a UniqueKey, Option<Uuid>>,
     rows: HashSet<(Table, Uuid)>,
     on_record: HashSet<OnRecord>,
-    /// Who gets a wallet.
-    wallets: HashSet<CustomerId>,
+    /// Who gets another row of a table.
+    made: HashSet<(Table, CustomerId)>,
     sums: HashMap<&'a Account, Sums>,
 }
 
@@ -190,8 +190,8 @@ impl<'a> Bench<'a> {
             .unrecorded
             .as_ref()
             .is_some_and(|it| self.claimed.on_record.contains(it) || self.facts.on_record.contains(it));
-        let is_more = change.wallets_of.is_some_and(|(of, ever)| {
-            self.claimed.wallets.contains(&of) || self.facts.wallets.get(&of) != Some(&ever)
+        let is_more = change.all_of.iter().any(|(table, of, ever)| {
+            self.claimed.made.contains(&(*table, *of)) || self.facts.all.get(&(*table, *of)) != Some(ever)
         });
         (stale || on_record || is_more).then_some(Verdict::Stale)
     }
@@ -256,11 +256,14 @@ impl<'a> Claimed<'a> {
             self.sums.extend(after.ok().map(|it| (&add.account, it)));
         }
         for write in change.writes.iter().filter(|it| it.event.is_some()) {
-            self.rows.insert((write.resource.table(), write.resource.id()));
-            match &write.resource {
-                Resource::Wallet(it) if it.sequence == 0 => drop(self.wallets.insert(it.customer_id)),
-                _ => {}
-            }
+            let table = write.resource.table();
+            self.rows.insert((table, write.resource.id()));
+            let made = match &write.resource {
+                Resource::Wallet(it) => Some((it.sequence, it.customer_id)),
+                Resource::PaymentClaimLink(it) => Some((it.sequence, it.customer_id)),
+                _ => None,
+            };
+            self.made.extend(made.filter(|it| it.0 == 0).map(|it| (table, it.1)));
         }
         self.on_record.extend(change.writes.iter().filter_map(|it| match &it.resource {
             Resource::Transaction(it) => it.on_record(),

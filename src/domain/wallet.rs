@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Address, Change, Context, Currency, CustomerId, CustomerStatus, Domain, DomainId, Environment, Error,
-    EventType, Granted, KeyChange, KeyKind, KycStatus, Line, Member, Network, Result, TxHash, UniqueKey,
-    WalletId, address, words,
+    EventType, Granted, KeyChange, KeyKind, KycStatus, Line, Member, Network, Result, Table, TxHash,
+    UniqueKey, WalletId, address, words,
 };
 
 words! {
@@ -262,7 +262,7 @@ pub fn create_sole(
     ctx: Context,
 ) -> Result<Change> {
     refuse_second(existing)?;
-    Ok(create(member, granted, id, ctx)?.knows_wallets(member.customer.id, ever))
+    Ok(create(member, granted, id, ctx)?.knows_all(Table::Wallets, member.customer.id, ever))
 }
 
 /// Whether there is no such wallet yet.

@@ -4,7 +4,6 @@
 //! without the prefix that it is served under, and handlers that take a [`Call`] and return a [`Reply`]. A handler
 //! finds its caller admitted and its body read; it says no with `?`, and holds no rule.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,7 +20,7 @@ use super::json;
 use super::refusal::Refusal;
 use super::target::{Query, decode};
 pub(super) use crate::api::{api_key, bearer};
-use crate::app::App;
+use crate::app::{App, Place};
 use crate::domain::{Caller, Error, Fault, FieldFault, RequestId};
 
 /// What a handler answers.
@@ -34,6 +33,8 @@ pub(super) struct Dialect {
     pub(super) face: Face,
     /// The text of the key that a call brings.
     pub(super) key: fn(&HeaderMap) -> Option<&str>,
+    /// The header that names a request, so that it takes effect once however often it is sent.
+    pub(super) once: &'static str,
     /// How it says no.
     pub(super) refuse: Refuse,
 }
@@ -71,7 +72,13 @@ async fn answer(State(frame): State<Frame>, request: Request, next: Next) -> Res
         if request.method() == Method::OPTIONS {
             return Ok(options(next.run(request).await));
         }
-        let admitted = async { Ok(next.run(frame.admit(request).await?).await) };
+        let admitted = async {
+            let (request, place) = frame.admit(request).await?;
+            let response = next.run(request).await;
+            // One of those at work until it is answered.
+            drop(place);
+            Ok(response)
+        };
         let mut response = call::within(frame.deadline, admitted).await?;
         response.extensions_mut().remove::<Refusal>().map_or(Ok(response), Err)
     })
@@ -84,21 +91,28 @@ fn options(mut response: Response) -> Response {
     response
 }
 
+/// What is known of a call by the time that its handler is asked.
+#[derive(Clone, Debug)]
+struct Admitted {
+    caller: Caller,
+    query: Query,
+    body: Bytes,
+    once: &'static str,
+}
+
 impl Frame {
-    /// The request with its caller and its body: whoever shows no key fills no memory.
-    async fn admit(&self, request: Request) -> Result<Request, Refusal> {
+    /// The request with its caller and its body, and its place among those at work: whoever shows no key fills no memory.
+    async fn admit(&self, request: Request) -> Result<(Request, Place), Refusal> {
         let (mut head, body) = request.into_parts();
         let well_formed = decode(head.uri.path()).is_some();
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let (true, Some(query)) = (well_formed, query) else { return Err(Refusal::BadTarget) };
         let key = (self.dialect.key)(&head.headers);
         let caller = self.app.authenticate(key).await?;
-        // One of those at work for as long as its request is there.
-        head.extensions.insert(Arc::new(self.app.enter(&caller)?));
-        head.extensions.insert(caller);
-        head.extensions.insert(query);
+        let place = self.app.enter(&caller)?;
         let body = call::read(body, call::BODY_BYTES).await?;
-        Ok(Request::from_parts(head, Body::from(body)))
+        head.extensions.insert(Admitted { caller, query, body, once: self.dialect.once });
+        Ok((Request::from_parts(head, Body::empty()), place))
     }
 }
 
@@ -114,17 +128,18 @@ pub(super) struct Call {
     pub(super) query: Query,
     /// The body, as it came.
     pub(super) body: Bytes,
+    once: &'static str,
 }
 
 impl FromRequest<App> for Call {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        let (mut head, body) = request.into_parts();
-        let caller = head.extensions.remove().ok_or(Error::ApiKeyMissing)?;
-        let query = head.extensions.remove().unwrap_or_default();
-        let body = call::read(body, call::BODY_BYTES).await?;
-        Ok(Self { app: app.clone(), caller, headers: head.headers, query, body })
+        let mut head = request.into_parts().0;
+        // Whoever was not admitted is nobody.
+        let admitted: Option<Admitted> = head.extensions.remove();
+        let Admitted { caller, query, body, once } = admitted.ok_or(Error::ApiKeyMissing)?;
+        Ok(Self { app: app.clone(), caller, headers: head.headers, query, body, once })
     }
 }
 
@@ -139,14 +154,14 @@ impl Call {
         self.headers.get(name).and_then(|it| it.to_str().ok())
     }
 
-    /// The request id that a header brings.
-    pub(super) fn request_id(&self, header: &'static str) -> Result<Option<RequestId>, Refusal> {
-        let text = match self.headers.get(header).map(|it| it.to_str()) {
+    /// The request id that the dialect's header for it brings.
+    pub(super) fn request_id(&self) -> Result<Option<RequestId>, Refusal> {
+        let text = match self.headers.get(self.once).map(|it| it.to_str()) {
             None => Ok(String::new()),
             Some(text) => text.map(str::to_owned).map_err(|_| Fault::new("must be printable ASCII")),
         };
         let id = text.and_then(RequestId::optional);
-        id.map_err(|fault| Refusal::BadQuery(vec![FieldFault { field: header.into(), fault }]))
+        id.map_err(|fault| Refusal::BadQuery(vec![FieldFault { field: self.once.into(), fault }]))
     }
 }
 
@@ -163,7 +178,7 @@ mod tests {
     use crate::domain::{Line, Scopes};
     use crate::store::Store;
 
-    const DIALECT: Dialect = Dialect { face: Face::Trxn, key: bearer, refuse };
+    const DIALECT: Dialect = Dialect { face: Face::Trxn, key: bearer, once: "idempotency-key", refuse };
 
     fn refuse(refusal: &Refusal) -> Response {
         (refusal.status(), format!("no: {}", refusal.message())).into_response()
@@ -180,13 +195,13 @@ mod tests {
             return Err(Error::RateLimited { after: Duration::from_millis(1_500) }.into());
         }
         let name = call.query.get("name").ok_or(Refusal::BadBody(Fault::new("has no name")))?;
-        let request = call.request_id("idempotency-key")?;
+        let request = call.request_id()?;
         Ok(format!("{id} {name} {} {}", call.json::<u8>().unwrap_or_default(), request.is_some())
             .into_response())
     }
 
     /// A server of one route, and a key for it.
-    async fn served(folder: &std::path::Path) -> (Router, String) {
+    async fn served(folder: &std::path::Path) -> (Router, String, App) {
         let store = Store::open(&format!("sqlite:{}", folder.join("x.db").display())).unwrap();
         store.migrate().await.unwrap();
         let app = App::start(store, Chains::default());
@@ -202,13 +217,13 @@ mod tests {
         let (_, secret) = app.create_api_key(&Caller::cli("test".to_owned()), new, None).await.unwrap().value;
         let routes = Router::new().route("/things/{id}", get(echo).post(echo));
         let served = DIALECT.serve(routes, &app, Duration::from_millis(200));
-        (Router::new().nest("/trxn", served), secret.unwrap().expose().to_owned())
+        (Router::new().nest("/trxn", served), secret.unwrap().expose().to_owned(), app)
     }
 
     #[tokio::test]
     async fn a_call_is_admitted_read_and_answered_or_refused_in_the_dialects_words() {
         let folder = tempfile::tempdir().unwrap();
-        let (router, key) = served(folder.path()).await;
+        let (router, key, _) = served(folder.path()).await;
         let key = format!("Bearer {key}");
         let large = "1".repeat(call::BODY_BYTES + 1);
         for (method, path, key, body, expected) in [
@@ -249,5 +264,26 @@ mod tests {
             assert_eq!(after, path.ends_with("often").then_some("2"));
             assert_eq!(head.headers.contains_key(ALLOW), matches!(method, "DELETE" | "OPTIONS"), "{method}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_is_one_of_those_at_work_until_it_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let (router, key, app) = served(folder.path()).await;
+        app.limit_calls(1);
+        let ask = |path: &str| {
+            let request = Request::get(path).header("authorization", format!("Bearer {key}"));
+            let answer = router.clone().oneshot(request.body(Body::from("7")).unwrap());
+            async { answer.await.unwrap().status() }
+        };
+        let late = tokio::spawn(ask("/trxn/things/late"));
+        let other = Caller::cli("other".to_owned());
+        while app.enter(&other).is_ok() {
+            assert!(!late.is_finished(), "it was never one of those at work");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(ask("/trxn/things/a?name=x").await, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(late.await.unwrap(), StatusCode::GATEWAY_TIMEOUT);
+        assert_eq!(ask("/trxn/things/a?name=x").await, StatusCode::OK);
     }
 }

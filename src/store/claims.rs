@@ -8,9 +8,9 @@ use super::select::Select;
 use super::set::{Part, Set, Type, Value};
 use super::wallets::BODIES;
 use crate::domain::{
-    Claim, ClaimStatus, CustomerId, DomainId, Network, OnRecord, Page, PageRequest, PaymentClaimLink,
-    PaymentClaimLinkId, PaymentClaimLinkStatus, Position, Result, SealedToken, Table, Transaction,
-    TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
+    AddressId, Claim, ClaimId, ClaimStatus, CustomerId, DomainId, Network, OnRecord, Page, PageRequest,
+    PaymentClaimLink, PaymentClaimLinkId, PaymentClaimLinkStatus, Position, Result, SealedToken, Table,
+    Transaction, TransactionId, TransactionStatus, TransactionType, Wallet, WalletId, WalletStatus,
 };
 
 /// Which links to list. Values of a field are alternatives; fields must all hold; an empty field says nothing.
@@ -51,6 +51,10 @@ pub(super) fn new_tokens<'a>(tokens: impl Iterator<Item = (Uuid, &'a SealedToken
         PUT,
     )
 }
+
+/// Of several wallets what was claimed goes to one in use before one that is frozen, to one of ours before one that is
+/// linked, and to the oldest of those.
+const PREFERRED: &str = "(t.status = 'FROZEN'), (t.kind = 'EXTERNAL'), t.create_us, t.id";
 
 impl Store {
     /// Lists payment claim links, newest first. Which have expired is said by the time.
@@ -156,7 +160,7 @@ impl Store {
     }
 
     /// The wallet of a customer that what was claimed on a network goes to, with its first address there: that one, or else
-    /// one in use before one that is frozen, one of ours before one that is linked, and the oldest of those.
+    /// the one that is preferred.
     ///
     /// # Errors
     ///
@@ -178,12 +182,47 @@ impl Store {
         select.and(&format!(
             "EXISTS (SELECT 1 FROM addresses AS a WHERE a.wallet_id = t.id AND a.network = {network_key})"
         ));
-        let (frozen, linked) = (WalletStatus::Frozen, WalletKind::External);
-        select.ordered(&format!("(t.status = '{frozen}'), (t.kind = '{linked}'), t.create_us, t.id"));
+        select.ordered(PREFERRED);
         select.limited("1");
         let wallets: Vec<Wallet> = self.listed(Table::Wallets, select).await?;
         let Some(wallet) = wallets.into_iter().next() else { return Ok(None) };
         Ok(self.first_address(wallet.id, network).await?.map(|address| (wallet, address)))
+    }
+
+    /// The address that each of some claims is paid to: that of its deposit, or else the one that its approval would record it
+    /// at. Those without any are left out.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn paid_addresses(&self, claims: &[Claim]) -> Result<Vec<(ClaimId, AddressId, String)>> {
+        let sql = format!(
+            "WITH q(claim_id, customer_id, network, transaction_id) AS ({{set}})
+             SELECT q.claim_id, a.id, a.address FROM q CROSS JOIN addresses AS a
+             WHERE a.id = CASE WHEN q.transaction_id IS NULL THEN (
+                 SELECT b.id FROM wallets AS t CROSS JOIN addresses AS b
+                 WHERE t.customer_id = q.customer_id AND t.status <> '{}'
+                   AND b.wallet_id = t.id AND b.network = q.network
+                 ORDER BY {PREFERRED}, b.create_us, b.id LIMIT 1)
+             ELSE (
+                 SELECT b.id FROM transactions AS x CROSS JOIN addresses AS b
+                 WHERE x.id = q.transaction_id
+                   AND b.wallet_id = x.wallet_id AND b.network = x.network AND b.address = x.address LIMIT 1)
+             END",
+            WalletStatus::Removed
+        );
+        let row = |it: &Claim| {
+            [
+                it.id.as_uuid().into(),
+                it.customer_id.as_uuid().into(),
+                Value::from(it.network.as_str()),
+                it.transaction_id.map(TransactionId::as_uuid).into(),
+            ]
+        };
+        let set = Set::of(&[Type::Uuid, Type::Uuid, Type::Text, Type::Uuid], claims.iter().map(row));
+        let rows: Vec<(Uuid, Uuid, String)> = self.read(&sql, set).await?;
+        let of = |(claim, id, address)| (ClaimId::from_uuid(claim), AddressId::from_uuid(id), address);
+        Ok(rows.into_iter().map(of).collect())
     }
 }
 
@@ -216,10 +255,6 @@ fn select_claims(columns: &str, filter: &ClaimFilter) -> Select {
     if let Some(id) = filter.domain {
         select.equals("domain_id", id.as_uuid());
     }
-    // One alone leads on in an index that is in the order of the list.
-    match filter.statuses.as_slice() {
-        [one] => select.equals("status", one.as_str()),
-        many => select.among("status", many.iter().map(|it| it.as_str())),
-    }
+    select.among("status", filter.statuses.iter().map(|it| it.as_str()));
     select
 }

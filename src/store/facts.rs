@@ -27,8 +27,8 @@ pub(super) async fn read(tx: &mut Tx, group: &[Change]) -> Result<Facts> {
         keys_of(group),
         balances::facts(accounts.into_iter()),
         on_record(group),
-        wallets_of(group),
     ];
+    parts.extend([Table::Wallets, Table::ClaimLinks].map(|it| all_of(it, group)));
     let expected: BTreeSet<_> =
         group.iter().flat_map(Change::decided_on).map(|it| (it.table, it.id)).collect();
     parts.extend(Table::ALL.iter().map(|table| rows_of(*table, &expected)));
@@ -83,15 +83,17 @@ fn on_record(group: &[Change]) -> Part<'static> {
     Part::new("domain_id, network, tx_hash", Set::of(&[Type::Uuid, Type::Text, Type::Text], rows), READ)
 }
 
-fn wallets_of(group: &[Change]) -> Part<'static> {
-    const READ: &str = "
-        SELECT 'wallets of', q.customer_id, CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BYTEA),
-               CAST(NULL AS UUID), (SELECT count(*) FROM wallets AS w WHERE w.customer_id = q.customer_id),
-               CAST(NULL AS BIGINT)
-        FROM {q} AS q WHERE q.customer_id IS NOT NULL";
-    let customers: BTreeSet<_> = group.iter().filter_map(|it| it.wallets_of).map(|it| it.0).collect();
+fn all_of(table: Table, group: &[Change]) -> Part<'static> {
+    let sql = format!(
+        "SELECT 'all of', q.customer_id, CAST('{table}' AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BYTEA),
+                CAST(NULL AS UUID), (SELECT count(*) FROM {table} AS t WHERE t.customer_id = q.customer_id),
+                CAST(NULL AS BIGINT)
+         FROM {{q}} AS q WHERE q.customer_id IS NOT NULL"
+    );
+    let customers: BTreeSet<_> =
+        group.iter().flat_map(|it| &it.all_of).filter(|it| it.0 == table).map(|it| it.1).collect();
     let rows = customers.into_iter().map(|it| [it.as_uuid().into()]);
-    Part::new("customer_id", Set::of(&[Type::Uuid], rows), READ)
+    Part::new("customer_id", Set::of(&[Type::Uuid], rows), sql)
 }
 
 fn rows_of(table: Table, expected: &BTreeSet<(Table, Uuid)>) -> Part<'static> {
@@ -130,8 +132,9 @@ fn note(facts: &mut Facts, row: Row) -> Result<()> {
             let kind = kind.parse().map_err(Error::internal)?;
             facts.keys.insert(UniqueKey { scope, kind, text }, KeyState { owner, held_until_us });
         }
-        (what, customer, .., count, _) if what == "wallets of" => {
-            facts.wallets.insert(CustomerId::from_uuid(customer), count.ok_or_else(broken)?);
+        (what, customer, Some(table), .., count, _) if what == "all of" => {
+            let table = table.parse().map_err(Error::internal)?;
+            facts.all.insert((table, CustomerId::from_uuid(customer)), count.ok_or_else(broken)?);
         }
         (what, id, .., sequence, _) => {
             let table = what.parse().map_err(Error::internal)?;

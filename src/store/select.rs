@@ -44,12 +44,16 @@ impl Select {
         self.and(&format!("t.{column} = {value}"));
     }
 
-    /// A column has one of several values; none says nothing.
+    /// A column has one of several values; none says nothing. One alone leads on in an index that is in the order of the list.
     pub(super) fn among<V: Into<Value>>(&mut self, column: &str, values: impl IntoIterator<Item = V>) {
-        let mut values = values.into_iter().peekable();
-        if values.peek().is_some() {
-            let values = self.list(values);
-            self.and(&format!("t.{column} IN {values}"));
+        let values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        match values.len() {
+            0 => {}
+            1 => values.into_iter().for_each(|it| self.equals(column, it)),
+            _ => {
+                let values = self.list(values);
+                self.and(&format!("t.{column} IN {values}"));
+            }
         }
     }
 

@@ -149,17 +149,18 @@ impl Store {
         Ok(wallets)
     }
 
-    /// How many wallets a customer has or had: none is ever taken from the record.
+    /// How many rows of a table a customer has or had: none is ever taken from the record.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn wallets_ever(&self, customer: CustomerId) -> Result<i64> {
-        const READ: &str = "
-            WITH q(customer_id) AS ({set})
-            SELECT count(*) FROM q CROSS JOIN wallets AS w WHERE w.customer_id = q.customer_id";
+    pub async fn ever(&self, table: Table, customer: CustomerId) -> Result<i64> {
+        let sql = format!(
+            "WITH q(customer_id) AS ({{set}})
+             SELECT count(*) FROM q CROSS JOIN {table} AS t WHERE t.customer_id = q.customer_id"
+        );
         let set = Set::of(&[Type::Uuid], [[customer.as_uuid().into()]]);
-        let rows: Vec<(i64,)> = self.read(READ, set).await?;
+        let rows: Vec<(i64,)> = self.read(&sql, set).await?;
         Ok(rows.first().map_or(0, |it| it.0))
     }
 

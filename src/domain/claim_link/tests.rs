@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::customer::{Belongings, delete_for_good};
 use crate::domain::fixtures::{
     BEFORE_US, NOW_US, answer, context, customer, customer_id, domain_id, event, faulty, member, the_member,
 };
@@ -130,7 +131,8 @@ fn what_is_kept_beside_a_link_is_the_end_of_its_row() {
 #[test]
 fn a_link_ends_with_whoever_is_deleted_for_good() {
     let active = link(PaymentClaimLinkStatus::Active);
-    let change = crate::domain::customer::delete_for_good(&member(), &[], 0, &[active], context()).unwrap();
+    let theirs = Belongings { links: vec![active], ..Belongings::default() };
+    let change = delete_for_good(&member(), &theirs, context()).unwrap();
     let ended = change.writes.last().unwrap();
     assert_eq!(ended.event.as_ref().unwrap().0, EventType::ClaimLinkRevoked);
     let ended = PaymentClaimLink::try_from(ended.resource.clone()).unwrap();

@@ -779,13 +779,13 @@ mod wallets {
     /// Decided on all of somebody's wallets, and makes one.
     fn knows(ever: i64) -> Change {
         let new = crate::domain::Wallet { sequence: 0, ..wallet(WalletKind::Managed) };
-        let change = Change::new(context()).knows_wallets(customer_id(1), ever);
+        let change = Change::new(context()).knows_all(Table::Wallets, customer_id(1), ever);
         change.writes(new, EventType::WalletCreated, &[])
     }
 
     #[test]
     fn what_was_decided_on_all_of_somebodys_wallets_is_stale_once_they_have_another() {
-        let facts = Facts { wallets: [(customer_id(1), 2)].into(), ..facts() };
+        let facts = Facts { all: [((Table::Wallets, customer_id(1)), 2)].into(), ..facts() };
         assert_eq!(alone(knows(2), &facts), Verdict::Go);
         assert_eq!(alone(knows(1), &facts), Verdict::Stale);
         assert_eq!(judge(&[knows(2), knows(2)], &facts), [Verdict::Go, Verdict::Stale]);

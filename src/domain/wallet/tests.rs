@@ -922,7 +922,7 @@ mod sole {
     fn a_second_wallet_on_a_network_is_refused_and_a_first_knows_what_there_was() {
         let granted = [own(Ethereum, 3)];
         let made = create_sole(&member(), None, 4, &granted, wallet_id(1), context()).unwrap();
-        assert_eq!(made.wallets_of, Some((customer_id(1), 4)));
+        assert_eq!(made.all_of, [(Table::Wallets, customer_id(1), 4)]);
         assert_eq!(answer::<Wallet>(&made).addresses.len(), 1);
         let there = wallet(Managed);
         let second = create_sole(&member(), Some(&there), 4, &granted, wallet_id(2), context());
@@ -953,14 +953,16 @@ mod stepping {
 
 mod removing_all {
     use super::*;
-    use crate::domain::customer::{delete_for_good, restore};
+    use crate::domain::customer::{Belongings, delete_for_good, restore};
 
     #[test]
     fn who_is_deleted_for_good_takes_their_wallets_along_and_is_not_restored() {
         let ledger = Wallet { id: wallet_id(2), ..wallet(Ledger) };
-        let change =
-            delete_for_good(&member(), &[derived(&[(Ethereum, 1)]), ledger], 7, &[], context()).unwrap();
-        assert_eq!(change.wallets_of, Some((customer_id(1), 7)));
+        let wallets = vec![derived(&[(Ethereum, 1)]), ledger];
+        let theirs = Belongings { wallets, wallets_ever: 7, links_ever: 3, ..Belongings::default() };
+        let change = delete_for_good(&member(), &theirs, context()).unwrap();
+        let all = [(Table::Wallets, customer_id(1), 7), (Table::ClaimLinks, customer_id(1), 3)];
+        assert_eq!(change.all_of, all);
         let gone: crate::domain::Customer = answer(&change);
         assert!(gone.status == CustomerStatus::Deleted && gone.is_beyond_restore);
         assert!(matches!(restore(&gone, &member().domain, context()), Err(Error::CustomerDeleted(_))));

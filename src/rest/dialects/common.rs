@@ -10,8 +10,10 @@ use uuid::Uuid;
 
 use super::super::dialect::{Call, Reply};
 use super::super::refusal::Refusal;
+use super::fields::Members;
 use crate::domain::{
-    CustomerStatus, DomainId, Error, Fault, Faults, FieldFault, Member, Noun, PageRequest, Reach, Scope,
+    CustomerId, CustomerStatus, DomainId, Error, Fault, Faults, FieldFault, Member, Noun, PageRequest, Reach,
+    Scope, WalletId,
 };
 
 /// An answer.
@@ -71,14 +73,14 @@ pub(super) fn faults(refusal: &Refusal) -> &[FieldFault] {
 }
 
 /// What a dialect calls a field that the directory names by its path in the proto.
-pub(super) fn named<'a>(field: &'a str, own: &[(&'a str, &'a str)]) -> &'a str {
+pub(super) fn named<'a>(field: &'a str, members: &Members) -> &'a str {
     let field = field.strip_prefix("customer.").unwrap_or(field);
-    own.iter().find(|it| it.0 == field).map_or(field, |it| it.1)
+    members.iter().find(|it| it.1 == field).map_or(field, |it| it.0)
 }
 
 /// What to say to whoever called, with fields as the dialect calls them. What is deleted or removed is spoken of like what
 /// was never there.
-pub(super) fn message(refusal: &Refusal, own: &[(&str, &str)]) -> String {
+pub(super) fn message(refusal: &Refusal, members: &Members) -> String {
     match refusal {
         Refusal::Known(Error::CustomerDeleted(_)) => Error::NotFound(Noun::Customer).to_string(),
         Refusal::Known(Error::WalletRemoved(_)) => Error::NotFound(Noun::Wallet).to_string(),
@@ -86,7 +88,7 @@ pub(super) fn message(refusal: &Refusal, own: &[(&str, &str)]) -> String {
         other => {
             let faults = faults(other).iter();
             let own = faults.map(|it| FieldFault {
-                field: named(&it.field, own).to_owned().into(),
+                field: named(&it.field, members).to_owned().into(),
                 fault: it.fault.clone(),
             });
             Error::Invalid(own.collect()).to_string()
@@ -97,6 +99,16 @@ pub(super) fn message(refusal: &Refusal, own: &[(&str, &str)]) -> String {
 /// An id that is part of a path. What is none names nothing.
 pub(super) fn in_path<T>(text: &str, of: fn(&str) -> Result<T, Fault>, noun: Noun) -> Result<T, Refusal> {
     of(text).map_err(|_| Error::NotFound(noun).into())
+}
+
+/// The customer that a path names.
+pub(super) fn customer_id(text: &str) -> Result<CustomerId, Refusal> {
+    in_path(text, CustomerId::of_either_form, Noun::Customer)
+}
+
+/// The wallet that a path names.
+pub(super) fn wallet_id(text: &str) -> Result<WalletId, Refusal> {
+    in_path(text, WalletId::of_either_form, Noun::Wallet)
 }
 
 /// A live customer: those who are deleted are not there.
@@ -222,7 +234,6 @@ pub(super) fn said(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CustomerId, WalletId};
 
     #[test]
     fn times_are_written_to_the_second_or_the_millisecond_and_read() {
@@ -263,7 +274,7 @@ mod tests {
 
     #[test]
     fn fields_have_the_dialects_own_names() {
-        let own = [("billing_address.postal_code", "postalCode")];
+        let own = [("postalCode", "billing_address.postal_code")];
         assert_eq!(named("customer.billing_address.postal_code", &own), "postalCode");
         assert_eq!((named("customer.email", &own), named("page", &own)), ("email", "page"));
     }
@@ -279,7 +290,7 @@ mod tests {
             assert_eq!((status(&gone), message(&gone, &[])), (status(&missing), message(&missing, &[])));
         }
         let wrong = Refusal::from(Error::invalid("customer.billing_address.city", "is too long"));
-        let said = message(&wrong, &[("billing_address.city", "city")]);
+        let said = message(&wrong, &[("city", "billing_address.city")]);
         assert!(said.contains("`city`") && !said.contains("billing"), "{said}");
     }
 

@@ -11,6 +11,9 @@ pub(super) const REQUIRED: &str = "is required";
 /// What is said of a member that nobody knows.
 pub(super) const UNKNOWN: &str = "is not known here";
 
+/// Members of bodies as a dialect calls them, and the paths of what they say as the directory does.
+pub(super) type Members = [(&'static str, &'static str)];
+
 /// The members of an object that were not taken yet, and what was wrong with those that were. A member that is `null` is
 /// one that is there and says nothing.
 #[derive(Debug)]
@@ -37,6 +40,11 @@ impl Fields {
     /// Whether a member was there, whatever it says.
     pub(super) fn has(&self, path: &str) -> bool {
         self.sent.iter().any(|it| it == path)
+    }
+
+    /// The paths of what those of `members` say that were there: what is to be changed.
+    pub(super) fn paths(&self, members: &Members) -> Vec<String> {
+        members.iter().filter(|it| self.has(it.0)).map(|it| it.1.to_owned()).collect()
     }
 
     /// Text; empty where it is `null` or not there.
@@ -178,6 +186,7 @@ mod tests {
         assert!(it.has("a") && !it.has("d.e"));
         it.unfold("d");
         assert!(it.has("d.e") && !it.has("z"));
+        assert_eq!(it.paths(&[("d.e", "own.e"), ("z", "z"), ("c", "c")]), ["own.e", "c"]);
         assert_eq!(it.line::<255>("a"), Line::default());
         assert!(it.needed("b", Email::try_from).is_none() && it.needed("y", Email::try_from).is_none());
         assert!(it.formed("c", Email::try_from).is_none());

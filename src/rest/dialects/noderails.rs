@@ -16,19 +16,21 @@ use serde::Serialize;
 use super::super::dialect::{Call, Dialect, Reply, api_key};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{Numbered, answer, in_path, in_query, live, message, refused, status, word};
+use super::common::{
+    Numbered, answer, customer_id, in_query, live, message, refused, status, wallet_id, word,
+};
 use super::fields::Fields;
 use crate::app::{
     App, BillingCounts, Counting, CustomerFilter, CustomerTarget, Overview, WalletTarget, parse_address,
 };
 use crate::domain::{
-    Country, Customer, CustomerId, CustomerKey, CustomerPatch, Domain, DomainId, Email, Error, ExternalId,
-    Fault, Faults, Line, Member, Metadata, NewCustomer, Noun, Profile, RequestId, Scope, Wallet, WalletId,
-    WalletKind, searched,
+    Country, Customer, CustomerKey, CustomerPatch, Domain, DomainId, Email, Error, ExternalId, Fault, Faults,
+    Line, Member, Metadata, NewCustomer, Noun, Profile, Scope, Wallet, WalletKind, searched,
 };
 use shapes::{Count, More, Parts, Shown, ShownApp, network_of, shown};
 
-pub(super) const DIALECT: Dialect = Dialect { face: Face::Noderails, key: api_key, refuse };
+pub(super) const DIALECT: Dialect =
+    Dialect { face: Face::Noderails, key: api_key, once: "idempotency-key", refuse };
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -70,8 +72,7 @@ fn refuse(refusal: &Refusal) -> Response {
         }
         (_, status) => status,
     };
-    let own = MEMBERS.map(|(member, path)| (path, member));
-    let message = message(refusal, &own);
+    let message = message(refusal, &MEMBERS);
     refused(status, &Refused { success: false, error: Fallacy { message, code: word(status) } })
 }
 
@@ -83,10 +84,6 @@ struct Done<T> {
 
 fn done(status: StatusCode, data: impl Serialize) -> Reply {
     answer(status, &Done { success: true, data })
-}
-
-fn request_id(call: &Call) -> Result<Option<RequestId>, Refusal> {
-    call.request_id("idempotency-key")
 }
 
 /// The app that is named, or else the one that the key is for. One that the key does not cover is refused like one that
@@ -127,7 +124,7 @@ fn written(status: StatusCode, customer: &Customer, wallets: &[Wallet]) -> Reply
 
 async fn create(call: Call) -> Reply {
     call.may(&[Scope::CustomersWrite, Scope::WalletsRead])?;
-    let request = request_id(&call)?;
+    let request = call.request_id()?;
     let mut fields = Fields::of(&call)?;
     let app = fields.formed("appId", |it| DomainId::of_either_form(&it));
     let profile = profile(&mut fields);
@@ -139,17 +136,13 @@ async fn create(call: Call) -> Reply {
     written(StatusCode::CREATED, &made.value.customer, &[])
 }
 
-fn customer_id(text: &str) -> Result<CustomerId, Refusal> {
-    in_path(text, CustomerId::of_either_form, Noun::Customer)
-}
-
 async fn update(Path(id): Path<String>, call: Call) -> Reply {
     call.may(&[Scope::CustomersWrite, Scope::WalletsRead])?;
-    let request = request_id(&call)?;
+    let request = call.request_id()?;
     let id = customer_id(&id)?;
     let key = CustomerKey::Id(id);
     let mut fields = Fields::of(&call)?;
-    let paths = MEMBERS.iter().filter(|it| fields.has(it.0)).map(|it| it.1.to_owned()).collect();
+    let paths = fields.paths(&MEMBERS);
     let profile = profile(&mut fields);
     fields.done()?;
     let target = CustomerTarget { key, domain: None, etag: None };
@@ -231,7 +224,7 @@ const fn counted(counts: BillingCounts) -> Count {
 
 async fn add_wallet(Path(id): Path<String>, call: Call) -> Reply {
     call.may(&[Scope::WalletsWrite])?;
-    let request = request_id(&call)?;
+    let request = call.request_id()?;
     let customer = customer_id(&id)?;
     let mut fields = Fields::of(&call)?;
     fields.need("chainId");
@@ -253,9 +246,9 @@ async fn add_wallet(Path(id): Path<String>, call: Call) -> Reply {
 
 async fn remove_wallet(Path((id, wallet)): Path<(String, String)>, call: Call) -> Reply {
     call.may(&[Scope::WalletsWrite])?;
-    let request = request_id(&call)?;
+    let request = call.request_id()?;
     let customer = customer_id(&id)?;
-    let wallet = in_path(&wallet, WalletId::of_either_form, Noun::Wallet)?;
+    let wallet = wallet_id(&wallet)?;
     let linked = call.app.get_wallet(&call.caller, wallet, None).await?;
     if linked.customer_id != customer || linked.kind != WalletKind::External {
         return Err(Error::NotFound(Noun::Wallet).into());

@@ -2,6 +2,8 @@
 //!
 //! Its calls say from whom they come, beside the key: organization and domain, which have to be the key's.
 
+mod find;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,25 +17,35 @@ use serde_json::Value;
 use super::super::dialect::{Call, Dialect, Reply};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{Numbered, answer, in_query, message, refused, said, status};
-use super::fields::{Fields, REQUIRED};
-use crate::app::{App, Counting, CustomerFilter, CustomerTarget, TextColumn};
+use super::common::{answer, in_query, message, refused, said, status};
+use super::fields::Fields;
+use crate::app::{App, CustomerTarget};
 use crate::domain::{
-    Alias, Customer, CustomerId, CustomerKey, CustomerPatch, CustomerStatus, Domain, DomainId, Error, Fault,
-    Faults, NewCustomer, OrganizationId, Profile, RequestId, Scope,
+    Alias, Customer, CustomerKey, CustomerPatch, CustomerStatus, Domain, DomainId, Error, Fault, Faults,
+    NewCustomer, OrganizationId, Profile, Scope,
 };
 
-pub(super) const DIALECT: Dialect = Dialect { face: Face::Paylias, key, refuse };
+pub(super) const DIALECT: Dialect = Dialect { face: Face::Paylias, key, once: "idempotency-key", refuse };
 
 pub(super) fn routes() -> Router<App> {
     // As the examples of the document have it, and as its headings do.
     ["/csp/api/v1/csp/customer", "/api/v1/csp/customer"].into_iter().fold(Router::new(), |router, path| {
         router
-            .route(path, get(find).post(create))
+            .route(path, get(find::find).post(create))
             .route(&format!("{path}/{{address}}"), get(retrieve).patch(update).delete(delete))
             .route(&format!("{path}/{{address}}/resolve"), get(resolve))
     })
 }
+
+/// Members of a body, and the paths of what they say.
+const MEMBERS: [(&str, &str); 6] = [
+    ("first_name", "first_name"),
+    ("middle_name", "middle_name"),
+    ("last_name", "last_name"),
+    ("nick_name", "nick_name"),
+    ("payment_address", "payment_address"),
+    ("status", "status"),
+];
 
 fn key(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-sfpy-api-key")?.to_str().ok()
@@ -60,7 +72,7 @@ fn refuse(refusal: &Refusal) -> Response {
         status if status.is_server_error() => "error.server_error",
         _ => "error.bad_request",
     };
-    let message = message(refusal, &[]);
+    let message = message(refusal, &MEMBERS);
     refused(status, &Refused { ok: false, error_code, error_message: &message })
 }
 
@@ -169,10 +181,6 @@ async fn partner(call: &Call, scope: Scope) -> Result<Arc<Domain>, Refusal> {
     Ok(domain)
 }
 
-fn request_id(call: &Call) -> Result<Option<RequestId>, Refusal> {
-    call.request_id("idempotency-key")
-}
-
 /// Names and status, as a body says them.
 fn profile(fields: &mut Fields) -> (Profile, Option<CustomerStatus>) {
     let profile = Profile {
@@ -192,7 +200,7 @@ fn profile(fields: &mut Fields) -> (Profile, Option<CustomerStatus>) {
 
 async fn create(call: Call) -> Reply {
     let domain = partner(&call, Scope::CustomersWrite).await?;
-    let request = request_id(&call)?;
+    let request = call.request_id()?;
     let mut fields = Fields::of(&call)?;
     for name in ["first_name", "last_name", "status"] {
         fields.need(name);
@@ -218,19 +226,19 @@ fn alias(address: String) -> Result<Alias, Refusal> {
 }
 
 async fn update(Path(address): Path<String>, call: Call) -> Reply {
-    const FIELDS: [&str; 5] = ["first_name", "middle_name", "last_name", "nick_name", "status"];
     let domain = partner(&call, Scope::CustomersWrite).await?;
-    let request = request_id(&call)?;
+    let request = call.request_id()?;
     let target = target(&domain, address)?;
     let mut fields = Fields::of(&call)?;
-    let paths: Vec<_> = FIELDS.into_iter().filter(|it| fields.has(it)).map(str::to_owned).collect();
-    for name in
-        ["first_name", "last_name", "status"].into_iter().filter(|it| paths.iter().any(|path| path == it))
-    {
-        fields.need(name);
+    let mut paths = fields.paths(&MEMBERS);
+    // It may be repeated, and never changes.
+    paths.retain(|it| it != "payment_address");
+    for name in ["first_name", "last_name", "status"] {
+        if fields.has(name) {
+            fields.need(name);
+        }
     }
     let (profile, status) = profile(&mut fields);
-    // It may be repeated, and never changes.
     let repeated = fields.formed("payment_address", Alias::try_from);
     if let (Some(repeated), CustomerKey::PaymentAddress(own)) = (repeated, &target.key)
         && repeated != *own
@@ -245,7 +253,7 @@ async fn update(Path(address): Path<String>, call: Call) -> Reply {
 
 async fn delete(Path(address): Path<String>, call: Call) -> Reply {
     let domain = partner(&call, Scope::CustomersWrite).await?;
-    let request = request_id(&call)?;
+    let request = call.request_id()?;
     call.app.soft_delete_customer(&call.caller, target(&domain, address)?, request).await?;
     done(None::<()>)
 }
@@ -261,87 +269,6 @@ async fn resolve(Path(address): Path<String>, call: Call) -> Reply {
     partner(&call, Scope::CustomersResolve).await?;
     let resolution = call.app.resolve_customer(&call.caller, &alias(address)?).await?;
     done(Some(Shown::from(&resolution.customer)))
-}
-
-#[derive(Serialize)]
-struct Listed<'a> {
-    count: i64,
-    customers: Vec<Shown<'a>>,
-}
-
-async fn find(call: Call) -> Reply {
-    let domain = partner(&call, Scope::CustomersRead).await?;
-    let mut faults = Faults::default();
-    let wanted = wanted(&call, &mut faults);
-    for name in ["limit", "page"].into_iter().filter(|it| call.query.get(it).is_none()) {
-        faults.add(name, Fault::new(REQUIRED));
-    }
-    let page = Numbered::read(&call, Some("limit"), 1, &mut faults);
-    let (mut filter, page) = in_query(faults, page.map(|page| (wanted, page)))?;
-    let partners = std::mem::take(&mut filter.domains);
-    // One that is not covered has no customers, as far as this key is concerned.
-    filter.domains = match partners.as_slice() {
-        [] => vec![domain.id],
-        partners => call.app.covered_domains(&call.caller, partners).await?,
-    };
-    // Nobody has no status.
-    let is_of_nobody = filter.statuses.is_empty() && !values(&call, "status").is_empty();
-    if filter.domains.is_empty() || is_of_nobody {
-        return done(Some(Listed { count: 0, customers: Vec::new() }));
-    }
-    let list = call.app.list_customers(&call.caller, None, filter, page.request, Counting::Whole).await?;
-    let customers = list.page.items.iter().map(|it| Shown::from(&it.customer)).collect();
-    done(Some(Listed { count: list.total.map_or(0, |it| it.size), customers }))
-}
-
-/// Each value of a parameter that may be repeated, and hold several with commas between; none that is empty.
-fn values<'a>(call: &'a Call, name: &str) -> Vec<&'a str> {
-    let each = call.query.all(name).flat_map(|it| it.split(',')).map(str::trim);
-    each.filter(|it| !it.is_empty()).collect()
-}
-
-/// Who is looked for.
-fn wanted(call: &Call, faults: &mut Faults) -> CustomerFilter {
-    let texts = [
-        (TextColumn::FirstName, "first_names"),
-        (TextColumn::MiddleName, "middle_names"),
-        (TextColumn::LastName, "last_names"),
-        (TextColumn::NickName, "nick_names"),
-        (TextColumn::PaymentAddress, "payment_addresses"),
-    ];
-    let text = |column, it: String| match column {
-        _ if it.len() > 500 || it.chars().any(char::is_control) => {
-            Err(Fault::new("holds what no customer has"))
-        }
-        TextColumn::PaymentAddress => Ok(it.to_ascii_lowercase()),
-        _ => Ok(it),
-    };
-    CustomerFilter {
-        ids: each(call, "tokens", faults, CustomerId::of_either_form),
-        domains: each(call, "partner_ids", faults, DomainId::of_either_form),
-        statuses: each(call, "status", faults, status_of).into_iter().flatten().collect(),
-        texts: texts
-            .into_iter()
-            .map(|(column, name)| (column, each(call, name, faults, |it| text(column, it.to_owned()))))
-            .collect(),
-        ..CustomerFilter::default()
-    }
-}
-
-/// At most a hundred values of a parameter.
-fn each<T>(
-    call: &Call,
-    name: &'static str,
-    faults: &mut Faults,
-    parse: impl Fn(&str) -> Result<T, Fault>,
-) -> Vec<T> {
-    let values = values(call, name);
-    if values.len() > 100 {
-        faults.add(name, Fault::new("must be at most 100 values"));
-        return Vec::new();
-    }
-    let parsed: Result<Vec<_>, _> = values.into_iter().map(parse).collect();
-    faults.take(name, parsed)
 }
 
 #[cfg(test)]
