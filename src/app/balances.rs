@@ -7,9 +7,10 @@ use tokio::task::JoinSet;
 use super::App;
 use crate::chain::node::NodeError;
 use crate::domain::{
-    Account, Amount, Caller, Error, Network, PageRequest, Result, Sums, Token, Wallet, WalletId, WalletKind,
+    Account, Amount, Caller, CustomerId, Error, Network, PageRequest, Result, Sums, Token, Wallet, WalletId,
+    WalletKind,
 };
-use crate::store::AddressFilter;
+use crate::store::{AddressFilter, PastLedger};
 
 /// How many addresses of a wallet are read from nodes in one call, which is one page of them.
 const MAX_ADDRESSES: i32 = 100;
@@ -46,6 +47,21 @@ impl App {
         let mut balances = self.task(move |store| async move { store.balances(id).await }).await?;
         balances.sort_by_key(|it| (it.0.network, it.0.token.clone()));
         Ok((wallet, balances))
+    }
+
+    /// A wallet that is a balance, as it was when something of its customer's became what it is: at that place in their
+    /// domain's log. Of a wallet that the caller was shown; nothing where that is not known any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; [`Error::Overloaded`] where it would take too long.
+    pub async fn ledger_as_of(
+        &self,
+        customer: CustomerId,
+        id: WalletId,
+        sequence: i64,
+    ) -> Result<Option<PastLedger>> {
+        self.task(move |store| async move { store.ledger_as_of(customer, id, sequence).await }).await
     }
 
     /// What the addresses of a wallet hold, as nodes of their networks tell it: all of it, or none.

@@ -12,9 +12,9 @@ use super::write::{Answer, Reload, mark};
 use super::{App, OpenLink};
 use crate::clock;
 use crate::domain::{
-    AddressId, Caller, Claim, ClaimId, ClaimToken, DomainId, Error, Fault, Line, Member, NewClaim, Noun,
-    Page, PageRequest, PaymentClaimLink, PaymentClaimLinkId, RequestId, Result, TransactionId, WalletId,
-    claim, claim::Evidence,
+    AddressId, Caller, Claim, ClaimId, ClaimStatus, ClaimToken, DomainId, Error, Fault, Line, Member,
+    NewClaim, Noun, Page, PageRequest, PaymentClaimLink, PaymentClaimLinkId, RequestId, Result,
+    TransactionId, WalletId, claim, claim::Evidence,
 };
 use crate::store::{ClaimFilter, Total};
 
@@ -175,13 +175,15 @@ impl App {
         self.task(move |store| async move { store.list_claims(&filter, &page).await }).await
     }
 
-    /// The address that each of some claims is paid to, where there is one: of claims that the caller was shown.
+    /// The address that each of some claims is paid to, where there is one: of claims that the caller was shown. What was
+    /// turned down is paid to none.
     ///
     /// # Errors
     ///
     /// [`Error::DatabaseUnavailable`].
     pub async fn paid_addresses(&self, claims: &[Claim]) -> Result<HashMap<ClaimId, (AddressId, String)>> {
-        let claims = claims.to_vec();
+        let paid = |it: &&Claim| it.status != ClaimStatus::Rejected;
+        let claims: Vec<_> = claims.iter().filter(paid).cloned().collect();
         let found = self.task(move |store| async move { store.paid_addresses(&claims).await }).await?;
         Ok(found.into_iter().map(|(claim, id, address)| (claim, (id, address))).collect())
     }

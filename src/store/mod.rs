@@ -21,6 +21,7 @@ mod leases;
 mod log;
 mod lookup;
 mod open;
+mod past;
 mod quotas;
 mod requests;
 mod retention;
@@ -47,6 +48,7 @@ pub use keys::{SealedSeed, Sealing};
 pub use leases::Enabled;
 pub use lookup::Found;
 pub use open::{PoolUse, Schema};
+pub use past::PastLedger;
 pub use wallets::{AddressFilter, TransactionFilter, WalletFilter};
 pub use webhooks::KeptSecret;
 

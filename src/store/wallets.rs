@@ -1,15 +1,12 @@
 //! Wallets, addresses and transactions in lists.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
-
 use super::Store;
 use super::customers::Total;
 use super::select::Select;
 use super::set::{Set, Type, Value};
 use crate::domain::{
-    Address, CustomerId, DomainId, Error, EventType, Network, Page, PageRequest, Position, Resource, Result,
-    Table, Transaction, TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
+    Address, CustomerId, DomainId, Error, Network, Page, PageRequest, Position, Resource, Result, Table,
+    Transaction, TransactionStatus, TransactionType, Wallet, WalletId, WalletKind, WalletStatus,
 };
 
 /// Which wallets to list: of a domain or of a customer. Values of a field are alternatives; fields must all hold; an
@@ -119,34 +116,6 @@ impl Store {
              {most} ORDER BY ranked.create_us DESC, ranked.id DESC"
         ));
         self.listed(Table::Wallets, select).await
-    }
-
-    /// The wallets of one kind that a customer had, and had not removed, at a place in their domain's log; newest first.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database; [`Error::Overloaded`] where it would take too long.
-    pub async fn live_wallets_as_of(
-        &self,
-        customer: CustomerId,
-        kind: WalletKind,
-        sequence: i64,
-    ) -> Result<Vec<Wallet>> {
-        let mut select = Select::new("t.payload, t.sequence", "events");
-        select.equals("customer_id", customer.as_uuid());
-        let sequence = select.bind(sequence);
-        select.and(&format!("t.sequence <= {sequence}"));
-        let told = [EventType::WalletCreated, EventType::WalletUpdated, EventType::WalletRemoved];
-        select.among("type", told.iter().map(|it| it.as_str()));
-        select.ordered("t.sequence");
-        let rows: Vec<(Option<String>, i64)> = self.scan(select).await?;
-        let rows = rows.into_iter().filter_map(|(payload, sequence)| Some((payload?, sequence)));
-        let told: Vec<Wallet> = parsed(Table::Wallets, rows.collect())?;
-        let last: HashMap<_, _> = told.into_iter().map(|it| (it.id, it)).collect();
-        let is_there = |it: &Wallet| it.kind == kind && it.status != WalletStatus::Removed;
-        let mut wallets: Vec<_> = last.into_values().filter(is_there).collect();
-        wallets.sort_by_key(|it| Reverse((it.create_us, it.id)));
-        Ok(wallets)
     }
 
     /// How many rows of a table a customer has or had: none is ever taken from the record.
@@ -343,7 +312,7 @@ fn select_transactions(columns: &str, filter: &TransactionFilter) -> Select {
     select
 }
 
-fn parsed<T>(table: Table, rows: Vec<(String, i64)>) -> Result<Vec<T>>
+pub(super) fn parsed<T>(table: Table, rows: Vec<(String, i64)>) -> Result<Vec<T>>
 where
     T: TryFrom<Resource, Error = Error>,
 {

@@ -6,6 +6,8 @@ mod fossapay;
 mod juicyway;
 mod noderails;
 mod paylias;
+#[cfg(test)]
+mod refusals;
 mod trxn;
 
 use std::time::Duration;

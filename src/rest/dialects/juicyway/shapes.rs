@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::domain::{
-    Account, Country, Customer, CustomerStatus, Email, Error, KycStatus, Line, Noun, PaymentDetails,
-    PaymentMethod, Phone, Sums, Transaction, Wallet, WalletStatus,
+    Country, Customer, CustomerStatus, Email, Error, KycStatus, Line, Noun, PaymentDetails, PaymentMethod,
+    Phone, Sums, Transaction, Wallet, WalletStatus,
 };
 use crate::rest::dialects::common::{plain, seconds};
 use crate::rest::refusal::Refusal;
@@ -114,9 +114,8 @@ pub(super) struct ShownWallet {
 }
 
 impl ShownWallet {
-    pub(super) fn of(wallet: &Wallet, books: &[(Account, Sums)]) -> Result<Self, Refusal> {
+    pub(super) fn of(wallet: &Wallet, sums: Sums) -> Result<Self, Refusal> {
         let currency = wallet.currency.as_ref().ok_or(Error::NotFound(Noun::Wallet))?;
-        let sums = books.iter().find(|it| it.0.token == currency.as_str()).map(|it| it.1).unwrap_or_default();
         let (is_below_zero, amount) = sums.balance();
         let sign = if is_below_zero { "-" } else { "" };
         let amount = number(format!("{sign}{}", amount.in_token(currency.decimals())))?;
