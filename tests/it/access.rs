@@ -8,7 +8,7 @@
 
 mod objects;
 mod table;
-mod world;
+pub mod world;
 
 use std::fmt::Write;
 

@@ -2,7 +2,7 @@
 
 mod browser;
 mod deposits;
-mod desk;
+pub mod desk;
 mod kyc;
 mod links;
 mod lists;

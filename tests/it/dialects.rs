@@ -2,13 +2,16 @@
 
 mod everywhere;
 mod fossapay;
+mod input;
 mod juicyway;
 mod noderails;
 mod paylias;
 mod readme;
+mod replays;
 mod scripts;
 mod seeds;
 mod shapes;
+mod tenancy;
 mod trxn;
 
 use std::net::SocketAddr;
@@ -88,19 +91,29 @@ impl Desk {
         self.send("POST", path, &body).await
     }
 
-    /// What is not refused.
+    /// What is not refused. A body that is `null` is none.
     pub async fn ok(&self, method: &str, path: &str, body: Value) -> Value {
-        let (status, answer) = match method {
-            "GET" => self.get(path).await,
-            method => self.send(method, path, &body).await,
-        };
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, answer) = shown(&self.raw(method, path, &body).await);
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
     }
 
     pub async fn raw(&self, method: &str, path: &str, body: &str) -> Answer {
-        let path = format!("/{}{path}", self.face);
-        self.http.with("content-type", "application/json").send(method, &path, body.to_owned()).await
+        self.bytes(method, path, body.as_bytes().to_vec()).await
+    }
+
+    pub async fn bytes(&self, method: &str, path: &str, body: Vec<u8>) -> Answer {
+        let path = match self.face {
+            "canonical" => path.to_owned(),
+            face => format!("/{face}{path}"),
+        };
+        self.http.with("content-type", "application/json").send(method, &path, body).await
+    }
+
+    /// The header that names a request.
+    pub fn once(face: &str) -> &'static str {
+        if face == "fossapay" { "x-idempotency-key" } else { "idempotency-key" }
     }
 }
 

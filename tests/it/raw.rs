@@ -49,6 +49,24 @@ impl Raw {
         }
     }
 
+    /// How a query goes, as the store's own connections have it: `{id}` in it is the id of somebody.
+    pub async fn plan(&mut self, query: &str) -> String {
+        match self.on() {
+            On::Sqlite => {
+                let query = query.replace("{id}", "x'00000000000000000000000000000001'");
+                let steps: Vec<(i64, i64, i64, String)> =
+                    self.rows(&format!("EXPLAIN QUERY PLAN {query}")).await;
+                steps.into_iter().map(|it| it.3).collect::<Vec<_>>().join("\n")
+            }
+            On::Postgres => {
+                self.run("SET enable_seqscan = off").await;
+                let query = query.replace("{id}", "'00000000-0000-0000-0000-000000000001'");
+                let steps: Vec<(String,)> = self.rows(&format!("EXPLAIN {query}")).await;
+                steps.into_iter().map(|it| it.0).collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
     /// The one number that a query answers.
     pub async fn number(&mut self, sql: &str) -> i64 {
         self.rows::<(i64,)>(sql).await[0].0

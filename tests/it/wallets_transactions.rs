@@ -4,6 +4,7 @@ use purser::api::{self, Transaction, TransactionStatus, TransactionType};
 use tonic::Code;
 
 use crate::harness::{bad_fields, on_each_database};
+use crate::raw::Raw;
 use crate::wallets_wire::{Purse, booked, deposit, moved};
 use crate::wire::{is, refusal, told};
 
@@ -14,6 +15,7 @@ on_each_database!(Purse:
     what_does_not_fit_the_wallet_is_refused,
     a_hash_has_the_form_of_its_network,
     lists_hold_what_the_filters_say,
+    transactions_of_one_type_are_listed_by_an_index_in_their_order,
 );
 
 const ADA: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -264,4 +266,16 @@ async fn lists_hold_what_the_filters_say(mut it: Purse) {
         let at: Vec<_> = seen.iter().map(|seen| made.iter().position(|it| it == seen).unwrap()).collect();
         assert_eq!(at, expected, "{request}");
     }
+}
+
+async fn transactions_of_one_type_are_listed_by_an_index_in_their_order(it: Purse) {
+    let mut raw = Raw::open(it.database()).await;
+    let plan = raw
+        .plan(
+            "SELECT t.body, t.sequence FROM transactions AS t WHERE true AND t.domain_id = {id}
+             AND t.type = 'CREDIT' ORDER BY t.create_us DESC, t.id DESC LIMIT 26",
+        )
+        .await;
+    assert!(plan.contains("transactions_by_type") && !plan.to_lowercase().contains("sort"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
 }

@@ -790,4 +790,27 @@ mod wallets {
         assert_eq!(alone(knows(1), &facts), Verdict::Stale);
         assert_eq!(judge(&[knows(2), knows(2)], &facts), [Verdict::Go, Verdict::Stale]);
     }
+
+    #[test]
+    fn what_was_decided_on_all_links_for_somebody_is_stale_once_another_is_made() {
+        let link = crate::domain::PaymentClaimLink {
+            id: crate::domain::PaymentClaimLinkId::from_uuid(Uuid::nil()),
+            sequence: 0,
+            domain_id: domain_id(1),
+            customer_id: customer_id(1),
+            status: crate::domain::PaymentClaimLinkStatus::Active,
+            use_count: 0,
+            max_uses: 1,
+            expire_us: NOW_US,
+            create_us: NOW_US,
+            update_us: NOW_US,
+            metadata: crate::domain::Metadata::default(),
+        };
+        let makes = Change::new(context()).writes(link, EventType::ClaimLinkCreated, &[]);
+        let knows = || Change::new(context()).knows_all(Table::ClaimLinks, customer_id(1), 0);
+        let all = [((Table::ClaimLinks, customer_id(1)), 0), ((Table::Wallets, customer_id(1)), 5)];
+        let facts = Facts { all: all.into(), ..facts() };
+        assert_eq!(judge(&[knows(), makes, knows()], &facts), [Verdict::Go, Verdict::Go, Verdict::Stale]);
+        assert_eq!(alone(knows(), &Facts { all: [(all[0].0, 1)].into(), ..facts }), Verdict::Stale);
+    }
 }

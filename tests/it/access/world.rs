@@ -184,13 +184,13 @@ async fn domain(
     Domain::clone(&*server.app.create_domain(&operator(), new, None).await.unwrap().value)
 }
 
-fn mistyped(key: &str) -> String {
+pub fn mistyped(key: &str) -> String {
     let (rest, last) = key.split_at(key.len() - 1);
     format!("{rest}{}", if last == "0" { "1" } else { "0" })
 }
 
 /// A key whose time has passed: it is there for a moment first.
-async fn expired(server: &TestServer, domain: &Domain) -> String {
+pub async fn expired(server: &TestServer, domain: &Domain) -> String {
     let expire_us = Some(clock::now_us() + 200_000);
     let new = NewApiKey { domain_id: Some(domain.id), expire_us, ..key(Scopes::all()) };
     let text = made(server, new).await.1;
@@ -198,7 +198,7 @@ async fn expired(server: &TestServer, domain: &Domain) -> String {
     text
 }
 
-async fn revoked(server: &TestServer, domain: &Domain) -> String {
+pub async fn revoked(server: &TestServer, domain: &Domain) -> String {
     let (key, text) = made(server, NewApiKey { domain_id: Some(domain.id), ..key(Scopes::all()) }).await;
     server.app.revoke_api_key(&operator(), key.id, None).await.unwrap();
     text

@@ -162,24 +162,12 @@ async fn a_key_of_an_organization_lists_by_a_link_or_a_customer_alone(mut it: De
 
 async fn claims_of_one_status_are_listed_by_an_index_in_their_order(it: Desk) {
     let mut raw = Raw::open(it.purse.database()).await;
-    let embedded = it.app().store().is_embedded();
-    let (explain, domain) = if embedded {
-        ("EXPLAIN QUERY PLAN", "x'00000000000000000000000000000001'")
-    } else {
-        // As the store's own connections have it.
-        raw.run("SET enable_seqscan = off").await;
-        ("EXPLAIN", "'00000000-0000-0000-0000-000000000001'")
-    };
-    let query = format!(
-        "{explain} SELECT t.body, t.sequence FROM claims AS t WHERE true AND t.domain_id = {domain}
-         AND t.status = 'PENDING' ORDER BY t.create_us DESC, t.id DESC LIMIT 26"
-    );
-    let plan = if embedded {
-        let steps: Vec<(i64, i64, i64, String)> = raw.rows(&query).await;
-        steps.into_iter().map(|it| it.3).collect::<Vec<_>>().join("\n")
-    } else {
-        raw.rows::<(String,)>(&query).await.into_iter().map(|it| it.0).collect::<Vec<_>>().join("\n")
-    };
+    let plan = raw
+        .plan(
+            "SELECT t.body, t.sequence FROM claims AS t WHERE true AND t.domain_id = {id}
+             AND t.status = 'PENDING' ORDER BY t.create_us DESC, t.id DESC LIMIT 26",
+        )
+        .await;
     assert!(plan.contains("claims_by_status") && !plan.to_lowercase().contains("sort"), "{plan}");
     assert!(!plan.contains("TEMP B-TREE"), "{plan}");
 }

@@ -16,6 +16,7 @@ on_each_database!(Town:
     an_address_shows_every_wallet_that_has_it,
     what_stands_at_an_address_is_what_the_wallet_holds_on_the_network,
     what_happened_in_a_wallet_leaves_with_it,
+    wallets_are_found_under_both_prefixes,
 );
 
 async fn lists_are_paged_with_a_link_to_the_next(town: Town) {
@@ -225,4 +226,23 @@ async fn what_happened_in_a_wallet_leaves_with_it(town: Town) {
     desk.ok("GET", &path, Value::Null).await;
     keeper.remove(id).await.unwrap();
     assert_eq!(desk.get(&path).await.0, 404);
+}
+
+async fn wallets_are_found_under_both_prefixes(town: Town) {
+    let desk = town.desk("fossapay");
+    let made = desk.ok("POST", "/api/v1/customers", json!({"name": "A", "email": "a@mail.example"})).await;
+    let body = json!({"network": "ethereum", "customerId": made["id"]});
+    let wallet = desk.ok("POST", "/api/v1/wallets/crypto/create", body).await["data"].clone();
+    let (id, address) = (wallet["walletId"].as_str().unwrap(), wallet["address"].as_str().unwrap());
+    let recorded = town.purse.keeper.clone().record(deposit(id, "ethereum", "USDC", "3")).await.unwrap();
+    for path in [
+        format!("/{id}"),
+        format!("/address/{address}"),
+        format!("/{id}/transactions"),
+        format!("/transactions/{}", recorded.id),
+    ] {
+        let one = desk.ok("GET", &format!("/v1/wallets/crypto{path}"), Value::Null).await;
+        let other = desk.ok("GET", &format!("/api/v1/wallets/crypto{path}"), Value::Null).await;
+        assert_eq!((&one["statusCode"], &one), (&json!(200), &other), "{path}");
+    }
 }

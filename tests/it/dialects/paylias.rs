@@ -16,6 +16,8 @@ on_each_database!(Town:
     a_page_has_a_number_and_a_size,
     whoever_is_deleted_is_found_as_deleted_alone,
     an_alias_of_another_domain_resolves,
+    both_prefixes_lead_to_the_same,
+    a_name_resolves_as_far_as_its_domain_discloses_it,
 );
 
 fn ada() -> Value {
@@ -233,4 +235,44 @@ async fn an_alias_of_another_domain_resolves(town: Town) {
     assert_eq!(theirs["data"]["partner_id"], town.tenant().domain.id.to_string());
     assert_eq!(town.desk_of("paylias", &live).get(&path).await.0, 404);
     assert_eq!(town.desk_of("paylias", &other).get(&format!("{PATH}/ada@acme")).await.0, 404);
+}
+
+async fn a_name_resolves_as_far_as_its_domain_discloses_it(town: Town) {
+    let (other, ..) = town.purse.with("other", json!({})).await;
+    let made = town.desk("paylias").ok("POST", PATH, ada()).await;
+    let path = format!("{PATH}/ada@acme/resolve");
+    let names = ["first_name", "middle_name", "last_name", "nick_name"];
+    for (disclosure, shown) in [
+        ("FULL_NAME", [Some("Ada"), Some("King"), Some("Lovelace"), Some("ada")]),
+        ("INITIALS", [Some("A"), Some("K"), Some("L"), Some("a")]),
+        ("STATUS_ONLY", [None; 4]),
+    ] {
+        town.purse.acme.set(&town.tenant().domain, json!({"disclosure": disclosure})).await;
+        // A domain may be a second old.
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        let theirs = town.desk_of("paylias", &other).ok("GET", &path, Value::Null).await["data"].clone();
+        assert_eq!(names.map(|it| theirs.get(it).map(|it| it.as_str().unwrap())), shown, "{disclosure}");
+        for same in ["token", "partner_id", "payment_address", "status"] {
+            assert_eq!(theirs[same], made["data"][same], "{disclosure}");
+        }
+        // Whoever issued it sees all of it.
+        assert_eq!(town.desk("paylias").ok("GET", &path, Value::Null).await, made, "{disclosure}");
+    }
+}
+
+async fn both_prefixes_lead_to_the_same(town: Town) {
+    const OTHER: &str = "/api/v1/csp/customer";
+    let desk = town.desk("paylias");
+    let made = desk.ok("POST", OTHER, ada()).await;
+    assert_eq!(desk.ok("GET", &format!("{PATH}/ada@acme"), Value::Null).await, made);
+    let updated = desk.ok("PATCH", &format!("{OTHER}/ada@acme"), json!({"nick_name": "x"})).await;
+    for path in ["/ada@acme", "/ada@acme/resolve"] {
+        assert_eq!(desk.ok("GET", &format!("{PATH}{path}"), Value::Null).await, updated);
+        assert_eq!(desk.ok("GET", &format!("{OTHER}{path}"), Value::Null).await, updated);
+    }
+    let found = desk.ok("GET", &format!("{OTHER}?limit=10&page=1"), Value::Null).await;
+    assert_eq!(found["data"], json!({"count": 1, "customers": [updated["data"]]}));
+    assert_eq!(desk.ok("GET", &format!("{PATH}?limit=10&page=1"), Value::Null).await, found);
+    assert_eq!(desk.ok("DELETE", &format!("{OTHER}/ada@acme"), Value::Null).await, json!({"ok": true}));
+    assert_eq!(desk.get(&format!("{PATH}/ada@acme")).await.0, 404);
 }
