@@ -14,8 +14,9 @@ use serde::Serialize;
 use super::super::dialect::{Call, Dialect, Reply};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{answer, counted, faults, message, named, refused, status, word};
+use super::common::{answer, faults, message, named, refused, status, word};
 use super::fields::{REQUIRED, UNKNOWN};
+use super::pages::counted;
 use crate::app::App;
 use crate::domain::{Error, Fault, Faults, FieldFault, Page, PageRequest};
 

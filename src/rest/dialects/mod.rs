@@ -5,6 +5,7 @@ mod fields;
 mod fossapay;
 mod juicyway;
 mod noderails;
+mod pages;
 mod paylias;
 #[cfg(test)]
 mod refusals;

@@ -16,10 +16,9 @@ use serde::Serialize;
 use super::super::dialect::{Call, Dialect, Reply, api_key};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{
-    Numbered, answer, customer_id, in_query, live, message, refused, status, wallet_id, word,
-};
+use super::common::{answer, customer_id, live, message, refused, status, wallet_id, word};
 use super::fields::Fields;
+use super::pages::{Numbered, in_query};
 use crate::app::{
     App, BillingCounts, Counting, CustomerFilter, CustomerTarget, Overview, WalletTarget, parse_address,
 };

@@ -17,8 +17,9 @@ use serde_json::Value;
 use super::super::dialect::{Call, Dialect, Reply};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{answer, in_query, message, refused, said, status};
+use super::common::{answer, message, refused, said, status};
 use super::fields::Fields;
+use super::pages::in_query;
 use crate::app::{App, CustomerTarget};
 use crate::domain::{
     Alias, Customer, CustomerKey, CustomerPatch, CustomerStatus, Domain, DomainId, Error, Fault, Faults,

@@ -19,8 +19,9 @@ use serde::Serialize;
 use super::super::dialect::{Dialect, bearer};
 use super::super::face::Face;
 use super::super::refusal::Refusal;
-use super::common::{Numbered, message, named, refused, status, word};
+use super::common::{message, named, refused, status, word};
 use super::fields::{REQUIRED, UNKNOWN};
+use super::pages::Numbered;
 use crate::app::App;
 use crate::domain::{Error, FieldFault, KeyKind};
 

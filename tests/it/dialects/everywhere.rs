@@ -117,7 +117,7 @@ fn looks(it: &api::Customer, domain: &Domain) -> Vec<(&'static str, String, &'st
         "metadata": {"plan": plan}, "createdAt": millis(created), "updatedAt": millis(updated), "wallets": [],
         "app": {"id": domain.id.as_uuid().to_string(), "name": domain.name.as_str(),
                 "organizationId": domain.organization_id.as_uuid().to_string(), "environment": "SANDBOX",
-                "status": "ENABLED", "createdAt": shown_millis(domain.create_us)},
+                "status": "ACTIVE", "createdAt": shown_millis(domain.create_us)},
         "paymentIntents": [], "invoices": []});
     let trxn = json!({"id": it.id, "email": it.email, "first_name": it.first_name, "last_name": it.last_name,
         "created_at": seconds(created), "updated_at": seconds(updated)});

@@ -113,13 +113,15 @@ async fn a_value_of_another_type_is_refused(town: Town) {
 async fn what_is_not_known_is_refused_and_not_repeated(town: Town) {
     for (face, path, body) in faces() {
         let desk = town.desk(face);
-        for name in ["no_such", "Email", "email ", "secret\nname", "id", "__proto__"] {
+        for name in ["no_such", "Email", "email ", "odd\nname", "id", "__proto__"] {
             let mut unknown = body.clone();
             unknown[name] = json!("secret-value");
             let answer = desk.raw("POST", path, &unknown.to_string()).await;
             check(face, &answer, of_a_member(face), name);
             let said = String::from_utf8_lossy(&answer.body);
-            assert!(!said.contains("secret"), "{face}: {said}");
+            assert!(!said.contains("secret-value"), "{face}: {said}");
+            // What may be anything is not repeated in the words of others.
+            assert!(face == "canonical" || !said.contains("odd"), "{face}: {said}");
         }
     }
 }
@@ -127,7 +129,8 @@ async fn what_is_not_known_is_refused_and_not_repeated(town: Town) {
 async fn a_body_is_taken_up_to_its_limit_and_no_further(town: Town) {
     for (face, path, body) in faces() {
         let desk = town.desk(face);
-        let padded = |bytes: usize| format!("{body:<bytes$}");
+        let body = body.to_string();
+        let padded = |bytes: usize| format!("{body}{}", " ".repeat(bytes - body.len()));
         check(face, &desk.raw("POST", path, &padded(LIMIT + 1)).await, 413, "too large");
         check(face, &desk.raw("POST", path, &"x".repeat(4 * LIMIT)).await, 413, "far too large");
         let answer = desk.raw("POST", path, &padded(LIMIT)).await;
@@ -158,7 +161,7 @@ async fn a_target_that_is_broken_or_leads_elsewhere_is_refused(town: Town) {
             (format!("{path}/%2e%2e"), no_id),
             (format!("{path}/..%2f..%2fetc%2fpasswd"), no_id),
             (format!("{path}/%00"), no_id),
-            (format!("{path}/%0d%0aset-cookie:%20x=y"), no_id),
+            (format!("{path}/%0d%0aset-cookie%3d%20x"), no_id),
             (format!("{path}/{}", "x".repeat(10_000)), no_id),
         ] {
             let answer = desk.raw("GET", &target, "").await;

@@ -22,19 +22,24 @@ on_each_database!(Town:
 /// A call: in which words, how, where, and what is sent.
 type Call<'a> = (&'static str, &'a str, &'a str, Value);
 
-/// Makes a call by the id `once`, lets something happen, and makes it again: it is answered the same. The id is for nothing
+/// Whoever makes the call that was made before.
+fn again(town: &Town, face: &'static str, method: &str, path: &str) -> Desk {
+    town.desk(face).with(Desk::once(face), &format!("{face} {method} {path}"))
+}
+
+/// Makes a call by an id of its own, lets something happen, and makes it again: it is answered the same. The id is for nothing
 /// else. Answers what it was answered with.
 async fn twice(town: &Town, call: Call<'_>, between: &[Call<'_>], other: (&str, Value)) -> Value {
     let (face, method, path, body) = call;
-    let desk = town.desk(face).with(Desk::once(face), &format!("{method} {path}"));
+    let desk = again(town, face, method, path);
     let sent = |body: &Value| if body.is_null() { String::new() } else { body.to_string() };
     let first = desk.raw(method, path, &sent(&body)).await;
     assert!(first.status.is_success(), "{face} {method} {path}: {first:?}");
     for (face, method, path, body) in between {
         town.desk(face).ok(method, path, body.clone()).await;
     }
-    let again = desk.raw(method, path, &sent(&body)).await;
-    assert_eq!((first.status, &first.body), (again.status, &again.body), "{face} {method} {path}");
+    let second = desk.raw(method, path, &sent(&body)).await;
+    assert_eq!((first.status, &first.body), (second.status, &second.body), "{face} {method} {path}");
     let refused = desk.raw(method, other.0, &sent(&other.1)).await;
     assert_eq!(refused.status, 400, "{face} {method} {}: {refused:?}", other.0);
     assert!(is_in_shape(face, &refused), "{refused:?}");
@@ -72,7 +77,7 @@ async fn whoever_is_made_once_is_made_once(town: Town) {
         let change = json!({"firstName": "New", "name": "New", "metadata": {"n": 1}});
         let canonical = town.desk("canonical");
         canonical.ok("PATCH", &format!("{own}?updateMask=firstName,name,metadata"), change).await;
-        let desk = town.desk(face).with(Desk::once(face), &format!("POST {path}"));
+        let desk = again(&town, face, "POST", path);
         assert_eq!(desk.raw("POST", path, &body.to_string()).await.value(), made, "{face}");
         canonical.ok("DELETE", &own, Value::Null).await;
         assert_eq!(desk.raw("POST", path, &body.to_string()).await.value(), made, "{face}");
@@ -96,7 +101,7 @@ async fn what_fossapay_is_asked_twice_is_done_once(town: Town) {
     let wallet = text(&made["data"]["walletId"]).to_owned();
     town.purse.keeper.clone().next_address(&wallet, "ethereum").await.unwrap();
     town.purse.keeper.clone().remove(&wallet).await.unwrap();
-    let desk = town.desk("fossapay").with(Desk::once("fossapay"), &format!("POST {path}"));
+    let desk = again(&town, "fossapay", "POST", path);
     assert_eq!(desk.ok("POST", path, on("ethereum")).await, made);
     // Under the other prefix it is the same request.
     assert_eq!(desk.ok("POST", "/api/v1/wallets/crypto/create", on("ethereum")).await, made);
@@ -143,7 +148,7 @@ async fn what_noderails_is_asked_twice_is_done_once(town: Town) {
     let between = [("noderails", "POST", wallets.as_str(), link(first))];
     twice(&town, ("noderails", "DELETE", &own, Value::Null), &between, (&other, Value::Null)).await;
     // It is linked again, as another wallet; and what linked it first has its first answer still.
-    let desk = town.desk("noderails").with("idempotency-key", &format!("POST {wallets}"));
+    let desk = again(&town, "noderails", "POST", &wallets);
     assert_eq!(desk.ok("POST", &wallets, link(first)).await, linked);
     let own = format!("/v1/customers/{id}");
     let shown = town.desk("canonical").ok("GET", &own, Value::Null).await;
@@ -183,7 +188,7 @@ async fn what_trxn_is_asked_twice_of_claims_is_done_once(town: Town) {
         claims.push(format!("/v1/crypto_payment_claims/{claim}"));
     }
     // The link is used up by now, and was not when it was made.
-    let making = desk.with("idempotency-key", &format!("POST {path}"));
+    let making = again(&town, "trxn", "POST", path);
     assert_eq!(making.ok("POST", path, body("one")).await, link);
     let (approve, reject) = (format!("{}/approve", claims[0]), format!("{}/reject", claims[1]));
     let other = format!("{}/approve", claims[1]);
@@ -193,8 +198,8 @@ async fn what_trxn_is_asked_twice_of_claims_is_done_once(town: Town) {
     let why = |reason: &str| json!({"reason": reason});
     let between = [("canonical", "DELETE", removal.as_str(), Value::Null)];
     twice(&town, ("trxn", "POST", &reject, why("no")), &between, (&reject, why("other"))).await;
-    let again = desk.with("idempotency-key", &format!("POST {approve}")).raw("POST", &approve, "").await;
-    assert_eq!(again.value(), desk.ok("GET", &claims[0], Value::Null).await);
+    let approved = again(&town, "trxn", "POST", &approve).raw("POST", &approve, "").await;
+    assert_eq!(approved.value(), desk.ok("GET", &claims[0], Value::Null).await);
 }
 
 async fn what_juicyway_is_asked_twice_is_done_once(town: Town) {
@@ -211,7 +216,7 @@ async fn what_juicyway_is_asked_twice_is_done_once(town: Town) {
     let own = WalletId::of_either_form(id).unwrap().to_string();
     let mut keeper = town.purse.keeper.clone();
     keeper.record(booked(TransactionType::Credit, &own, "5")).await.unwrap();
-    let making = town.desk("juicyway").with("idempotency-key", "POST /wallets");
+    let making = again(&town, "juicyway", "POST", "/wallets");
     assert_eq!(making.ok("POST", "/wallets", body("USD")).await, made);
 
     let methods = format!("/wallets/{id}/payment-method");
@@ -238,7 +243,7 @@ async fn what_juicyway_is_asked_twice_is_done_once(town: Town) {
     for (method, path, body, first) in
         [("PATCH", &status, to("frozen"), &frozen), ("POST", &methods, bank("1"), &added)]
     {
-        let desk = town.desk("juicyway").with("idempotency-key", &format!("{method} {path}"));
+        let desk = again(&town, "juicyway", method, path);
         assert_eq!(&desk.ok(method, path, body).await, first, "{path}");
     }
     let other = format!("/customers/{bob}");

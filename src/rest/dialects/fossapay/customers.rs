@@ -11,8 +11,9 @@ use crate::domain::{
     Profile, Scope,
 };
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{Numbered, answer, customer_id, in_query, live, milliseconds};
+use crate::rest::dialects::common::{answer, customer_id, live, milliseconds};
 use crate::rest::dialects::fields::Fields;
+use crate::rest::dialects::pages::{Numbered, in_query};
 
 #[derive(Serialize)]
 struct Shown<'a> {

@@ -10,7 +10,8 @@ use crate::domain::{
     Error, Network, Noun, Scope, Transaction, TransactionId, TransactionStatus, WalletStatus,
 };
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{Numbered, in_path, plain, seconds, wallet_id};
+use crate::rest::dialects::common::{in_path, plain, seconds, wallet_id};
+use crate::rest::dialects::pages::Numbered;
 
 #[derive(Serialize)]
 struct Shown<'a> {

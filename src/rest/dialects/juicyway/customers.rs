@@ -12,8 +12,9 @@ use crate::domain::{
     Phone, Profile, Scope,
 };
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{customer_id, in_query, live};
+use crate::rest::dialects::common::{customer_id, live};
 use crate::rest::dialects::fields::Fields;
+use crate::rest::dialects::pages::in_query;
 
 /// The one member that may be left out of a new customer.
 const OPTIONAL: &str = "billing_address.line2";

@@ -11,7 +11,8 @@ use crate::domain::{
     Error, Fault, Faults, Noun, Scope, Transaction, TransactionId, TransactionType, WalletId,
 };
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{in_path, in_query};
+use crate::rest::dialects::common::in_path;
+use crate::rest::dialects::pages::in_query;
 
 pub(super) async fn list(call: Call) -> Reply {
     let domain = call.at_home(&[Scope::WalletsRead])?;

@@ -6,8 +6,9 @@ use super::{Shown, done, partner, status_of};
 use crate::app::{Counting, CustomerFilter, TextColumn};
 use crate::domain::{CustomerId, DomainId, Fault, Faults, Scope};
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{Numbered, in_query};
+
 use crate::rest::dialects::fields::REQUIRED;
+use crate::rest::dialects::pages::{Numbered, in_query};
 
 #[derive(Serialize)]
 struct Listed<'a> {

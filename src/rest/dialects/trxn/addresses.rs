@@ -8,8 +8,9 @@ use super::wallets::is_there;
 use super::{PAGE, Pagination};
 use crate::domain::{Address, AddressId, Error, Fault, Network, Noun, Scope, WalletId, WalletKind};
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{Numbered, answer, in_path, seconds};
+use crate::rest::dialects::common::{answer, in_path, seconds};
 use crate::rest::dialects::fields::Fields;
+use crate::rest::dialects::pages::Numbered;
 
 #[derive(Serialize)]
 struct Shown<'a> {

@@ -11,8 +11,9 @@ use crate::domain::{
     CustomerId, Fault, Metadata, NewPaymentClaimLink, Noun, PaymentClaimLinkId, PaymentClaimLinkStatus, Scope,
 };
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{Numbered, answer, in_path, instant, seconds};
+use crate::rest::dialects::common::{answer, in_path, instant, seconds};
 use crate::rest::dialects::fields::Fields;
+use crate::rest::dialects::pages::Numbered;
 
 /// What is kept beside a link is text here: it is kept by this name.
 const NOTE: &str = "note";

@@ -10,8 +10,9 @@ use super::{PAGE, Pagination};
 use crate::app::ClaimFilter;
 use crate::domain::{AddressId, Claim, ClaimId, ClaimStatus, Fault, Faults, Line, Noun, Scope};
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{Numbered, answer, in_path, in_query, said, seconds};
+use crate::rest::dialects::common::{answer, in_path, said, seconds};
 use crate::rest::dialects::fields::Fields;
+use crate::rest::dialects::pages::{Numbered, in_query};
 use crate::rest::refusal::Refusal;
 
 #[derive(Serialize)]

@@ -9,8 +9,9 @@ use super::{MEMBERS, PAGE, Pagination};
 use crate::app::{Counting, CustomerFilter, CustomerTarget};
 use crate::domain::{Customer, CustomerKey, CustomerPatch, Email, NewCustomer, Profile, Scope};
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{Numbered, answer, customer_id, live, seconds};
+use crate::rest::dialects::common::{answer, customer_id, live, seconds};
 use crate::rest::dialects::fields::Fields;
+use crate::rest::dialects::pages::Numbered;
 
 #[derive(Serialize)]
 struct Shown<'a> {

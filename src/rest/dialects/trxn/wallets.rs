@@ -8,7 +8,8 @@ use super::{PAGE, Pagination};
 use crate::app::WalletFilter;
 use crate::domain::{Address, Error, Noun, Scope, Wallet, WalletId, WalletKind, WalletStatus};
 use crate::rest::dialect::{Call, Reply};
-use crate::rest::dialects::common::{Numbered, answer, seconds, wallet_id};
+use crate::rest::dialects::common::{answer, seconds, wallet_id};
+use crate::rest::dialects::pages::Numbered;
 use crate::rest::refusal::Refusal;
 
 #[derive(Serialize)]
