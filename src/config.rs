@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use http::HeaderValue;
 
-use crate::app::{Claiming, Limits as KeyLimits};
+use crate::app::{Claiming, Crowd, Limits as KeyLimits};
 use crate::chain::node::{Endpoint, Nodes};
 use crate::domain::{Allowance, Fault, HostName};
 use crate::grpc::server;
@@ -284,6 +285,10 @@ pub struct Limits {
     /// Connections from one peer to each port: an IPv4 address or an IPv6 /64.
     #[arg(long, env = "PURSER_MAX_CONNECTIONS_PER_PEER", default_value_t = 100)]
     max_connections_per_peer: usize,
+    /// Calls at work at one time, from everybody together; more are refused at once. The last quarter is for tenants who
+    /// have less than their part.
+    #[arg(long, env = "PURSER_MAX_CALLS", default_value_t = Crowd::MOST)]
+    max_calls: NonZeroUsize,
     /// Peers without a limit of their own, such as a mesh's sidecar.
     #[arg(long = "trusted-proxy", env = "PURSER_TRUSTED_PROXY", value_delimiter = ',', value_name = "IP")]
     trusted_proxies: Vec<IpAddr>,
@@ -326,6 +331,14 @@ pub struct Limits {
     /// How long a unary call may take that says nothing of it.
     #[arg(long, env = "PURSER_DEFAULT_DEADLINE", default_value = "5s", value_parser = humantime::parse_duration)]
     default_deadline: Duration,
+}
+
+impl Limits {
+    /// Calls at work at one time.
+    #[must_use]
+    pub fn max_calls(&self) -> NonZeroUsize {
+        self.max_calls
+    }
 }
 
 impl From<Limits> for server::Limits {

@@ -1,6 +1,7 @@
 //! How many calls may be at work at a time, and whose. More would all become slow together; these are told at once.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::App;
@@ -8,7 +9,7 @@ use crate::domain::{Caller, Error, Reach, Result};
 
 /// The calls that are at work.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub struct Crowd {
     inside: Mutex<Inside>,
 }
 
@@ -29,10 +30,10 @@ pub struct Place {
 
 impl Crowd {
     /// How many calls, where nobody says: as many as wait for the database without growing slow for it.
-    const MOST: usize = 1_024;
+    pub const MOST: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { inside: Mutex::new(Inside { most: Self::MOST, all: 0, of: HashMap::new() }) })
+        Arc::new(Self { inside: Mutex::new(Inside { most: Self::MOST.get(), all: 0, of: HashMap::new() }) })
     }
 
     /// Only numbers that are counted up and down: no panic can have left them half done.
@@ -72,8 +73,8 @@ impl Inside {
 
 impl App {
     /// Says how many calls may be at work at a time.
-    pub fn limit_calls(&self, most: usize) {
-        self.0.crowd.inside().most = most;
+    pub fn limit_calls(&self, most: NonZeroUsize) {
+        self.0.crowd.inside().most = most.get();
     }
 
     /// Lets a call begin.

@@ -43,7 +43,7 @@ pub use balances::ChainBalance;
 pub use billing::{Beside, Overview};
 pub use claim_links::{OpenLink, ShownLink};
 pub use claims::Claiming;
-pub use crowd::Place;
+pub use crowd::{Crowd, Place};
 pub use customers::{Counting, CustomerList, CustomerTarget};
 pub use deliveries::{EventKey, Signing, pending};
 pub use events::{Events, Happening, Moment, PastKey};

@@ -50,6 +50,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let app = App::start(store.clone(), Chains { ring: Some(Arc::new(ring)), nodes });
 
     app.limit_keys(config.quotas.clone().into());
+    app.limit_calls(config.limits.max_calls());
 
     let guard = Guard::new(config.webhook_allow_hosts.iter().cloned());
     let webhooks = Webhooks::new(app.clone(), guard, grpc::event_json);

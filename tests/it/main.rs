@@ -54,6 +54,7 @@ mod layers;
 mod lifecycle;
 mod lists;
 mod lists_pages;
+mod load;
 mod outage;
 mod peers;
 mod process;
