@@ -30,12 +30,12 @@ pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 /// The largest message that is read, in bytes.
 pub(crate) const MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// What is read of whoever calls the one method that wants no key: no more than a claim needs, in bytes.
-const KEYLESS_BYTES: usize = 8 * 1024;
+/// What is read of whoever shows no key: no more than a claim needs, or a question about health or the API, in bytes.
+pub(crate) const KEYLESS_BYTES: usize = 8 * 1024;
 
 /// The most that a method reads of a message, in bytes.
 pub(crate) fn most_bytes(path: &str) -> usize {
-    if path == KEYLESS { KEYLESS_BYTES } else { MESSAGE_BYTES }
+    if path == KEYLESS || !path.starts_with("/purser.") { KEYLESS_BYTES } else { MESSAGE_BYTES }
 }
 
 /// The text of the key that a call brings.

@@ -232,6 +232,12 @@ fn event_retention(text: &str) -> Result<Duration, String> {
     Ok(keep)
 }
 
+/// A time that is not none.
+fn lasting(text: &str) -> Result<Duration, String> {
+    let given = humantime::parse_duration(text).map_err(|it| it.to_string())?;
+    if given.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(given) }
+}
+
 /// A network and a URL of a node, as they were given. The command line would repeat what it cannot parse, so it parses
 /// nothing.
 #[derive(Clone)]
@@ -322,6 +328,9 @@ pub struct Limits {
     /// How long calls on a connection that is too old may go on.
     #[arg(long, env = "PURSER_MAX_CONNECTION_AGE_GRACE", default_value = "30s", value_parser = humantime::parse_duration)]
     max_connection_age_grace: Duration,
+    /// How long a peer may leave the answer to a unary call untaken, twice over at most, before its connection is closed.
+    #[arg(long, env = "PURSER_ANSWER_TIMEOUT", default_value = "30s", value_parser = lasting)]
+    answer_timeout: Duration,
     /// How long a new connection has to begin to speak HTTP/2.
     #[arg(long, env = "PURSER_PREFACE_TIMEOUT", default_value = "5s", value_parser = humantime::parse_duration)]
     preface_timeout: Duration,
@@ -357,6 +366,7 @@ impl From<Limits> for server::Limits {
             keepalive_timeout: it.keepalive_timeout,
             max_connection_age: it.max_connection_age,
             max_connection_age_grace: it.max_connection_age_grace,
+            answer_timeout: it.answer_timeout,
             preface_timeout: it.preface_timeout,
             shutdown_grace: it.shutdown_grace,
             default_deadline: it.default_deadline,

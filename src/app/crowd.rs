@@ -1,7 +1,10 @@
-//! How many calls may be at work at a time, and whose. More would all become slow together; these are told at once.
+//! How many calls may be at work at a time, and how much they may bring and take, and whose. More would all become slow
+//! together, or fill the memory; these are told at once.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::App;
@@ -10,62 +13,110 @@ use crate::domain::{Caller, Error, Reach, Result};
 /// The calls that are at work.
 #[derive(Debug)]
 pub struct Crowd {
-    inside: Mutex<Inside>,
+    /// Calls with a key.
+    calls: Parts,
+    /// Calls without one.
+    guests: Parts,
+    /// Bytes of large messages and answers.
+    bytes: Parts,
 }
 
+/// Something of which there is so much, in parts that are fair.
 #[derive(Debug)]
-struct Inside {
+struct Parts(Mutex<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     most: usize,
     all: usize,
-    /// Of each tenant who has any.
-    of: HashMap<Reach, usize>,
+    /// Of each who has any.
+    of: HashMap<Who, usize>,
+}
+
+/// Whose a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Who {
+    Tenant(Reach),
+    Guest(IpAddr),
 }
 
 /// A call's place among those at work, until it is dropped.
 #[derive(Debug)]
 pub struct Place {
     crowd: Arc<Crowd>,
-    tenant: Reach,
+    who: Who,
+    /// Bytes of its message and its answer.
+    carried: AtomicUsize,
 }
 
 impl Crowd {
     /// How many calls, where nobody says: as many as wait for the database without growing slow for it.
     pub const MOST: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+    /// How many calls of those who show no key. Most of them are streams that tell how the server is.
+    const MOST_GUESTS: usize = 2_048;
+    /// How much large messages and answers may be together, in bytes.
+    const MOST_BYTES: usize = 32 * 1024 * 1024;
+    /// What of a message or answer is not counted, in bytes: most are smaller.
+    const SMALL: usize = 16 * 1024;
 
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { inside: Mutex::new(Inside { most: Self::MOST.get(), all: 0, of: HashMap::new() }) })
+        Arc::new(Self {
+            calls: Parts::of(Self::MOST.get()),
+            guests: Parts::of(Self::MOST_GUESTS),
+            bytes: Parts::of(Self::MOST_BYTES),
+        })
     }
 
-    /// Only numbers that are counted up and down: no panic can have left them half done.
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn places(&self, who: Who) -> &Parts {
+        match who {
+            Who::Tenant(_) => &self.calls,
+            Who::Guest(_) => &self.guests,
+        }
+    }
+
+    fn enter(self: &Arc<Self>, who: Who) -> Result<Place> {
+        self.places(who).shared().take(who, 1).inspect_err(|_| {
+            metrics::counter!("purser_calls_shed_total").increment(1);
+        })?;
+        Ok(Place { crowd: Arc::clone(self), who, carried: AtomicUsize::new(0) })
     }
 }
 
-impl Inside {
-    /// Whether a call of a tenant may begin. The last quarter is for those who have less than their part, so that one who
-    /// calls without measure leaves room for the others.
-    const fn has_room(most: usize, all: usize, own: usize, tenants: usize) -> bool {
-        all < most && (all < most - most / 4 || own < most / tenants)
+impl Parts {
+    fn of(most: usize) -> Self {
+        Self(Mutex::new(Shared { most, all: 0, of: HashMap::new() }))
     }
 
-    fn enter(&mut self, tenant: Reach) -> Result<()> {
-        let own = self.of.get(&tenant).copied().unwrap_or_default();
-        let tenants = self.of.len() + usize::from(own == 0);
-        if !Self::has_room(self.most, self.all, own, tenants) {
+    /// Only numbers that are counted up and down: no panic can have left them half done.
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Whether somebody may have so much more. The last quarter is for those who have less than their part, so that one
+    /// who calls without measure leaves room for the others.
+    const fn has_room(most: usize, all: usize, own: usize, owners: usize) -> bool {
+        all <= most && (all <= most - most / 4 || own <= most / owners)
+    }
+
+    fn take(&mut self, who: Who, more: usize) -> Result<()> {
+        let own = self.of.get(&who).copied().unwrap_or_default();
+        let owners = self.of.len() + usize::from(own == 0);
+        if !Self::has_room(self.most, self.all + more, own + more, owners) {
             return Err(Error::Overloaded);
         }
-        self.all += 1;
-        *self.of.entry(tenant).or_default() += 1;
+        self.all += more;
+        *self.of.entry(who).or_default() += more;
         Ok(())
     }
 
-    fn leave(&mut self, tenant: Reach) {
-        self.all -= 1;
-        if let Some(own) = self.of.get_mut(&tenant) {
-            *own -= 1;
+    fn give_back(&mut self, who: Who, less: usize) {
+        self.all -= less;
+        if let Some(own) = self.of.get_mut(&who) {
+            *own -= less;
             if *own == 0 {
-                self.of.remove(&tenant);
+                self.of.remove(&who);
             }
         }
     }
@@ -74,7 +125,7 @@ impl Inside {
 impl App {
     /// Says how many calls may be at work at a time.
     pub fn limit_calls(&self, most: NonZeroUsize) {
-        self.0.crowd.inside().most = most.get();
+        self.0.crowd.calls.shared().most = most.get();
     }
 
     /// Lets a call begin.
@@ -83,16 +134,44 @@ impl App {
     ///
     /// [`Error::Overloaded`].
     pub fn enter(&self, caller: &Caller) -> Result<Place> {
-        self.0.crowd.inside().enter(caller.reach).inspect_err(|_| {
-            metrics::counter!("purser_calls_shed_total").increment(1);
-        })?;
-        Ok(Place { crowd: Arc::clone(&self.0.crowd), tenant: caller.reach })
+        self.0.crowd.enter(Who::Tenant(caller.reach))
+    }
+
+    /// Lets a call begin of somebody who shows no key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overloaded`].
+    pub fn enter_guest(&self, from: IpAddr) -> Result<Place> {
+        self.0.crowd.enter(Who::Guest(from))
+    }
+}
+
+impl Place {
+    /// Counts bytes that the call holds until it gives up its place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overloaded`]: they are too many, and not counted.
+    pub fn carry(&self, bytes: usize) -> Result<()> {
+        let before = self.carried.load(Ordering::Relaxed);
+        let large = (before + bytes).saturating_sub(before.max(Crowd::SMALL));
+        if large > 0 {
+            self.crowd.bytes.shared().take(self.who, large)?;
+        }
+        // One at a time: whoever reads the message, and then whoever answers it.
+        self.carried.store(before + bytes, Ordering::Relaxed);
+        Ok(())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.crowd.inside().leave(self.tenant);
+        self.crowd.places(self.who).shared().give_back(self.who, 1);
+        let large = self.carried.load(Ordering::Relaxed).saturating_sub(Crowd::SMALL);
+        if large > 0 {
+            self.crowd.bytes.shared().give_back(self.who, large);
+        }
     }
 }
 
@@ -103,46 +182,84 @@ mod tests {
     use super::*;
     use crate::domain::{DomainId, Environment, OrganizationId};
 
-    fn tenant(n: u128) -> Reach {
+    fn tenant(n: u128) -> Who {
         let organization = OrganizationId::from_uuid(Uuid::nil());
-        Reach::Domain(organization, Environment::Live, DomainId::from_uuid(Uuid::from_u128(n)))
+        Who::Tenant(Reach::Domain(organization, Environment::Live, DomainId::from_uuid(Uuid::from_u128(n))))
     }
 
-    fn inside(most: usize) -> Inside {
-        Inside { most, all: 0, of: HashMap::new() }
+    fn shared(most: usize) -> Shared {
+        Shared { most, all: 0, of: HashMap::new() }
     }
 
     #[test]
     fn whoever_is_alone_may_have_every_place_and_no_more() {
-        let mut inside = inside(8);
-        assert_eq!((0..20).filter(|_| inside.enter(tenant(1)).is_ok()).count(), 8);
-        inside.leave(tenant(1));
-        assert!(inside.enter(tenant(1)).is_ok());
-        assert!(matches!(inside.enter(tenant(1)), Err(Error::Overloaded)));
+        let mut shared = shared(8);
+        assert_eq!((0..20).filter(|_| shared.take(tenant(1), 1).is_ok()).count(), 8);
+        shared.give_back(tenant(1), 1);
+        assert!(shared.take(tenant(1), 1).is_ok());
+        assert!(matches!(shared.take(tenant(1), 1), Err(Error::Overloaded)));
     }
 
     #[test]
     fn who_calls_without_measure_leaves_room_for_others() {
-        let mut inside = inside(100);
-        assert!(inside.enter(tenant(2)).is_ok());
-        assert_eq!((0..1_000).filter(|_| inside.enter(tenant(1)).is_ok()).count(), 74);
-        assert_eq!((0..1_000).filter(|_| inside.enter(tenant(2)).is_ok()).count(), 25);
+        let mut shared = shared(100);
+        assert!(shared.take(tenant(2), 1).is_ok());
+        assert_eq!((0..1_000).filter(|_| shared.take(tenant(1), 1).is_ok()).count(), 74);
+        assert_eq!((0..1_000).filter(|_| shared.take(tenant(2), 1).is_ok()).count(), 25);
         // The others have their parts, the more of them there are the smaller.
-        for _ in 0..40 {
-            inside.leave(tenant(1));
-        }
+        shared.give_back(tenant(1), 40);
         for n in 3..6 {
-            assert_eq!((0..10).filter(|_| inside.enter(tenant(n)).is_ok()).count(), 10, "{n}");
+            assert_eq!((0..10).filter(|_| shared.take(tenant(n), 1).is_ok()).count(), 10, "{n}");
         }
     }
 
     #[test]
     fn who_has_left_is_not_counted() {
-        let mut inside = inside(4);
+        let mut shared = shared(4);
         for n in 0..1_000 {
-            inside.enter(tenant(n)).unwrap();
-            inside.leave(tenant(n));
+            shared.take(tenant(n), 3).unwrap();
+            shared.give_back(tenant(n), 3);
         }
-        assert_eq!((inside.all, inside.of.len()), (0, 0));
+        assert_eq!((shared.all, shared.of.len()), (0, 0));
+    }
+
+    #[test]
+    fn large_messages_are_counted_beyond_what_is_small_and_until_their_call_is_over() {
+        const MIB: usize = 1024 * 1024;
+        let crowd = Crowd::new();
+        let enter = |who| crowd.enter(who).unwrap();
+        let small: Vec<_> = (0..100).map(|_| enter(tenant(1))).collect();
+        assert!(small.iter().all(|it| it.carry(Crowd::SMALL).is_ok()));
+        assert_eq!(crowd.bytes.shared().all, 0);
+        // A message of a tenant who has them all to themselves, in pieces; then somebody else comes.
+        let large: Vec<_> = (0..20).map(|_| enter(tenant(1))).collect();
+        for place in &large {
+            for _ in 0..64 {
+                place.carry(Crowd::SMALL).unwrap();
+            }
+        }
+        let theirs = enter(tenant(2));
+        theirs.carry(MIB).unwrap();
+        let (one, other) = (enter(tenant(1)), enter(tenant(2)));
+        while one.carry(MIB / 4).is_ok() {}
+        assert!(other.carry(MIB).is_ok(), "whoever has less than their part still gets it");
+        assert!(crowd.bytes.shared().all <= Crowd::MOST_BYTES);
+        let before = one.carried.load(Ordering::Relaxed);
+        assert!(one.carry(MIB / 4).is_err() && one.carried.load(Ordering::Relaxed) == before);
+        drop((small, large, theirs, one, other));
+        assert_eq!((crowd.bytes.shared().all, crowd.calls.shared().all), (0, 0));
+    }
+
+    #[test]
+    fn guests_have_places_of_their_own() {
+        let crowd = Crowd::new();
+        let guest = |last| Who::Guest([192, 0, 2, last].into());
+        let many: Vec<_> = (0..3_000).map_while(|_| crowd.enter(guest(1)).ok()).collect();
+        assert_eq!(many.len(), Crowd::MOST_GUESTS);
+        drop(many);
+        let _few = crowd.enter(guest(2)).unwrap();
+        let many: Vec<_> = (0..3_000).map_while(|_| crowd.enter(guest(1)).ok()).collect();
+        assert_eq!(many.len(), Crowd::MOST_GUESTS / 4 * 3 - 1);
+        assert!(crowd.enter(guest(2)).is_ok() && crowd.enter(tenant(1)).is_ok());
     }
 }

@@ -4,6 +4,7 @@
 
 mod admin;
 mod billing;
+mod carried;
 mod claims;
 mod convert;
 mod customers;
@@ -18,8 +19,9 @@ pub(crate) use convert::timestamp;
 
 pub use crate::api::{DESCRIPTORS, POOL as API};
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -39,11 +41,15 @@ use crate::api::customer_service_server::CustomerServiceServer;
 use crate::api::event_service_server::EventServiceServer;
 use crate::api::wallet_service_server::WalletServiceServer;
 use crate::api::webhook_service_server::WebhookServiceServer;
-use crate::api::{KEYLESS, MESSAGE_BYTES, key_in, most_bytes};
-use crate::app::{Answer, App};
+use crate::api::{KEYLESS, KEYLESS_BYTES, key_in, most_bytes};
+use crate::app::{Answer, App, Place};
 use crate::domain::{Caller, Error, Scope};
 use crate::webhook::{Guard, Webhooks};
-use server::Methods;
+use carried::{Carried, kept, weighed};
+use server::{Methods, Peer};
+
+/// What an answer of reflection is counted for: it describes the API whole, in bytes.
+const REFLECTION_BYTES: usize = 256 * 1024;
 
 /// What a handler answers.
 type Reply<T> = Result<Response<T>, Status>;
@@ -76,8 +82,20 @@ fn path(method: &MethodDescriptor) -> String {
     format!("/{}/{}", method.parent_service().full_name(), method.name())
 }
 
-fn paths() -> impl Iterator<Item = String> {
-    API.services().flat_map(|it| it.methods().map(|it| path(&it)).collect::<Vec<_>>())
+/// What becomes of a call of a method once its answer has begun.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    streaming: bool,
+    /// What changes something can be told apart from its repetition.
+    changes: bool,
+}
+
+fn kinds() -> impl Iterator<Item = (String, Kind)> {
+    let kind = |it: &MethodDescriptor| Kind {
+        streaming: it.is_server_streaming(),
+        changes: it.input().get_field_by_name("request_id").is_some(),
+    };
+    API.services().flat_map(move |it| it.methods().map(|it| (path(&it), kind(&it))).collect::<Vec<_>>())
 }
 
 /// The methods of administration, for a program on the machine itself: its requests carry the [`Caller`] they are from.
@@ -95,7 +113,7 @@ pub struct Services(Arc<Parts>);
 struct Parts {
     purser: Purser,
     /// The methods that want a key.
-    closed: HashSet<String>,
+    closed: HashMap<String, Kind>,
     /// Health and reflection, for everybody.
     open: Routes,
 }
@@ -114,20 +132,26 @@ pub fn services(app: App, webhooks: Webhooks, health: HealthServer<impl Health>)
     let v1 = reflection().register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET);
     let v1alpha =
         reflection().register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET);
-    let open = Routes::new(health.max_decoding_message_size(MESSAGE_BYTES))
-        .add_service(v1.build_v1()?.max_decoding_message_size(MESSAGE_BYTES))
-        .add_service(v1alpha.build_v1alpha()?.max_decoding_message_size(MESSAGE_BYTES))
+    let open = Routes::new(health.max_decoding_message_size(KEYLESS_BYTES))
+        .add_service(v1.build_v1()?.max_decoding_message_size(KEYLESS_BYTES))
+        .add_service(v1alpha.build_v1alpha()?.max_decoding_message_size(KEYLESS_BYTES))
         .prepare();
     Ok(Services(Arc::new(Parts {
         purser: Purser { app, webhooks },
-        closed: paths().filter(|it| it != KEYLESS).collect(),
+        closed: kinds().filter(|it| it.0 != KEYLESS).collect(),
         open,
     })))
 }
 
 /// The body of a request, from a socket or from within.
-pub trait RequestBody: http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static {}
-impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static> RequestBody for B {}
+pub trait RequestBody:
+    http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + Unpin + 'static
+{
+}
+impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + Unpin + 'static> RequestBody
+    for B
+{
+}
 
 impl<B: RequestBody> Service<http::Request<B>> for Services {
     type Response = http::Response<Body>;
@@ -139,30 +163,52 @@ impl<B: RequestBody> Service<http::Request<B>> for Services {
     }
 
     /// Finds out who calls before anything of the message is read: whoever shows no key fills no memory.
-    /// Within the process that may have been found out: the request then brings what came of it.
-    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let parts = Arc::clone(&self.0);
         Box::pin(async move {
-            let mut place = None;
-            if parts.closed.contains(request.uri().path()) {
-                let app = &parts.purser.app;
-                let admitted = match request.extensions_mut().remove::<Result<Caller, Error>>() {
-                    Some(found) => found,
-                    None => app.authenticate(key_in(request.headers())).await,
-                };
-                match admitted.and_then(|caller| Ok((app.enter(&caller)?, caller))) {
-                    Ok((entered, caller)) => {
-                        place = Some(entered);
-                        request.extensions_mut().insert(caller);
-                    }
-                    Err(error) => return Ok(Status::from(error).into_http()),
-                }
-            }
-            let answer = parts.purser.serve(request, &parts.open).await;
-            // Not before: it is one of those at work until then.
-            drop(place);
-            answer
+            let answer = match parts.closed.get(request.uri().path()) {
+                Some(kind) => parts.known(*kind, request).await,
+                None => parts.guest(request).await,
+            };
+            Ok(answer.unwrap_or_else(|error| Status::from(error).into_http()))
         })
+    }
+}
+
+impl Parts {
+    /// Answers whoever shows a key. Within the process that may have been looked at: the request then brings
+    /// what came of it, and its place.
+    async fn known<B: RequestBody>(
+        &self,
+        kind: Kind,
+        mut request: http::Request<B>,
+    ) -> Result<http::Response<Body>, Error> {
+        let app = &self.purser.app;
+        let caller = match request.extensions_mut().remove::<Result<Caller, Error>>() {
+            Some(found) => found?,
+            None => app.authenticate(key_in(request.headers())).await?,
+        };
+        let place = match request.extensions_mut().remove::<Arc<Place>>() {
+            Some(entered) => entered,
+            None => Arc::new(app.enter(&caller)?),
+        };
+        request.extensions_mut().insert(caller);
+        let request = request.map(|body| Carried::new(body, Arc::clone(&place)));
+        let Ok(answer) = self.purser.serve(request, &self.open).await;
+        // Streams have bounds of their own. Others are at work until their answer is taken.
+        Ok(if kind.streaming { answer } else { weighed(answer, place, kind.changes) })
+    }
+
+    /// Answers whoever need not show one.
+    async fn guest<B: RequestBody>(&self, request: http::Request<B>) -> Result<http::Response<Body>, Error> {
+        let from = request.extensions().get::<Peer>().map_or(Ipv4Addr::LOCALHOST.into(), |it| it.address);
+        let place = Arc::new(self.purser.app.enter_guest(from)?);
+        if request.uri().path().starts_with("/grpc.reflection.") {
+            place.carry(REFLECTION_BYTES)?;
+        }
+        let request = request.map(|body| Carried::new(body, Arc::clone(&place)));
+        let Ok(answer) = self.purser.serve(request, &self.open).await;
+        Ok(kept(answer, place))
     }
 }
 

@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::face::Face;
 use super::refusal::Refusal;
 use crate::api;
+use crate::app::Place;
 use crate::clock;
 use crate::domain::Error;
 use crate::panics::caught;
@@ -74,21 +75,37 @@ pub(super) async fn observed(
     response
 }
 
-/// The body, if it is not too large and comes in time.
-pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Refusal> {
-    read_within(body, most, PATIENCE).await
+/// The body, if it is not too large and comes in time. It is counted with what its call holds, if that has a place.
+pub(super) async fn read(body: Body, most: usize, place: Option<&Place>) -> Result<Bytes, Refusal> {
+    read_within(body, most, place, PATIENCE).await
 }
 
-async fn read_within(body: Body, most: usize, patience: Duration) -> Result<Bytes, Refusal> {
+async fn read_within(
+    body: Body,
+    most: usize,
+    place: Option<&Place>,
+    patience: Duration,
+) -> Result<Bytes, Refusal> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let read = tokio::time::timeout(patience, Limited::new(body, most).collect()).await;
-    match read.map_err(|_| Refusal::BodyTimeout)? {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        Err(_) => Err(Refusal::body("was cut off")),
-    }
+    let read = async {
+        let (mut body, mut read) = (Limited::new(body, most), Vec::new());
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                if error.is::<LengthLimitError>() { Refusal::TooLarge } else { Refusal::body("was cut off") }
+            })?;
+            if let Ok(data) = frame.into_data() {
+                if let Some(place) = place {
+                    place.carry(data.len())?;
+                }
+                read.push(data);
+            }
+        }
+        // Most come whole, and are not copied.
+        Ok(if let [whole] = &*read { whole.clone() } else { read.concat().into() })
+    };
+    tokio::time::timeout(patience, read).await.unwrap_or(Err(Refusal::BodyTimeout))
 }
 
 /// What something comes to within a time.
@@ -177,13 +194,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_read_up_to_its_limit() {
-        assert_eq!(read(Body::from("1234"), 4).await.unwrap(), "1234");
-        assert!(matches!(read(Body::from("12345"), 4).await, Err(Refusal::TooLarge)));
+        assert_eq!(read(Body::from("1234"), 4, None).await.unwrap(), "1234");
+        assert!(matches!(read(Body::from("12345"), 4, None).await, Err(Refusal::TooLarge)));
     }
 
     #[tokio::test]
     async fn a_body_that_does_not_come_is_not_waited_for() {
         let never = Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>());
-        assert!(matches!(read_within(never, 4, Duration::from_millis(10)).await, Err(Refusal::BodyTimeout)));
+        assert!(matches!(
+            read_within(never, 4, None, Duration::from_millis(10)).await,
+            Err(Refusal::BodyTimeout)
+        ));
     }
 }

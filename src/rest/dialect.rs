@@ -110,7 +110,7 @@ impl Frame {
         let key = (self.dialect.key)(&head.headers);
         let caller = self.app.authenticate(key).await?;
         let place = self.app.enter(&caller)?;
-        let body = call::read(body, call::BODY_BYTES).await?;
+        let body = call::read(body, call::BODY_BYTES, Some(&place)).await?;
         head.extensions.insert(Admitted { caller, query, body, once: self.dialect.once });
         Ok((Request::from_parts(head, Body::empty()), place))
     }

@@ -133,14 +133,20 @@ impl<S: Rpcs> Transcoder<S> {
         let rpc = &rule.rpc;
         let mut message = Vec::new();
         let mut is_admitted = true;
+        let mut place = None;
         if rpc.path != KEYLESS {
             let admitted = self.app.authenticate(api::key_in(&head.headers)).await;
             is_admitted = admitted.is_ok();
+            if let Ok(caller) = &admitted {
+                let entered = Arc::new(self.app.enter(caller)?);
+                head.extensions.insert(Arc::clone(&entered));
+                place = Some(entered);
+            }
             head.extensions.insert(admitted);
         }
         // Where they are not let in, the service says why, and looks at no message.
         if is_admitted {
-            let body = call::read(body, api::most_bytes(&rpc.path)).await?;
+            let body = call::read(body, api::most_bytes(&rpc.path), place.as_deref()).await?;
             let bound = bind::request(rule, captured, head.uri.query(), &head.headers, &body)?;
             message = rpc::encoded(&bound);
         }

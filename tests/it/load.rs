@@ -75,7 +75,10 @@ async fn five_times_too_many_calls_leave_the_throughput_and_the_rest_is_told_at_
     assert!(share >= 0.8, "{shares:?}");
     assert!(!flood.refused.is_empty());
     assert!(few.good > 0 && few.refused.is_empty() && few.other.is_empty(), "{few:?}");
-    assert!(asked > 20 && slow * 10 <= asked, "{slow} of {asked} answers on health took 100 ms, or {slowest:?}");
+    assert!(
+        asked > 20 && slow * 10 <= asked,
+        "{slow} of {asked} answers on health took 100 ms, or {slowest:?}"
+    );
 }
 
 /// Of ten calls nine ask for the alias that somebody has.

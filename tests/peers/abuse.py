@@ -256,35 +256,38 @@ def floods():
     again(work)
 
 
-def window_zero():
+def large_answers():
     """Calls with large answers, none of which may be sent."""
-    of = block(LIST)
-    ask = message(b"\x10\x64")
+    # page_size = 100, whose number is 20.
+    unread(block(LIST), message(b"\xa0\x01\x64"))
+
+
+def window_zero():
+    """Descriptions of the API, none of which may be sent."""
     symbol = b"purser.v1.CustomerService"
-    describe = message(b"\x22" + bytes([len(symbol)]) + symbol)
+    unread(block(REFLECT, with_key=False), message(b"\x22" + bytes([len(symbol)]) + symbol), ends=False)
+
+
+def unread(of, ask, ends=True):
+    """One question on as many calls as there may be, and where those go on, more questions."""
     peers = []
     while on_time():
         if len(peers) < scale:
             try:
                 peer = Peer(grpc_port, len(peers)).begin(INITIAL_WINDOW_SIZE=0)
-                burst = b""
-                for n in range(100):
-                    stream = peer.next()
-                    if n % 2:
-                        burst += headers(stream, of) + data(stream, ask, last=True)
-                    else:
-                        burst += headers(stream, block(REFLECT, with_key=False)) + data(stream, describe)
-                peer.send(burst)
+                streams = [peer.next() for _ in range(100)]
+                peer.send(b"".join(headers(it, of) + data(it, ask, last=ends) for it in streams))
                 peers.append(peer)
             except Closed:
                 time.sleep(0.01)
         else:
             time.sleep(0.05)
-            # More questions of which none will be answered.
             for peer in list(peers):
                 try:
-                    peer.frames()
-                    peer.send(b"".join(data(n, describe * 10) for n in range(1, peer.stream, 4)))
+                    for kind, flags, _, _ in peer.frames():
+                        done["ended"] = done.get("ended", 0) + (kind == 3 or kind in (0, 1) and flags & 1)
+                    if not ends:
+                        peer.send(b"".join(data(n, ask * 10) for n in range(1, peer.stream, 4)))
                 except Closed:
                     peers.remove(peer)
 
@@ -471,6 +474,7 @@ ATTACKS = {
     "header_bomb": header_bomb,
     "floods": floods,
     "window_zero": window_zero,
+    "large_answers": large_answers,
     "silent": silent,
     "huge_prefix": huge_prefix,
     "malformed": malformed,

@@ -13,6 +13,7 @@ use tonic::body::Body;
 use super::corrections::{code_in, write};
 use super::deadline::Until;
 use super::methods::Meter;
+use super::untaken::Answer;
 
 /// tonic's body, from which the meter learns how the call ended, and which ends early where `until` says so.
 #[derive(Default)]
@@ -20,11 +21,13 @@ pub struct AnswerBody {
     inner: Body,
     meter: Option<Meter>,
     until: Option<Until>,
+    /// Says that it was not taken yet.
+    _untaken: Option<Answer>,
 }
 
 impl AnswerBody {
-    pub(super) fn new(inner: Body, meter: Meter, until: Option<Until>) -> Self {
-        Self { inner, meter: Some(meter), until }
+    pub(super) fn new(inner: Body, meter: Meter, until: Option<Until>, untaken: Option<Answer>) -> Self {
+        Self { inner, meter: Some(meter), until, _untaken: untaken }
     }
 
     /// Drops what tonic would send, and says `status` instead.

@@ -48,7 +48,9 @@ pub(super) async fn answer<B>(
     if let Some(code) = corrections::settle(&mut head.headers, most_bytes(&method.path)) {
         meter.answered(code);
     }
-    Ok(Response::from_parts(head, AnswerBody::new(body, meter, until)))
+    // A stream is taken as it comes, and whoever sends it sees to that.
+    let untaken = (!method.streaming).then(|| connection.untaken.begin());
+    Ok(Response::from_parts(head, AnswerBody::new(body, meter, until, untaken)))
 }
 
 /// A unary call is over with the head of its answer, but for what is to be sent: the deadline ends here.

@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::admission::{Place, count_refused};
+use super::admission::{Place, count_ended, count_refused};
+use super::untaken::Untaken;
 use super::{GrpcService, Peer, Server, call};
 
 /// What begins HTTP/2 (RFC 9113, 3.4).
@@ -24,6 +25,8 @@ pub(super) struct Connection<S> {
     pub(super) ending: watch::Receiver<bool>,
     /// Who is at the other end.
     pub(super) peer: Peer,
+    /// What was answered and not taken.
+    pub(super) untaken: Arc<Untaken>,
 }
 
 /// Serves `stream` until it ends, is too old, or outstays the drain.
@@ -50,11 +53,14 @@ async fn serve(
     peer: Peer,
 ) {
     let (end, ending) = watch::channel(false);
-    let connection = Arc::new(Connection { server: Arc::clone(&server), ending, peer });
+    let untaken = Arc::new(Untaken::default());
+    let too_long = Arc::clone(&untaken);
+    let connection = Arc::new(Connection { server: Arc::clone(&server), ending, peer, untaken });
     let service = service_fn(move |request| call::answer(Arc::clone(&connection), request));
     let mut http = std::pin::pin!(server.http.serve_connection(TokioIo::new(io), service));
     let grace = tokio::select! {
         ended = http.as_mut() => return log(ended),
+        () = too_long.too_long(server.limits.answer_timeout) => return count_ended("untaken"),
         () = sleep(jittered(server.limits.max_connection_age)) => server.limits.max_connection_age_grace,
         // What outstays a drain is dropped by `super::end`, all together.
         () = told(&mut draining) => Duration::MAX,

@@ -32,6 +32,8 @@ pub struct Limits {
     pub max_connection_age: Duration,
     /// It is closed this long after it was asked.
     pub max_connection_age_grace: Duration,
+    /// An answer to a unary call that is not taken for this long, twice over at most, ends its connection.
+    pub answer_timeout: Duration,
     /// The 24 bytes that begin HTTP/2 must have come within this.
     pub preface_timeout: Duration,
     /// How long calls may take to finish once the server stops.
@@ -56,6 +58,7 @@ impl Default for Limits {
             keepalive_timeout: Duration::from_secs(20),
             max_connection_age: Duration::from_mins(30),
             max_connection_age_grace: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(30),
             preface_timeout: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(10),
             default_deadline: Duration::from_secs(5),

@@ -27,6 +27,7 @@ impl<S> Local<S> {
             server,
             ending,
             peer: Peer::of(std::net::Ipv4Addr::LOCALHOST.into(), &[]),
+            untaken: Arc::default(),
         }))
     }
 }
@@ -72,7 +73,8 @@ impl<S: GrpcService<B>, B: Send + 'static> Service<Request<B>> for Local<S> {
         if connection.server.methods.find(request.uri().path()).streaming {
             let server = Arc::clone(&connection.server);
             let ending = aged(connection.ending.clone(), jittered(server.limits.max_connection_age));
-            connection = Arc::new(Connection { server, ending, peer: connection.peer });
+            let untaken = Arc::clone(&connection.untaken);
+            connection = Arc::new(Connection { server, ending, peer: connection.peer, untaken });
         }
         Box::pin(call::answer(connection, request))
     }

@@ -6,7 +6,7 @@
 //! - `accept` takes connections whatever the system says, `admission` says how many;
 //! - `connection` is the life of one of them: preface, calls, age, end;
 //! - `call` is the life of one call: `deadline`, `corrections` of what tonic says by itself, and
-//!   `body`, what is sent;
+//!   `body`, what is sent, for as long as it is taken (`untaken`);
 //! - `local` makes the same calls from within the process;
 //! - `methods` knows the methods there are, and counts their calls.
 
@@ -21,6 +21,7 @@ mod limits;
 mod local;
 mod methods;
 mod peer;
+mod untaken;
 
 use std::convert::Infallible;
 use std::sync::Arc;
