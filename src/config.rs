@@ -292,7 +292,7 @@ pub struct Limits {
     #[arg(long, env = "PURSER_MAX_CONNECTIONS_PER_PEER", default_value_t = 100)]
     max_connections_per_peer: usize,
     /// Calls at work at one time, from everybody together; more are refused at once. The last quarter is for tenants who
-    /// have less than their part.
+    /// have less than their part: one who is alone has the rest.
     #[arg(long, env = "PURSER_MAX_CALLS", default_value_t = Crowd::MOST)]
     max_calls: NonZeroUsize,
     /// Peers without a limit of their own, such as a mesh's sidecar.

@@ -23,6 +23,8 @@ const PREFIX: usize = 5;
 pub(super) struct Carried<B> {
     body: B,
     place: Arc<Place>,
+    /// Whether more than one message may come.
+    stream: bool,
     /// What has come of the first message's prefix.
     prefix: Vec<u8>,
     received: usize,
@@ -30,8 +32,8 @@ pub(super) struct Carried<B> {
 }
 
 impl<B> Carried<B> {
-    pub(super) const fn new(body: B, place: Arc<Place>) -> Self {
-        Self { body, place, prefix: Vec::new(), received: 0, counted: 0 }
+    pub(super) const fn new(body: B, place: Arc<Place>, stream: bool) -> Self {
+        Self { body, place, stream, prefix: Vec::new(), received: 0, counted: 0 }
     }
 
     /// Counts what has come. A message that says how long it will be is counted whole, as room is made for all of it then.
@@ -43,8 +45,12 @@ impl<B> Carried<B> {
         }
         let announced = match *self.prefix {
             [_, a, b, c, d] => usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX),
-            _ => 0,
+            _ => return Ok(()),
         };
+        if !self.stream && self.received - PREFIX > announced {
+            // tonic would answer the first.
+            return Err(Error::invalid("message", "must be one: this method takes no stream"));
+        }
         // What is longer is refused by its length.
         let held = self.received.max(announced.min(MESSAGE_BYTES));
         let more = held.saturating_sub(self.counted);

@@ -193,7 +193,7 @@ impl Parts {
             None => Arc::new(app.enter(&caller)?),
         };
         request.extensions_mut().insert(caller);
-        let request = request.map(|body| Carried::new(body, Arc::clone(&place)));
+        let request = request.map(|body| Carried::new(body, Arc::clone(&place), false));
         let Ok(answer) = self.purser.serve(request, &self.open).await;
         // Streams have bounds of their own. Others are at work until their answer is taken.
         Ok(if kind.streaming { answer } else { weighed(answer, place, kind.changes) })
@@ -203,10 +203,11 @@ impl Parts {
     async fn guest<B: RequestBody>(&self, request: http::Request<B>) -> Result<http::Response<Body>, Error> {
         let from = request.extensions().get::<Peer>().map_or(Ipv4Addr::LOCALHOST.into(), |it| it.address);
         let place = Arc::new(self.purser.app.enter_guest(from)?);
-        if request.uri().path().starts_with("/grpc.reflection.") {
+        let reflection = request.uri().path().starts_with("/grpc.reflection.");
+        if reflection {
             place.carry(REFLECTION_BYTES)?;
         }
-        let request = request.map(|body| Carried::new(body, Arc::clone(&place)));
+        let request = request.map(|body| Carried::new(body, Arc::clone(&place), reflection));
         let Ok(answer) = self.purser.serve(request, &self.open).await;
         Ok(kept(answer, place))
     }

@@ -13,15 +13,14 @@ use tokio::process::Command;
 use tokio::time::sleep;
 use tonic::Request;
 
-use crate::harness::{Database, On, connect, customers, with_alias};
+use crate::harness::{On, TestServer, connect, customers, with_alias};
 use crate::journal::size;
-use crate::lifecycle::migrated;
 use crate::process::{Process, serving};
 
 /// What the memory may grow by, in MiB.
 const MOST_GROWTH: u64 = 128;
 /// Connections that the server takes. An attacker opens more.
-const MAX_CONNECTIONS: usize = 400;
+const MAX_CONNECTIONS: usize = 300;
 /// Descriptors for all else: files of the database, listeners, the program itself.
 const OTHER_DESCRIPTORS: usize = 100;
 
@@ -57,7 +56,7 @@ const ATTACKS: [Attack; 15] = [
     attack("held_without_a_key", 4, Scale::Exactly(12)),
     attack("watches", 2, Scale::Exactly(90)),
     attack("silent", 2, Scale::Connections),
-    attack("malformed", 8, Scale::Messages),
+    attack("malformed", 10, Scale::Messages),
     attack("http", 3, Scale::Connections),
 ];
 
@@ -70,15 +69,19 @@ async fn memory_is_bounded_and_a_good_client_is_served_whatever_others_do() {
         eprintln!("SKIPPED: PURSER_TEST_H2 names no Python with h2, so the server was NOT attacked");
         return;
     };
-    let database = Database::new(On::Sqlite).await;
-    let key = migrated(&database).await;
+    let server = TestServer::new(On::Sqlite).await;
+    let (attacker, good) = (server.tenant("attacker").await.key, server.tenant("good").await.key);
+    server.app.close().await;
+    let database = server.database;
     let log = database.folder().join("log");
     let mut command = serving(database.folder(), &database.url);
     command.args(["--rest", "canonical", "--max-connections", &MAX_CONNECTIONS.to_string()]);
     command.stderr(Stdio::from(fs::File::create(&log).unwrap()));
     let process = Process::start(command).await;
     let pid = process.child.id().unwrap();
-    fill(&process, &key).await;
+    fill(&process, &attacker).await;
+    let mut client = customers(connect(process.grpc).await, &good);
+    client.create_customer(with_alias("ada@good")).await.unwrap();
     let before = resident(pid);
 
     let over = Arc::new(AtomicBool::new(false));
@@ -91,8 +94,8 @@ async fn memory_is_bounded_and_a_good_client_is_served_whatever_others_do() {
             Scale::Exactly(scale) => scale,
         };
         let begun = Instant::now();
-        let attacked = assail(&python, it.name, &process, &key, seconds * it.turns, scale);
-        let (done, (good, all)) = beside(attacked, &process, &key).await;
+        let attacked = assail(&python, it.name, &process, &attacker, seconds * it.turns, scale);
+        let (done, (good, all)) = beside(attacked, &process, &good).await;
         let grown = resident(pid).saturating_sub(before);
         eprintln!(
             "LIM-2: {} for {:.1?}: {done}; good client {good} of {all}; memory +{grown} MiB",
@@ -104,8 +107,8 @@ async fn memory_is_bounded_and_a_good_client_is_served_whatever_others_do() {
         let log = fs::read_to_string(&log).unwrap();
         assert!(!log.contains("panicked"), "{}: {log}", it.name);
         if it.name == "malformed" {
-            let (sent, answered) = (done["messages"].as_u64().unwrap(), done["answered"].as_u64().unwrap());
-            assert!(sent > 0 && answered * 100 >= sent * 95, "each is answered but the last ones: {done}");
+            assert!(done["answered"].as_u64() > Some(1_000), "{done}");
+            assert_eq!(done["unanswered"], Value::Array(Vec::new()), "each is answered");
         }
     }
     over.store(true, Ordering::Relaxed);
@@ -113,14 +116,8 @@ async fn memory_is_bounded_and_a_good_client_is_served_whatever_others_do() {
     let grown = most.saturating_sub(before);
     eprintln!("LIM-2: {before} MiB at the start, at most {grown} more; at most {descriptors} descriptors");
     assert!(grown <= MOST_GROWTH, "{before} MiB before, {grown} more");
-    // Those of the HTTP port have a limit of their own.
-    assert!(descriptors <= MAX_CONNECTIONS + http_connections() + OTHER_DESCRIPTORS, "{descriptors}");
-    customers(connect(process.grpc).await, &key).create_customer(with_alias("after@dev")).await.unwrap();
-}
-
-/// How many connections of the HTTP port one who attacks it may have.
-fn http_connections() -> usize {
-    0
+    assert!(descriptors <= MAX_CONNECTIONS + OTHER_DESCRIPTORS, "{descriptors} descriptors");
+    client.create_customer(with_alias("after@good")).await.unwrap();
 }
 
 /// Customers with much metadata, so that a list of them is large.
@@ -130,7 +127,7 @@ async fn fill(process: &Process, key: &str) {
         let word = prost_types::value::Kind::StringValue("x".repeat(500));
         let fields = (0..20).map(|it| (format!("k{it}"), prost_types::Value { kind: Some(word.clone()) }));
         let metadata = Some(prost_types::Struct { fields: fields.collect() });
-        let payment_address = format!("c{n}@dev");
+        let payment_address = format!("c{n}@attacker");
         let customer = Some(api::Customer { payment_address, metadata, ..Default::default() });
         let request = api::CreateCustomerRequest { customer, ..Default::default() };
         client.create_customer(request).await.unwrap();
@@ -138,14 +135,7 @@ async fn fill(process: &Process, key: &str) {
 }
 
 /// Attacks, and answers what was done.
-async fn assail(
-    python: &str,
-    name: &str,
-    process: &Process,
-    key: &str,
-    seconds: u32,
-    scale: usize,
-) -> Value {
+async fn assail(python: &str, name: &str, process: &Process, key: &str, seconds: u32, scale: usize) -> Value {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/abuse.py");
     let ports = [process.grpc.port(), process.http.port()].map(|it| it.to_string());
     let output = Command::new(python)
@@ -166,7 +156,7 @@ async fn beside<T>(attack: impl Future<Output = T>, process: &Process, key: &str
         let mut attack = std::pin::pin!(attack);
         loop {
             let mut request =
-                Request::new(api::ResolveCustomerRequest { payment_address: "c7@dev".to_owned() });
+                Request::new(api::ResolveCustomerRequest { payment_address: "ada@good".to_owned() });
             request.set_timeout(Duration::from_secs(3));
             let call = client.resolve_customer(request);
             tokio::pin!(call);

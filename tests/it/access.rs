@@ -6,8 +6,8 @@
 //!
 //!     UPDATE_GOLDEN=1 ./scripts/test access
 
-mod objects;
-mod table;
+pub mod objects;
+pub mod table;
 pub mod world;
 
 use std::fmt::Write;
@@ -142,7 +142,7 @@ fn title(method: &MethodDescriptor, row: &Row) -> String {
 }
 
 /// The scopes that the method's comment in the proto says it wants: what is documented is what is tested.
-fn scopes_of(method: &MethodDescriptor) -> Vec<Scope> {
+pub fn scopes_of(method: &MethodDescriptor) -> Vec<Scope> {
     let comment = comment(&method.parent_service().parent_file(), method.path());
     let after = comment.split_once("copes: `").or_else(|| comment.split_once("cope: `"));
     let after = after.or_else(|| comment.split_once("with scope `")).map_or("", |it| it.1);

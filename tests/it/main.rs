@@ -10,6 +10,7 @@
     unreachable_pub
 )]
 
+mod abuse;
 mod access;
 mod admin;
 mod admin_cli;
@@ -45,6 +46,7 @@ mod events;
 mod events_order;
 mod events_watch;
 mod events_wire;
+mod fuzz;
 mod harness;
 mod idempotency;
 mod instances;
@@ -58,6 +60,7 @@ mod load;
 mod outage;
 mod peers;
 mod process;
+mod protocol;
 mod quotas;
 mod raw;
 mod rest;

@@ -1,5 +1,7 @@
 //! Implementations of others, against which ours is held.
 
+mod smoke;
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 

@@ -326,36 +326,43 @@ def huge_prefix():
 
 def malformed():
     """Calls whose message is none, of methods with and without a key, and what became of them."""
-    paths = [block(it) for it in (GET, CREATE, LIST, "/purser.v1.No/Such")]
-    paths += [block(it, with_key=False) for it in (CLAIM, CHECK, GET, REFLECT)]
-    paths += [block(GET, more=[("grpc-timeout", "soon")]), block(GET, more=[("grpc-encoding", "gzip")])]
-    ended = sent = 0
+    kinds = {it: block(it) for it in (GET, CREATE, LIST, "/purser.v1.No/Such")}
+    kinds |= {it + " without a key": block(it, with_key=False) for it in (CLAIM, CHECK, GET, REFLECT)}
+    kinds |= {f"{name} that is none": block(GET, more=[(name, "x")]) for name in ("grpc-timeout", "grpc-encoding")}
+    done.update(messages=0, answered=0, unanswered=[])
     source = random.Random(1)
-    while on_time() and sent < scale:
+    while on_time() and done["messages"] < scale:
         try:
             peer = Peer(grpc_port).begin()
             for _ in range(20):
-                open_streams = set()
-                burst = b""
-                for _ in range(90):
-                    stream = peer.next()
-                    octets = source.randbytes(source.randrange(40))
-                    body = source.choice([octets, message(octets), message(octets)[:-1], b"\1" + message(octets)[1:]])
-                    burst += headers(stream, source.choice(paths)) + data(stream, body, last=True)
-                    open_streams.add(stream)
-                    sent += 1
-                peer.send(burst)
-                while open_streams and on_time():
-                    for kind, flags, stream, _ in peer.frames(0.2):
-                        if kind == 3 or (kind in (0, 1) and flags & 1):
-                            ended += stream in open_streams
-                            open_streams.discard(stream)
-                if not on_time() or sent >= scale:
+                if not batch(peer, source, kinds) or not on_time() or done["messages"] >= scale:
                     break
         except Closed:
             pass
-    done["messages"] = sent
-    done["answered"] = ended
+
+
+def batch(peer, source, kinds):
+    """As many calls as there may be at a time. Whether each was answered within six seconds."""
+    under_way = {}
+    burst = b""
+    for _ in range(90):
+        stream = peer.next()
+        octets = source.randbytes(source.randrange(40))
+        body = source.choice([octets, message(octets), message(octets)[:-1], b"\1" + message(octets)[1:]])
+        kind = source.choice(list(kinds))
+        burst += headers(stream, kinds[kind]) + data(stream, body, last=True)
+        under_way[stream] = kind, body.hex()
+    peer.send(burst)
+    done["messages"] += len(under_way)
+    # Longer than a call may take that says nothing of it.
+    until = time.monotonic() + 6
+    while under_way and on_time() and time.monotonic() < until:
+        for kind, flags, stream, _ in peer.frames(0.2):
+            if kind == 3 or (kind in (0, 1) and flags & 1):
+                done["answered"] += under_way.pop(stream, None) is not None
+    if on_time():
+        done["unanswered"] += under_way.values()
+    return not under_way
 
 
 def held(path, with_key):
