@@ -56,7 +56,7 @@ const ATTACKS: [Attack; 15] = [
     attack("held_without_a_key", 4, Scale::Exactly(12)),
     attack("watches", 2, Scale::Exactly(90)),
     attack("silent", 2, Scale::Connections),
-    attack("malformed", 10, Scale::Messages),
+    attack("malformed", 7, Scale::Messages),
     attack("http", 3, Scale::Connections),
 ];
 
