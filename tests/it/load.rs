@@ -289,8 +289,9 @@ async fn health(
     (times.len(), slow, times.into_iter().max().unwrap_or_default())
 }
 
-/// What a quarter of the rounds are better than; nothing of none. What else the machine does makes single rounds worse.
+/// What the better quarter of the rounds reach; nothing of none. What else the machine does makes single rounds worse.
 fn usual(of: &mut [f64]) -> f64 {
     of.sort_by(f64::total_cmp);
-    of.get(of.len() * 3 / 4 - usize::from(of.len() % 4 == 0 && !of.is_empty())).copied().unwrap_or_default()
+    let at = of.len().saturating_sub(1 + of.len() / 4);
+    of.get(at).copied().unwrap_or_default()
 }
