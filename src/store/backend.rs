@@ -86,6 +86,7 @@ impl Db {
                     .max_connections(connections)
                     .acquire_timeout(Duration::from_secs(1))
                     .test_before_acquire(false)
+                    .after_connect(|connection, _| Box::pin(require_writes(connection)))
                     .before_acquire(|connection, idle| {
                         Box::pin(async move { Ok(answers(connection, idle).await) })
                     })
@@ -141,6 +142,16 @@ impl Db {
 fn folder_of(options: &SqliteConnectOptions) -> Option<String> {
     let file = std::path::absolute(options.get_filename()).ok()?;
     Some(format!("'{}'", file.parent()?.to_str()?.replace('\'', "''")))
+}
+
+/// Refuses a server that only reads. A standby lags behind: what it answers may be older than what was acknowledged, and a
+/// connection that has found its way there during a failover would stay. What is promoted later takes writes by then.
+async fn require_writes(connection: &mut PgConnection) -> sqlx::Result<()> {
+    let read_only: String = sqlx::query_scalar("SHOW transaction_read_only").fetch_one(connection).await?;
+    if read_only == "on" {
+        return Err(sqlx::Error::Protocol("the server only reads: a standby?".to_owned()));
+    }
+    Ok(())
 }
 
 /// Whether a connection that lay idle for a while is still there.

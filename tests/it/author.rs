@@ -1,6 +1,7 @@
 //! A client that writes a journal.
 
 use purser::api;
+use purser::clock;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tonic::{Code, Response, Status};
@@ -57,10 +58,23 @@ impl Author {
             Some(_) => Operation::Delete,
         };
         let id = format!("{}-r{}", self.name, self.calls);
+        let asked_us = clock::now_us();
         let outcome = Outcome::of(ask(client, record, &id, &operation).await.map(|it| it.0));
         let acknowledged = matches!(outcome, Outcome::Ok(_));
-        record.entries.push(Entry { id, operation, outcome });
+        record.entries.push(Entry { id, operation, outcome, asked_us, answered_us: clock::now_us() });
         acknowledged
+    }
+
+    /// When each of its calls was acknowledged, as far as they are not settled.
+    pub fn acknowledged_us(&self) -> impl Iterator<Item = i64> {
+        self.entries().filter(|it| matches!(it.outcome, Outcome::Ok(_))).map(|it| it.answered_us)
+    }
+
+    /// As it was at a moment: what was not yet asked is not there, and what was not yet answered is unknown.
+    pub fn until(&self, at_us: i64) -> Self {
+        let records = self.records.iter().map(|it| it.until(at_us));
+        let records = records.filter(|it| !it.entries.is_empty()).collect();
+        Self { name: self.name.clone(), rng: self.rng.clone(), calls: self.calls, records }
     }
 
     /// Asks what became of everything since the last time; answers what cannot be.

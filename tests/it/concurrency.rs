@@ -17,7 +17,7 @@ use tonic::transport::Channel;
 
 use crate::author::{Author, renaming};
 use crate::harness::{Customers, On, TestServer, connect, customers, on_each_database, reason, with_alias};
-use crate::journal::seed;
+use crate::journal::{seed, size};
 use crate::raw::Raw;
 
 on_each_database!(
@@ -51,13 +51,13 @@ pub async fn assert_sound(store: &Store) {
     assert_eq!(broken, []);
 }
 
-/// CON-2. An alias has one live owner: 64 connections race 2,000 creates over 100 aliases in mixed case, and there are
-/// 100 winners; all others get ALREADY_EXISTS `ALIAS_TAKEN`, and no other code.
+/// CON-2. An alias has one live owner: 64 connections race 2,000 creates (or `PURSER_PROOF_CON_2`) over a twentieth as many
+/// aliases in mixed case, and each has one winner; all others get ALREADY_EXISTS `ALIAS_TAKEN`, and no other code.
 ///
 /// Sabotage: drop the primary key of `unique_keys`, and let `Bench::by_key` find nothing.
 async fn an_alias_has_one_live_owner_whoever_races_for_it(server: TestServer) {
-    const CREATES: usize = 2_000;
-    const ALIASES: usize = 100;
+    let creates = size("PURSER_PROOF_CON_2", 2_000);
+    let aliases = creates / 20;
     let tenant = server.tenant("race").await;
     let clients = clients(&server, &tenant.key, 64).await;
     let (next, start) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(clients.len())));
@@ -69,11 +69,11 @@ async fn an_alias_has_one_live_owner_whoever_races_for_it(server: TestServer) {
             start.wait().await;
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
-                if n >= CREATES {
+                if n >= creates {
                     return ended;
                 }
                 // Neighbours race for one alias, each in a spelling of its own.
-                let alias = format!("owner-{}@race", n * ALIASES / CREATES);
+                let alias = format!("owner-{}@race", n * aliases / creates);
                 let spelled =
                     alias.chars().map(|it| if rand::random() { it.to_ascii_uppercase() } else { it });
                 let made = client.create_customer(with_alias(&spelled.collect::<String>())).await;
@@ -92,7 +92,7 @@ async fn an_alias_has_one_live_owner_whoever_races_for_it(server: TestServer) {
             }
         }
     }
-    assert_eq!((owners.len(), refused), (ALIASES, CREATES - ALIASES));
+    assert_eq!((owners.len(), refused), (aliases, creates - aliases));
     let mut client = server.customers(&tenant.key).await;
     for (alias, id) in owners {
         let request = api::ResolveCustomerRequest { payment_address: alias };
@@ -100,15 +100,16 @@ async fn an_alias_has_one_live_owner_whoever_races_for_it(server: TestServer) {
         assert_eq!(found.customer_id, id);
     }
     assert_sound(server.app.store()).await;
+    eprintln!("CON-2: {creates} creates over {aliases} aliases: {aliases} winners, {refused} refused");
 }
 
-/// CON-4. No update is lost: 32 writers add 60 each to one counter, by reading it and writing it back with the etag
-/// they read, again where that is stale. The sum is exact, and each addition is one event.
+/// CON-4. No update is lost: 32 writers add 60 each (or `PURSER_PROOF_CON_4`) to one counter, by reading it and writing it
+/// back with the etag they read, again where that is stale. The sum is exact, and each addition is one event.
 ///
 /// Sabotage: in `CustomerTarget::check`, find every etag good.
 async fn no_update_with_an_etag_is_lost(server: TestServer) {
     const WRITERS: usize = 32;
-    const ADDITIONS: usize = 60;
+    let additions = size("PURSER_PROOF_CON_4", 60);
     let tenant = server.tenant("count").await;
     let mut first = server.customers(&tenant.key).await;
     let made =
@@ -118,7 +119,7 @@ async fn no_update_with_an_etag_is_lost(server: TestServer) {
         let id = made.id.clone();
         writing.spawn(async move {
             let mut stale = 0;
-            for _ in 0..ADDITIONS {
+            for _ in 0..additions {
                 while !add_one(&mut client, &id).await {
                     stale += 1;
                     // All of them at once again would only find each other's etags stale.
@@ -130,12 +131,12 @@ async fn no_update_with_an_etag_is_lost(server: TestServer) {
     }
     let stale: usize = writing.join_all().await.into_iter().sum();
     let after = get(&mut first, &made.id).await;
-    assert_eq!(count(&after), WRITERS * ADDITIONS);
+    assert_eq!(count(&after), WRITERS * additions);
     let mut raw = Raw::open(&server.database).await;
     let events = raw.number("SELECT count(*) FROM events WHERE type = 'customer.updated'").await;
-    assert_eq!(usize::try_from(events).unwrap(), WRITERS * ADDITIONS);
+    assert_eq!(usize::try_from(events).unwrap(), WRITERS * additions);
     assert_sound(server.app.store()).await;
-    eprintln!("CON-4: {} additions, {stale} etags found stale on the way", WRITERS * ADDITIONS);
+    eprintln!("CON-4: {} additions, {stale} etags found stale on the way", WRITERS * additions);
 }
 
 /// Adds one, unless somebody else was faster.
@@ -179,14 +180,14 @@ fn count(customer: &api::Customer) -> usize {
     }
 }
 
-/// CON-5. A cancelled call never harms another: while 2,000 calls are cancelled after 0 to 50 ms, eight authors write
-/// journals. Nothing that was acknowledged to them is missing, nothing of theirs fails, and on Postgres no session is
+/// CON-5. A cancelled call never harms another: while 2,000 calls (or `PURSER_PROOF_CON_5`) are cancelled after 0 to 50 ms,
+/// eight authors write journals. Nothing that was acknowledged to them is missing, nothing of theirs fails, and on Postgres no session is
 /// left `idle in transaction` for more than a second.
 ///
 /// Sabotage: in `Committer::commit`, run `store.commit` there, in the request's own future, and give a `Borrowed` back to
 /// the idle connections wherever it is dropped.
 async fn a_cancelled_call_never_harms_another(server: TestServer) {
-    const CANCELLED: usize = 2_000;
+    let enough = size("PURSER_PROOF_CON_5", 2_000);
     let (tenant, seed) = (server.tenant("calm").await, seed());
     let done = Arc::new(AtomicBool::new(false));
     let watching =
@@ -209,13 +210,13 @@ async fn a_cancelled_call_never_harms_another(server: TestServer) {
     let cancelled = Arc::new(AtomicUsize::new(0));
     let mut cancelling = JoinSet::new();
     for (n, client) in clients(&server, &tenant.key, 16).await.into_iter().enumerate() {
-        cancelling.spawn(give_up(client, n, Arc::clone(&cancelled), CANCELLED));
+        cancelling.spawn(give_up(client, n, Arc::clone(&cancelled), enough));
     }
     let calls: usize = cancelling.join_all().await.into_iter().sum();
     done.store(true, Ordering::Relaxed);
     let written: usize = writing.join_all().await.into_iter().sum();
     assert!(
-        cancelled.load(Ordering::Relaxed) >= CANCELLED,
+        cancelled.load(Ordering::Relaxed) >= enough,
         "only {cancelled:?} of {calls} calls were cancelled"
     );
     assert_eq!(watching.await.unwrap(), 0, "sessions idle in a transaction");
@@ -229,7 +230,7 @@ async fn a_cancelled_call_never_harms_another(server: TestServer) {
 async fn give_up(mut client: Customers, n: usize, cancelled: Arc<AtomicUsize>, enough: usize) -> usize {
     let mut made = String::new();
     let mut calls = 0;
-    while cancelled.load(Ordering::Relaxed) < enough && calls < 4_000 {
+    while cancelled.load(Ordering::Relaxed) < enough && calls < 2 * enough {
         calls += 1;
         // Most calls take little of the 50 ms: many are given up early.
         let patience = Duration::from_micros(50_000).mul_f64(rand::random::<f64>().powi(2));

@@ -14,20 +14,21 @@ use uuid::Uuid;
 use crate::author::renaming;
 use crate::concurrency::assert_sound;
 use crate::harness::{Admin, Bearer, Customers, Tenant, TestServer, customers, on_each_database, reason};
+use crate::journal::size;
 use crate::raw::Raw;
 
 on_each_database!(TestServer: what_was_decided_holds_when_it_is_committed);
 
-/// CON-6. A decision holds when it commits. In 500 rounds SetKycStatus, UpdateCustomer and SoftDeleteCustomer of one
-/// customer, creates with their email, and UpdateDomainSettings (a field becomes required, emails become unique) race,
+/// CON-6. A decision holds when it commits. In 500 rounds (or `PURSER_PROOF_CON_6`) SetKycStatus, UpdateCustomer and
+/// SoftDeleteCustomer of one customer, creates with their email, and UpdateDomainSettings (a field becomes required, emails become unique) race,
 /// and in some rounds SuspendDomain does. Afterwards the log, read from its beginning, never breaks a rule: nothing
 /// happens to a customer after their deletion or by a key of a suspended domain, no customer is written without what
 /// the settings require then, and no two live ones share an email while emails are unique.
 ///
 /// Sabotage: let `Change::expects` expect nothing; or let `Bench::by_rows` find nothing stale.
 async fn what_was_decided_holds_when_it_is_committed(server: TestServer) {
-    const ROUNDS: usize = 500;
     const DOMAINS: usize = 4;
+    let rounds = size("PURSER_PROOF_CON_6", 500);
     let mut racing = JoinSet::new();
     let mut logs = Vec::new();
     let operator = server.operator_key(Scopes::all()).await;
@@ -37,7 +38,7 @@ async fn what_was_decided_holds_when_it_is_committed(server: TestServer) {
         logs.push(tenant.domain.id.as_uuid());
         let round = Round::new(&server, tenant, &operator).await;
         racing.spawn(async move {
-            for n in 0..ROUNDS / DOMAINS {
+            for n in 0..rounds / DOMAINS {
                 round.race(n).await;
             }
         });
@@ -51,7 +52,7 @@ async fn what_was_decided_holds_when_it_is_committed(server: TestServer) {
         events.into_iter().for_each(|it| *kinds.entry(it.kind).or_insert(0) += 1);
     }
     assert_sound(server.app.store()).await;
-    eprintln!("CON-6: {ROUNDS} rounds, {kinds:?}: 0 rules broken");
+    eprintln!("CON-6: {rounds} rounds, {kinds:?}: 0 rules broken");
 }
 
 /// Two clients of a domain, on two instances where there may be two, and an operator who tidies up.

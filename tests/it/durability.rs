@@ -14,11 +14,11 @@ use crate::raw::Raw;
 on_each_database!(Database: what_was_acknowledged_survives_kill_9_and_nothing_is_there_by_half);
 
 /// DUR-1. An acknowledged write survives `kill -9` at any instant; customer, alias, event and idempotency row are all
-/// there or all absent. 60 rounds, or `PURSER_PROOF_ROUNDS`.
+/// there or all absent. 60 rounds, or `PURSER_PROOF_DUR_1`.
 ///
 /// Sabotage: in `Store::commit_once`, answer and let a task of its own commit afterwards.
 async fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_by_half(database: Database) {
-    let (rounds, seed) = (size("PURSER_PROOF_ROUNDS", 60), seed());
+    let (rounds, seed) = (size("PURSER_PROOF_DUR_1", 60), seed());
     let mut authors: Vec<_> = (0..8).map(|n| Author::new(&format!("a{n}"), seed.wrapping_add(n))).collect();
     let mut unknown = 0;
     for _ in 0..rounds {

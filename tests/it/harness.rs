@@ -65,6 +65,11 @@ impl Database {
         Self { url, dir }
     }
 
+    /// One on a server of the test's own.
+    pub fn at(url: String) -> Self {
+        Self { url, dir: tempfile::tempdir().unwrap() }
+    }
+
     /// A folder of the test's own.
     pub fn folder(&self) -> &std::path::Path {
         self.dir.path()

@@ -16,14 +16,14 @@ use tonic::{Response, Status};
 
 use crate::author::renaming;
 use crate::harness::{Customers, Database, customers, on_each_database};
-use crate::journal::is_unknown;
+use crate::journal::{is_unknown, size};
 use crate::process::Process;
 use crate::raw::Raw;
 
 on_each_database!(Database: a_call_repeated_through_crashes_takes_effect_once_and_is_answered_alike);
 
-/// IDE-1. One create with alias, email and external id, repeated 1,000 times over 64 connections through three kills of
-/// the real program, makes one customer and one event, and every answer is the same, byte for byte. So do an update and
+/// IDE-1. One create with alias, email and external id, repeated 1,000 times (or `PURSER_PROOF_IDE_1`) over 64 connections
+/// through kills of the real program, three and more, makes one customer and one event, and every answer is the same, byte for byte. So do an update and
 /// a delete, with an etag that is stale from the first time on and keys that name nobody any more.
 ///
 /// Sabotage: write the idempotency row in a second transaction (in `Store::commit_once`, after that of the group).
@@ -108,8 +108,8 @@ impl Service {
         Self { process, address, key }
     }
 
-    /// Makes a call until it has been answered 1,000 times, while the program is killed: the moment that the database
-    /// shows its event, and after a third and two thirds of the answers. Answers what all the answers hold.
+    /// Makes a call until it has been answered often enough, while the program is killed: the moment that the database
+    /// shows its event, and again and again as the answers come. Answers what all the answers hold.
     async fn repeat<F>(
         &mut self,
         database: &Database,
@@ -119,19 +119,20 @@ impl Service {
     where
         F: Future<Output = Result<(Vec<u8>, bool), Status>> + Send + 'static,
     {
-        const ANSWERS: usize = 1_000;
         const CONNECTIONS: usize = 64;
+        let answers = size("PURSER_PROOF_IDE_1", 1_000);
+        let kills = (answers / 500).clamp(3, 20);
         let answered = Arc::new(AtomicUsize::new(0));
         let mut repeating = JoinSet::new();
         for _ in 0..CONNECTIONS {
             let (address, key) = (self.address.subscribe(), self.key.clone());
-            repeating.spawn(repeat(address, key, call.clone(), Arc::clone(&answered), ANSWERS));
+            repeating.spawn(repeat(address, key, call.clone(), Arc::clone(&answered), answers));
         }
         let event = format!("SELECT count(*) FROM events WHERE request_id = '{request_id}'");
         let mut raw = Raw::open(database).await;
         let shows = async { while raw.number(&event).await == 0 {} };
         tokio::time::timeout(Duration::from_secs(10), shows).await.expect("it takes effect");
-        for enough in [ANSWERS / 3, ANSWERS * 2 / 3, ANSWERS] {
+        for enough in (1..=kills).map(|it| answers * it / kills) {
             self.process.kill().await;
             self.process = Process::serve(database.folder(), &database.url, &["--dev"]).await;
             self.address.send_replace(self.process.grpc);
@@ -149,6 +150,10 @@ impl Service {
             *bodies.entry(body).or_default() += 1;
             first_times += usize::from(!replayed);
         }
+        eprintln!(
+            "IDE-1: {request_id} answered {answers} times through {kills} kills: {} bodies",
+            bodies.len()
+        );
         assert_eq!(bodies.len(), 1, "the answers differ: {bodies:?}");
         assert!(first_times <= 1, "it took effect {first_times} times");
         bodies.into_keys().next().unwrap()

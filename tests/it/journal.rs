@@ -15,6 +15,9 @@ pub struct Entry {
     pub id: String,
     pub operation: Operation,
     pub outcome: Outcome,
+    /// Before it was made, and after its end was seen.
+    pub asked_us: i64,
+    pub answered_us: i64,
 }
 
 impl Entry {
@@ -80,6 +83,16 @@ impl Record {
     /// The call that was not answered, if that was the last.
     pub fn open(&self) -> Option<&Entry> {
         self.entries.last().filter(|it| it.is_unknown())
+    }
+
+    /// As it was at a moment.
+    pub fn until(&self, at_us: i64) -> Self {
+        let asked = self.entries.iter().filter(|it| it.asked_us <= at_us);
+        let entries = asked.cloned().map(|it| match it.answered_us <= at_us {
+            true => it,
+            false => Entry { outcome: Outcome::Unknown("not yet answered".to_owned()), ..it },
+        });
+        Self { alias: self.alias.clone(), entries: entries.collect(), settled: 0 }
     }
 
     /// In which way what was found contradicts what clients were told; nothing if it does not.
@@ -156,7 +169,7 @@ mod tests {
     use super::*;
 
     fn entry(operation: Operation, outcome: Outcome) -> Entry {
-        Entry { id: "r".to_owned(), operation, outcome }
+        Entry { id: "r".to_owned(), operation, outcome, asked_us: 0, answered_us: 0 }
     }
 
     fn unknown() -> Outcome {

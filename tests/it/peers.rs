@@ -9,13 +9,14 @@ use purser::chain::address;
 use purser::chain::keys::{AccountKey, Seed, Source, derive_checked};
 use purser::domain::Scheme;
 
-/// How many seeds, each at an index of its own.
-const SEEDS: usize = 200;
+use crate::journal::size;
+
 /// The schemes, in the order in which `peers/derive.py` answers.
 const SCHEMES: [Scheme; 5] =
     [Scheme::Evm, Scheme::Tron, Scheme::Bitcoin, Scheme::BitcoinTestnet, Scheme::Solana];
 
-/// KEY-1. From the seed and from the account's public key, as a wallet's address is really made.
+/// KEY-1. From the seed and from the account's public key, as a wallet's address is really made: of 200 seeds, or
+/// `PURSER_PROOF_KEY_1`, each at an index of its own.
 #[test]
 fn addresses_of_random_seeds_are_those_that_bip_utils_derives() {
     let Ok(python) = std::env::var("PURSER_TEST_BIP_UTILS") else {
@@ -24,16 +25,18 @@ fn addresses_of_random_seeds_are_those_that_bip_utils_derives() {
         );
         return;
     };
-    let seeds: Vec<_> = (0..SEEDS).map(|n| (Seed::generate().unwrap(), index(n))).collect();
+    let count = size("PURSER_PROOF_KEY_1", 200);
+    let seeds: Vec<_> = (0..count).map(|n| (Seed::generate().unwrap(), index(n))).collect();
     let asked: String =
         seeds.iter().map(|(seed, index)| format!("{}\t{index}\n", *seed.mnemonic().unwrap())).collect();
     let answered = ask(&python, &asked);
     let answered: Vec<_> = answered.lines().collect();
-    assert_eq!(answered.len(), SEEDS);
+    assert_eq!(answered.len(), count);
     for ((seed, index), theirs) in seeds.iter().zip(answered) {
         let theirs: Vec<_> = theirs.split('\t').collect();
         assert_eq!(SCHEMES.map(|scheme| ours(seed, scheme, *index)), *theirs, "at index {index}");
     }
+    eprintln!("KEY-1: {count} seeds by {} schemes: every address as bip-utils derives it", SCHEMES.len());
 }
 
 /// The first ones, the last one, and others.

@@ -70,7 +70,7 @@ async fn given(raw: &mut Raw) -> Given {
 /// Sabotage: in `hand_out`, hand the numbers out before `reserve_indexes` has answered.
 async fn an_index_is_given_out_once_through_crashes(database: Database) {
     const CONNECTIONS: usize = 64;
-    let enough = size("PURSER_KEY_2_ADDRESSES", 2_000);
+    let enough = size("PURSER_PROOF_KEY_2", 2_000);
     let seed = seed();
     let mut service = Service::start(&database).await;
     let key = std::fs::read_to_string(database.folder().join("purser-dev.key")).unwrap();
@@ -89,7 +89,9 @@ async fn an_index_is_given_out_once_through_crashes(database: Database) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(120), some).await.expect("it goes on making addresses");
+        tokio::time::timeout(Duration::from_secs(120 + enough as u64 / 50), some)
+            .await
+            .expect("it goes on making addresses");
         if part < 4 {
             service.crash(&database).await;
         }

@@ -63,13 +63,13 @@ impl Asked {
     }
 }
 
-/// WH-1. 200 deliveries, or `PURSER_PROOF_DELIVERIES`: every one is taken, by Python's library and by Node's. With any bit
+/// WH-1. 200 deliveries, or `PURSER_PROOF_WH_1`: every one is taken, by Python's library and by Node's. With any bit
 /// of the id, the time, the signature or the body flipped it is refused: every bit of the first, one at random of each
 /// part of the others.
 ///
 /// Sabotage: sign the id and the body, without the time between them.
 async fn deliveries_verify_in_the_published_libraries_and_not_with_any_bit_flipped(mut post: Post) {
-    let count = size("PURSER_PROOF_DELIVERIES", 200);
+    let count = size("PURSER_PROOF_WH_1", 200);
     let receiver = Receiver::new().await;
     let (_, secret) = post.endpoint(&receiver.url()).await;
     for n in 0..count {

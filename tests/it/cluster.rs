@@ -1,0 +1,175 @@
+//! Postgres servers of a test's own: to be killed, followed and filled.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::process::{Child, Command};
+
+use crate::process::free_port;
+
+/// A server. Killed when dropped.
+pub struct Server {
+    programs: PathBuf,
+    folder: tempfile::TempDir,
+    child: Option<Child>,
+    pub port: u16,
+}
+
+impl Server {
+    /// A new server with nothing on it; none where the machine has no programs of Postgres.
+    pub async fn new() -> Option<Self> {
+        let mut server = Self { programs: programs()?, folder: folder(), child: None, port: free_port() };
+        server
+            .run("initdb", &["-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"])
+            .await;
+        let settings = "
+            listen_addresses = '127.0.0.1'
+            unix_socket_directories = ''
+            max_connections = 60
+            shared_buffers = 64MB
+            wal_keep_size = 512MB";
+        let path = server.folder.path().join("data/postgresql.conf");
+        let text = std::fs::read_to_string(&path).unwrap() + settings;
+        std::fs::write(path, text).unwrap();
+        server.start().await;
+        Some(server)
+    }
+
+    /// A new standby of it, whose copy every commit waits for.
+    pub async fn standby(&self) -> Self {
+        let mut standby =
+            Self { programs: self.programs.clone(), folder: folder(), child: None, port: free_port() };
+        let port = self.port.to_string();
+        let from =
+            ["-D", "data", "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-R", "-c", "fast", "--no-sync"];
+        standby.run("pg_basebackup", &from).await;
+        standby.start().await;
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+        self.sql("SELECT pg_reload_conf()").await;
+        let begin = Instant::now();
+        while self.number("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'").await == 0 {
+            assert!(begin.elapsed() < Duration::from_secs(20), "the standby does not follow");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        standby
+    }
+
+    /// Makes a standby the server that is written to.
+    pub async fn promote(&self) {
+        assert_eq!(self.number("SELECT pg_promote()::int::bigint").await, 1);
+    }
+
+    /// Ends it at once, as a machine that is lost does.
+    pub async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            kill(&child);
+            child.wait().await.unwrap();
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// The URL of one of its databases.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    pub async fn sql(&self, sql: &str) {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    }
+
+    pub async fn number(&self, sql: &str) -> i64 {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap()
+    }
+
+    async fn start(&mut self) {
+        let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
+        let mut command = self.command("postgres", &["-D", "data", "-p", &self.port.to_string()]);
+        command.process_group(0).stderr(log.try_clone().unwrap()).stdout(log);
+        self.child = Some(command.spawn().unwrap());
+        let begin = Instant::now();
+        while PgConnection::connect(&self.url("postgres")).await.is_err() {
+            assert!(begin.elapsed() < Duration::from_secs(30), "Postgres does not start: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn run(&self, program: &str, arguments: &[&str]) {
+        let done = self.command(program, arguments).output().await.unwrap();
+        assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        if let Some((user, group)) = owner() {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.iter().for_each(kill);
+    }
+}
+
+fn kill(child: &Child) {
+    let pid = child.id().and_then(|it| Pid::from_raw(i32::try_from(it).unwrap()));
+    // It may have ended by itself.
+    let _ = pid.map(|it| kill_process_group(it, Signal::KILL));
+}
+
+/// A folder that belongs to whom the server runs as.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    give(folder.path());
+    folder
+}
+
+/// Gives a folder to whom the server runs as.
+pub fn give(folder: &Path) {
+    if let Some((user, group)) = owner() {
+        chown(folder, Some(user), Some(group)).unwrap();
+    }
+}
+
+/// Postgres refuses to run as root: then it is somebody else.
+fn owner() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap();
+    let of = |name: &str| {
+        let line = users.lines().find(|it| it.split(':').next() == Some(name))?;
+        let mut numbers = line.split(':').skip(2).map(|it| it.parse().unwrap());
+        Some((numbers.next()?, numbers.next()?))
+    };
+    of("postgres").or_else(|| of("nobody"))
+}
+
+/// Where Postgres' programs are: those on the `PATH`, else the newest that Debian installed.
+fn programs() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).filter_map(|it| it.join("initdb").canonicalize().ok());
+    let on_path = on_path.filter_map(|it| it.parent().map(Path::to_owned));
+    let mut debian: Vec<_> =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().collect();
+    debian.sort_by_key(|it| std::cmp::Reverse(it.file_name().to_str().and_then(|it| it.parse::<u32>().ok())));
+    let mut all = on_path.chain(debian.into_iter().map(|it| it.path().join("bin")));
+    all.find(|it| ["initdb", "postgres", "pg_basebackup"].iter().all(|name| it.join(name).exists()))
+}

@@ -1,0 +1,157 @@
+//! Instances that are replaced one after another, under load.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+use tonic::transport::Endpoint;
+use tonic::{Code, Status};
+
+use crate::harness::{Customers, Database, On, customers, with_alias};
+use crate::journal::size;
+use crate::lifecycle::migrated;
+use crate::outage::attempt;
+use crate::process::{Process, free_port, http_get, purser};
+
+/// How often the mesh asks for readiness.
+const ASKS_EVERY: Duration = Duration::from_millis(100);
+const CALLS_A_SECOND: u64 = 500;
+
+/// LIFE-2. A rolling restart is invisible to a client that makes a call again where it is UNAVAILABLE, twice at most: two
+/// instances over one database are restarted in turn under 500 calls a second, and none fails. A mesh asks each for
+/// readiness ten times a second, and a call goes to any that was ready when it was last asked. Ten restarts, or
+/// `PURSER_PROOF_LIFE_2`.
+///
+/// Sabotage: stop without a drain delay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_restart_is_invisible_to_who_calls_again() {
+    let restarts = size("PURSER_PROOF_LIFE_2", 10);
+    let database = Database::new(On::Postgres).await;
+    let key = migrated(&database).await;
+    let mut places = [Place::new(), Place::new()];
+    let mut mesh = Vec::new();
+    for place in &mut places {
+        place.start(&database).await;
+        mesh.push(place.offer(&key));
+    }
+    let mesh: Arc<[Offer]> = mesh.into();
+    mesh[0].is_ready.store(true, Ordering::Relaxed);
+    let made = mesh[0].client.clone().create_customer(with_alias("known@dev")).await.unwrap();
+    let known = made.into_inner().customer.unwrap().id;
+    let over = Arc::new(AtomicBool::new(false));
+    let load = tokio::spawn(load(Arc::clone(&mesh), known, Arc::clone(&over)));
+    for restart in 0..restarts {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let (place, offer) = (&mut places[restart % 2], &mesh[restart % 2]);
+        place.process.as_ref().unwrap().terminate();
+        assert_eq!(place.process.as_mut().unwrap().exit_code(Duration::from_secs(15)).await, Some(0));
+        place.start(&database).await;
+        let started = Instant::now();
+        while !offer.is_ready.load(Ordering::Relaxed) {
+            assert!(started.elapsed() < Duration::from_secs(5), "restart {restart}: not ready");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    let Load { calls, again, failed, seconds } = load.await.unwrap();
+    eprintln!(
+        "LIFE-2: {restarts} restarts, {calls} calls at {:.0} a second, {again} made again: {} failed",
+        calls as f64 / seconds,
+        failed.len()
+    );
+    assert_eq!(failed, [""; 0]);
+    assert!(calls as f64 / seconds > CALLS_A_SECOND as f64 * 0.9, "there was too little load");
+}
+
+/// Where an instance listens, whichever process it is.
+struct Place {
+    grpc: SocketAddr,
+    http: SocketAddr,
+    process: Option<Process>,
+}
+
+/// What the mesh knows of one.
+struct Offer {
+    client: Customers,
+    is_ready: Arc<AtomicBool>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let [grpc, http] = [(); 2].map(|()| ([127, 0, 0, 1], free_port()).into());
+        Self { grpc, http, process: None }
+    }
+
+    async fn start(&mut self, database: &Database) {
+        let (grpc, http) = (self.grpc.to_string(), self.http.to_string());
+        let mut command = purser(database.folder(), &["serve"]);
+        command.args(["--database-url", &database.url, "--grpc-listen", &grpc, "--http-listen", &http]);
+        command.args(["--drain-delay", "500ms"]);
+        self.process = Some(Process::start(command).await);
+    }
+
+    /// A connection to it, and whether it is ready, asked for without end.
+    fn offer(&self, key: &str) -> Offer {
+        let channel = Endpoint::from_shared(format!("http://{}", self.grpc)).unwrap().connect_lazy();
+        let is_ready = Arc::new(AtomicBool::new(false));
+        let (http, found) = (self.http, Arc::clone(&is_ready));
+        tokio::spawn(async move {
+            loop {
+                let answer = http_get(http, "/readyz").await;
+                found.store(answer.is_ok_and(|it| it.starts_with("HTTP/1.1 200")), Ordering::Relaxed);
+                tokio::time::sleep(ASKS_EVERY).await;
+            }
+        });
+        Offer { client: customers(channel, key), is_ready }
+    }
+}
+
+struct Load {
+    calls: usize,
+    again: usize,
+    failed: Vec<String>,
+    seconds: f64,
+}
+
+/// Calls at a steady rate, whatever becomes of those before.
+async fn load(mesh: Arc<[Offer]>, known: String, over: Arc<AtomicBool>) -> Load {
+    let (mut calling, again) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / u32::try_from(CALLS_A_SECOND).unwrap());
+    tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let (begin, mut calls, mut failed) = (Instant::now(), 0_usize, Vec::new());
+    while !over.load(Ordering::Relaxed) {
+        tick.tick().await;
+        // Seven look-ups to a change, a creation and a list.
+        let kind = (calls % 10).saturating_sub(6);
+        let (mesh, known, again) = (Arc::clone(&mesh), known.clone(), Arc::clone(&again));
+        calling.spawn(async move { call(&mesh, &known, kind, &again).await });
+        calls += 1;
+        while let Some(done) = calling.try_join_next() {
+            failed.extend(done.unwrap().err().map(|it| format!("{it:?}")));
+        }
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    failed.extend(calling.join_all().await.into_iter().filter_map(|it| it.err().map(|it| format!("{it:?}"))));
+    Load { calls, again: again.load(Ordering::Relaxed), failed, seconds }
+}
+
+/// A call, made again where it is UNAVAILABLE, twice at most.
+async fn call(mesh: &[Offer], known: &str, kind: usize, again: &AtomicUsize) -> Result<(), Status> {
+    let mut tried = 0;
+    loop {
+        let ready: Vec<_> = mesh.iter().filter(|it| it.is_ready.load(Ordering::Relaxed)).collect();
+        let Some(offer) = ready.get(rand::random_range(0..ready.len().max(1))) else {
+            return Err(Status::unavailable("the mesh has nobody to send it to"));
+        };
+        match attempt(&mut offer.client.clone(), known, kind).await {
+            Err(status) if status.code() == Code::Unavailable && tried < 2 => {
+                (tried, _) = (tried + 1, again.fetch_add(1, Ordering::Relaxed));
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            done => return done,
+        }
+    }
+}
