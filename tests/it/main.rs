@@ -61,7 +61,6 @@ mod lifecycle;
 mod lists;
 mod lists_pages;
 mod load;
-mod model;
 mod one_model;
 mod outage;
 mod peers;

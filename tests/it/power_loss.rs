@@ -17,7 +17,7 @@ use crate::concurrency::assert_sound;
 use crate::disk::{self, Call, Disk};
 use crate::harness::{Database, On, TestServer, chains, connect, customers};
 use crate::journal::{seed, size};
-use crate::process::{Process, http_get, serving};
+use crate::process::{Process, http_get, purser};
 use crate::raw::Raw;
 use crate::wire::{Client, aliased};
 
@@ -123,10 +123,11 @@ impl Recording {
 
 /// The program, watched.
 fn traced(strace: &str, trace: &std::path::Path, database: &Database) -> tokio::process::Command {
-    let served = serving(database.folder(), &database.url);
+    let mut served = purser(database.folder(), &["serve", "--dev", "--database-url", &database.url]);
+    served.args(["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
     let served = served.as_std();
     let mut command = tokio::process::Command::new(strace);
-    command.args(disk::arguments(trace)).arg(served.get_program()).args(served.get_args()).arg("--dev");
+    command.args(disk::arguments(trace)).arg(served.get_program()).args(served.get_args());
     for (name, value) in served.get_envs() {
         match value {
             Some(value) => command.env(name, value),

@@ -62,7 +62,7 @@ async fn a_rolling_restart_is_invisible_to_who_calls_again() {
         calls as f64 / seconds,
         failed.len()
     );
-    assert_eq!(failed, [""; 0]);
+    assert!(failed.is_empty(), "{:?}", &failed[..failed.len().min(5)]);
     assert!(calls as f64 / seconds > CALLS_A_SECOND as f64 * 0.9, "there was too little load");
 }
 
@@ -95,7 +95,10 @@ impl Place {
 
     /// A connection to it, and whether it is ready, asked for without end.
     fn offer(&self, key: &str) -> Offer {
-        let channel = Endpoint::from_shared(format!("http://{}", self.grpc)).unwrap().connect_lazy();
+        // Not more than a connection carries at once: what waits behind that in the client's HTTP/2 is lost to it when the
+        // connection ends, and is not said to be UNAVAILABLE.
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.grpc)).unwrap();
+        let channel = endpoint.concurrency_limit(90).connect_lazy();
         let is_ready = Arc::new(AtomicBool::new(false));
         let (http, found) = (self.http, Arc::clone(&is_ready));
         tokio::spawn(async move {
