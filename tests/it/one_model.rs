@@ -53,9 +53,12 @@ async fn both_databases_behave_as_one_model() {
             }
         })
     });
+    // All of them: the servers end with this test.
+    let mut ended = Vec::new();
     for worker in workers.collect::<Vec<_>>() {
-        worker.await.unwrap();
+        ended.push(worker.await);
     }
+    ended.into_iter().for_each(|it| it.unwrap());
     for server in &*servers {
         assert_sound(server.app.store()).await;
     }
