@@ -47,7 +47,7 @@ async fn a_full_disk_refuses_writes_answers_reads_and_heals_on_postgres() {
 
 async fn fill_again_and_again(database: &Database, disk: &SmallDisk) {
     const SOON: Duration = Duration::from_secs(5);
-    let cycles = size("PURSER_PROOF_DUR_3", 5);
+    let cycles = cycles();
     let key = migrated(database).await;
     let mut process = Process::serve(database.folder(), &database.url, &["--drain-delay", "0s"]).await;
     let writing = Writing::start(&process, &key).await;
@@ -97,6 +97,10 @@ async fn fill_again_and_again(database: &Database, disk: &SmallDisk) {
     );
 }
 
+fn cycles() -> usize {
+    size("PURSER_PROOF_DUR_3", 5)
+}
+
 fn assert_is_unavailable(status: &Status) {
     let found = (status.code(), reason(status));
     assert_eq!(found, (Code::Unavailable, "DATABASE_UNAVAILABLE".to_owned()), "{status:?}");
@@ -113,14 +117,14 @@ async fn all_succeed(client: &mut Customers, id: &str) -> bool {
     true
 }
 
-/// A disk of 64 MiB. Unmounted when dropped.
+/// A disk with room for what is written meanwhile, and little more. Unmounted when dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// Mounts one; none where that is not allowed.
     fn mount(at: &Path) -> Option<Self> {
-        let options = ["-t", "tmpfs", "-o", "size=64m,mode=700", "purser-test"];
-        let done = Command::new("mount").args(options).arg(at).output();
+        let size = format!("size={}m,mode=700", 64 + 2 * cycles());
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "purser-test"]).arg(at).output();
         if done.is_ok_and(|it| it.status.success()) {
             return Some(Self(at.to_owned()));
         }
