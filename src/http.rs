@@ -1,7 +1,6 @@
 //! The plain HTTP port: what orchestrators and Prometheus ask, and the pages of payment claim links.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,17 +14,24 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tower::ServiceExt;
 
 use crate::claim_page::Guest;
-use crate::grpc::server::{Admission, Limits, Place, accept};
+use crate::grpc::server::{Admission, Limits, Peer, accept, jittered};
 use crate::health::Readiness;
 
-/// A request's head must be there within this, so a peer cannot keep a connection by dripping bytes, or by
-/// saying nothing between two requests.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be without a whole head of a request: between two requests, as long as balancers keep one that
+/// they mean to use again.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// The same for a connection that is one too many.
+const SPARE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many may be one too many at a time. They are for whoever asks how the instance is: a crowd must not make it look dead.
+const SPARE_CONNECTIONS: usize = 16;
 
 /// The most that a request's head may be, and that is held of what a peer sends before it is asked for, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -50,76 +56,125 @@ pub fn router(readiness: watch::Receiver<Readiness>, metrics: PrometheusHandle) 
         .route("/metrics", get(metrics))
 }
 
-/// Serves `router` until `stop` resolves, then lets the requests that run finish within the grace, drops the rest, and
-/// returns. Each request carries the [`Guest`] it is from; trusted proxies speak for others. Connections are limited as
-/// those of gRPC are, and counted by themselves.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
+/// Serves what is `vital` and all the rest until `stop` resolves, then lets the requests that run finish within the grace,
+/// drops the others, and returns. Each request carries the [`Guest`] it is from; trusted proxies speak for others. Connections
+/// are limited as those of gRPC are, and counted by themselves; a few more are let ask for what is vital.
+pub async fn serve(
+    listener: TcpListener,
+    vital: Router,
+    rest: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    let grace = limits.shutdown_grace;
     let (drain, draining) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let port = Arc::new(Port::new(vital, rest, limits));
     tokio::select! {
         () = stop => {}
-        () = accept_all(&listener, router, &limits, &draining, &mut connections) => {}
+        () = accept_all(&listener, &port, &draining, &mut connections) => {}
     }
     drop(listener);
     drain.send_replace(true);
     let all_ended = async { while connections.join_next().await.is_some() {} };
     // What outstays the grace is aborted when the set is dropped.
-    let _ = tokio::time::timeout(limits.shutdown_grace, all_ended).await;
+    let _ = tokio::time::timeout(grace, all_ended).await;
+}
+
+/// What every connection shares.
+struct Port {
+    limits: Limits,
+    whole: Offer,
+    spare: Offer,
+}
+
+/// What a connection is for, and how it is spoken on.
+struct Offer {
+    http: http1::Builder,
+    router: Router,
+}
+
+impl Port {
+    fn new(vital: Router, rest: Router, limits: Limits) -> Self {
+        let http = |timeout| {
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(timeout).max_buf_size(MAX_HEAD_BYTES);
+            http
+        };
+        let mut spare = http(SPARE_TIMEOUT);
+        spare.keep_alive(false);
+        // Prepared once, and not for each connection.
+        let whole = vital.clone().merge(rest).with_state(());
+        Self {
+            limits,
+            whole: Offer { http: http(IDLE_TIMEOUT), router: whole },
+            spare: Offer { http: spare, router: vital },
+        }
+    }
 }
 
 /// Takes connections, each into a task of its own. Never returns.
 async fn accept_all(
     listener: &TcpListener,
-    router: Router,
-    limits: &Limits,
+    port: &Arc<Port>,
     draining: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
-    let (http, trusted) = (Arc::new(http), Arc::<[IpAddr]>::from(&*limits.trusted_proxies));
-    let admission = Arc::new(Admission::new("http", limits));
-    // Prepared once, and not for each connection.
-    let router = router.with_state(());
+    let admission = Arc::new(Admission::new("http", &port.limits));
+    let spare = Arc::new(Semaphore::new(SPARE_CONNECTIONS));
     loop {
-        let (stream, peer) = accept::next(listener).await;
+        let (stream, address) = accept::next(listener, &port.limits).await;
         while connections.try_join_next().is_some() {}
-        if let Some(place) = admission.admit(peer.ip()) {
-            let (http, trusted) = (Arc::clone(&http), Arc::clone(&trusted));
-            connections.spawn(connection(http, stream, place, trusted, router.clone(), draining.clone()));
+        let (port, draining) = (Arc::clone(port), draining.clone());
+        let peer = Peer::of(address.ip(), &port.limits.trusted_proxies);
+        if let Some(place) = admission.admit(address.ip()) {
+            connections.spawn(async move {
+                connection(&port, &port.whole, stream, peer, draining).await;
+                drop(place);
+            });
+        } else if let Ok(place) = Arc::clone(&spare).try_acquire_owned() {
+            connections.spawn(async move {
+                connection(&port, &port.spare, stream, peer, draining).await;
+                drop(place);
+            });
         }
     }
 }
 
 async fn connection(
-    http: Arc<http1::Builder>,
+    port: &Port,
+    offer: &Offer,
     stream: TcpStream,
-    place: Place,
-    trusted: Arc<[IpAddr]>,
-    router: Router,
+    peer: Peer,
     mut draining: watch::Receiver<bool>,
 ) {
-    let peer = place.peer();
+    let limits = &port.limits;
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let peer = peer.behind(request.headers(), &trusted);
+        let peer = peer.behind(request.headers(), &limits.trusted_proxies);
         request.extensions_mut().insert(Guest(peer.address));
         // For calls that go on as gRPC.
         request.extensions_mut().insert(peer);
-        let router = router.clone();
+        let router = offer.router.clone();
         async move {
             let Ok(answer) = router.oneshot(request).await;
             Ok::<_, Infallible>(answer)
         }
     });
-    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut serving = std::pin::pin!(offer.http.serve_connection(TokioIo::new(stream), service));
     let drained = async { draining.wait_for(|told| *told).await.is_ok() };
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        _ = drained => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
+    let grace = tokio::select! {
+        ended = serving.as_mut() => return log(ended),
+        () = sleep(jittered(limits.max_connection_age)) => limits.max_connection_age_grace,
+        // What outstays a drain is dropped by `serve`, all together.
+        _ = drained => Duration::MAX,
     };
+    serving.as_mut().graceful_shutdown();
+    if let Ok(ended) = tokio::time::timeout(grace, serving).await {
+        log(ended);
+    }
+}
+
+fn log(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "HTTP connection ended");
     }
@@ -152,12 +207,13 @@ mod tests {
         let router = router(readiness, PrometheusBuilder::new().build_recorder().handle());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { drop(stopped.await) };
+        let rest = Router::new().route("/rest", axum::routing::get(|| async { "rest" }));
         let limits = Limits {
             shutdown_grace: Duration::from_millis(300),
             max_connections_per_peer: 3,
             ..Limits::default()
         };
-        let server = tokio::spawn(serve(listener, router, limits, stopped));
+        let server = tokio::spawn(serve(listener, router, rest, limits, stopped));
 
         assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200"));
         let missing = get(address, "/readyz").await;
@@ -172,8 +228,12 @@ mod tests {
         let mut third = TcpStream::connect(address).await.unwrap();
         third.write_all(b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
         third.read_exact(&mut [0; 12]).await.unwrap();
-        let refused = TcpStream::connect(address).await.unwrap().read(&mut [0; 1]).await;
-        assert!(!refused.is_ok_and(|read| read > 0), "one more than a peer may have");
+        // One more than a peer may have is told how the instance is, and nothing else.
+        assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200"));
+        assert!(get(address, "/rest").await.starts_with("HTTP/1.1 404"));
+        drop(third);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(get(address, "/rest").await.starts_with("HTTP/1.1 200"));
         tokio::time::sleep(Duration::from_millis(50)).await;
         let asked = Instant::now();
         drop(stop);

@@ -80,10 +80,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         limits.clone(),
         told(stopped.clone()),
     ));
-    let router = http::router(readiness, metrics).merge(claim_page::router(app.clone()));
+    let vital = http::router(readiness, metrics);
     let offer = config.rest();
-    let router = router.merge(rest::router(&app, &offer, local));
-    let mut http_serving = tokio::spawn(http::serve(http_listener, router, limits, told(stopped.clone())));
+    let rest = claim_page::router(app.clone()).merge(rest::router(&app, &offer, local));
+    let mut http_serving =
+        tokio::spawn(http::serve(http_listener, vital, rest, limits, told(stopped.clone())));
 
     if !config.dev {
         database::open(&app, &config).await?;

@@ -443,6 +443,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// After how long another attempt makes sense, where one does.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { after } => Some(*after),
+            Self::Contended | Self::Overloaded => Some(Duration::from_millis(100)),
+            Self::ChainUnavailable(..) | Self::DatabaseUnavailable(_) => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
     /// One field that does not mean anything.
     #[must_use]
     pub fn invalid(field: impl Into<Cow<'static, str>>, problem: &'static str) -> Self {

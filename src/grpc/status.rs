@@ -1,7 +1,6 @@
 //! How each [`Error`] looks to a caller. The only place that makes a [`Status`].
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -29,6 +28,7 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let (code, reason) = placed(&error);
         let mut details = info(reason, metadata(&error));
+        details.set_retry_info(error.retry_after());
         let mut message = error.to_string();
         match &error {
             Error::Invalid(faults) | Error::InvalidAddress(faults) => {
@@ -41,19 +41,9 @@ impl From<Error> for Status {
                 message = again.to_string();
             }
             Error::ChainUnavailable(network, cause) => {
-                details.set_retry_info(Some(Duration::from_secs(1)));
                 tracing::warn!(%network, %cause, "a node gave no usable answer");
             }
-            Error::RateLimited { after } => {
-                details.set_retry_info(Some(*after));
-            }
-            Error::Contended | Error::Overloaded => {
-                details.set_retry_info(Some(Duration::from_millis(100)));
-            }
-            Error::DatabaseUnavailable(cause) => {
-                details.set_retry_info(Some(Duration::from_secs(1)));
-                tracing::debug!(%cause, "database unavailable");
-            }
+            Error::DatabaseUnavailable(cause) => tracing::debug!(%cause, "database unavailable"),
             // The one place that logs it. `Display` says nothing of the cause, so the caller cannot learn it.
             Error::Internal(cause) => tracing::error!(%cause, "internal error"),
             _ => {}
@@ -284,6 +274,8 @@ fn metadata(error: &Error) -> HashMap<String, String> {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
+
+    use std::time::Duration;
 
     use super::*;
     use crate::domain::{

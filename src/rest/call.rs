@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use http_body::Body as _;
@@ -48,10 +48,17 @@ pub(super) async fn observed(
     let mut response = answered.unwrap_or_else(|refusal| {
         note(&refusal);
         let mut response = refuse(&refusal);
-        if let Refusal::Known(Error::RateLimited { after }) = refusal {
+        let headers = response.headers_mut();
+        if let Refusal::Known(error) = &refusal
+            && let Some(after) = error.retry_after()
+        {
             // Rounded up: the header knows no parts of a second.
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if matches!(refusal, Refusal::TooLarge | Refusal::BodyTimeout) {
+            // The rest of the body would be taken for another request.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     });
@@ -75,20 +82,22 @@ pub(super) async fn observed(
     response
 }
 
-/// The body, if it is not too large and comes in time. It is counted with what its call holds, if that has a place.
-pub(super) async fn read(body: Body, most: usize, place: Option<&Place>) -> Result<Bytes, Refusal> {
-    read_within(body, most, place, PATIENCE).await
-}
-
-async fn read_within(
+/// The body, if it is not too large and comes in time: in what is `left` to its call, if that is less than bodies have. It is
+/// counted with what its call holds, if that has a place.
+pub(super) async fn read(
     body: Body,
     most: usize,
     place: Option<&Place>,
-    patience: Duration,
+    left: Option<Duration>,
 ) -> Result<Bytes, Refusal> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
+    // Nobody is asked to send what will not be read.
+    if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
+        return Err(Refusal::TooLarge);
+    }
+    let patience = left.map_or(PATIENCE, |it| it.min(PATIENCE));
     let read = async {
         let (mut body, mut read) = (Limited::new(body, most), Vec::new());
         while let Some(frame) = body.frame().await {
@@ -194,16 +203,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_read_up_to_its_limit() {
-        assert_eq!(read(Body::from("1234"), 4, None).await.unwrap(), "1234");
-        assert!(matches!(read(Body::from("12345"), 4, None).await, Err(Refusal::TooLarge)));
+        assert_eq!(read(Body::from("1234"), 4, None, None).await.unwrap(), "1234");
+        assert!(matches!(read(Body::from("12345"), 4, None, None).await, Err(Refusal::TooLarge)));
+        // One that does not say how long it is, too.
+        let parts = ["1234", "5"].map(|it| Ok::<_, std::io::Error>(Bytes::from(it)));
+        let parts = Body::from_stream(tokio_stream::iter(parts));
+        assert!(matches!(read(parts, 4, None, None).await, Err(Refusal::TooLarge)));
     }
 
     #[tokio::test]
     async fn a_body_that_does_not_come_is_not_waited_for() {
         let never = Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>());
-        assert!(matches!(
-            read_within(never, 4, None, Duration::from_millis(10)).await,
-            Err(Refusal::BodyTimeout)
-        ));
+        let left = Some(Duration::from_millis(10));
+        assert!(matches!(read(never, 4, None, left).await, Err(Refusal::BodyTimeout)));
     }
 }

@@ -72,14 +72,11 @@ async fn answer(State(frame): State<Frame>, request: Request, next: Next) -> Res
         if request.method() == Method::OPTIONS {
             return Ok(options(next.run(request).await));
         }
-        let admitted = async {
-            let (request, place) = frame.admit(request).await?;
-            let response = next.run(request).await;
-            // One of those at work until it is answered.
-            drop(place);
-            Ok(response)
-        };
-        let mut response = call::within(frame.deadline, admitted).await?;
+        let (request, place) = frame.admit(request).await?;
+        let handled = async { Ok(next.run(request).await) };
+        let mut response = call::within(frame.deadline, handled).await?;
+        // One of those at work until it is answered.
+        drop(place);
         response.extensions_mut().remove::<Refusal>().map_or(Ok(response), Err)
     })
     .await
@@ -101,16 +98,17 @@ struct Admitted {
 }
 
 impl Frame {
-    /// The request with its caller and its body, and its place among those at work: whoever shows no key fills no memory.
+    /// The request with its caller and its body, each of which has a time of its own, and its place among those at work: whoever shows no key fills no memory.
     async fn admit(&self, request: Request) -> Result<(Request, Place), Refusal> {
         let (mut head, body) = request.into_parts();
         let well_formed = decode(head.uri.path()).is_some();
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let (true, Some(query)) = (well_formed, query) else { return Err(Refusal::BadTarget) };
         let key = (self.dialect.key)(&head.headers);
-        let caller = self.app.authenticate(key).await?;
+        let known = async { Ok(self.app.authenticate(key).await?) };
+        let caller = call::within(self.deadline, known).await?;
         let place = self.app.enter(&caller)?;
-        let body = call::read(body, call::BODY_BYTES, Some(&place)).await?;
+        let body = call::read(body, call::BODY_BYTES, Some(&place), None).await?;
         head.extensions.insert(Admitted { caller, query, body, once: self.dialect.once });
         Ok((Request::from_parts(head, Body::empty()), place))
     }
@@ -270,7 +268,7 @@ mod tests {
     async fn a_call_is_one_of_those_at_work_until_it_is_answered() {
         let folder = tempfile::tempdir().unwrap();
         let (router, key, app) = served(folder.path()).await;
-        app.limit_calls(1);
+        app.limit_calls(std::num::NonZeroUsize::MIN);
         let ask = |path: &str| {
             let request = Request::get(path).header("authorization", format!("Bearer {key}"));
             let answer = router.clone().oneshot(request.body(Body::from("7")).unwrap());

@@ -21,7 +21,7 @@ use axum::http::Method;
 use axum::http::header::{ETAG, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 pub use face::{Face, Faces};
@@ -52,7 +52,10 @@ pub fn router(app: &App, offer: &Offer, rpcs: impl Rpcs) -> Router {
             router.merge(own.route("/openapi.json", get(docs::description)).route("/docs", get(docs::page)));
     }
     // A stream is not held back until there is enough of it to compress.
-    let compressed = DefaultPredicate::new().and(NotForContentType::const_new("application/x-ndjson"));
+    // Nor is what one packet holds anyway.
+    let compressed = DefaultPredicate::new()
+        .and(SizeAbove::new(1_024))
+        .and(NotForContentType::const_new("application/x-ndjson"));
     let router = router.layer(CompressionLayer::new().compress_when(compressed));
     if offer.origins.is_empty() { router } else { router.layer(cors(&offer.origins)) }
 }

@@ -25,7 +25,8 @@ Every write takes an `Idempotency-Key`: the same key with the same content withi
 with `Idempotent-Replayed: true`. An answer of one resource has its version in `ETag`; `If-Match` makes a change only of \
 that version, and is answered with 412 if it is not that any more (an `etag` in the request: with 409).
 
-`X-Request-Id` names a call, in its answer too. `Grpc-Timeout` (such as `2S` or `500m`) sets a deadline other than 5 seconds.
+`X-Request-Id` names a call, in its answer too. `Grpc-Timeout` (such as `2S` or `500m`) sets a deadline other than the \
+server's own.
 
 Errors are `{\"error\": {\"code\", \"status\", \"message\", \"details\"}}`, where `details` has a `google.rpc.ErrorInfo` \
 whose `reason` is one of `ErrorReason`.";
@@ -85,9 +86,11 @@ mod tests {
             let name = rule.rpc.method.full_name();
             assert!(operation["description"].as_str().is_some_and(|it| it.len() > 40), "{name}");
             assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{name}");
-            for status in ["200", "400", "401", "429", "503", "504"] {
+            for status in ["200", "400", "429", "503", "504"] {
                 assert!(operation["responses"][status].is_object(), "{name} {status}");
             }
+            let wants_key = operation["responses"]["401"].is_object();
+            assert_eq!(wants_key, rule.rpc.path != api::KEYLESS, "{name}");
             let parameters = operation["parameters"].as_array().unwrap();
             let in_path = parameters.iter().filter(|it| it["in"] == "path").count();
             assert_eq!(in_path, rule.template.matches('{').count(), "{name}");

@@ -112,30 +112,20 @@ fn allowed(methods: &[&str]) -> Response {
 }
 
 impl<S: Rpcs> Transcoder<S> {
-    /// One deadline for all of it: for who calls, for the body, and for what the service does.
+    /// A deadline that the caller gives is one for all of it: for who calls, for the body, and for what the service does.
+    /// Without one each has its own.
     async fn call(&self, rule: &Rule, captured: &[&str], request: Request) -> Result<Response, Refusal> {
         let given = api::timeout_in(request.headers()).map(|it| it.ok_or_else(malformed)).transpose()?;
-        let deadline = Instant::now() + given.unwrap_or(self.deadline);
-        let left = || given.map(|_| deadline.saturating_duration_since(Instant::now()));
-        let answered = self.answer(rule, captured, request, left);
-        tokio::time::timeout_at(deadline, answered).await.unwrap_or(Err(Refusal::Late))
-    }
-
-    /// `left` is how much is left of what the caller said that it may take.
-    async fn answer(
-        &self,
-        rule: &Rule,
-        captured: &[&str],
-        request: Request,
-        left: impl Fn() -> Option<Duration>,
-    ) -> Result<Response, Refusal> {
+        let deadline = given.map(|it| Instant::now() + it);
+        let left = || deadline.map(|it| it.saturating_duration_since(Instant::now()));
         let (mut head, body) = request.into_parts();
         let rpc = &rule.rpc;
         let mut message = Vec::new();
         let mut is_admitted = true;
         let mut place = None;
         if rpc.path != KEYLESS {
-            let admitted = self.app.authenticate(api::key_in(&head.headers)).await;
+            let admitted = async { Ok(self.app.authenticate(api::key_in(&head.headers)).await) };
+            let admitted = call::within(given.unwrap_or(self.deadline), admitted).await?;
             is_admitted = admitted.is_ok();
             if let Ok(caller) = &admitted {
                 let entered = Arc::new(self.app.enter(caller)?);
@@ -146,7 +136,7 @@ impl<S: Rpcs> Transcoder<S> {
         }
         // Where they are not let in, the service says why, and looks at no message.
         if is_admitted {
-            let body = call::read(body, api::most_bytes(&rpc.path), place.as_deref()).await?;
+            let body = call::read(body, api::most_bytes(&rpc.path), place.as_deref(), left()).await?;
             let bound = bind::request(rule, captured, head.uri.query(), &head.headers, &body)?;
             message = rpc::encoded(&bound);
         }

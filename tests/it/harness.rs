@@ -178,7 +178,13 @@ impl TestServer {
         let address = listener.local_addr().unwrap();
         let router = rest::router(&self.app, &self.offer(), self.local_until(ending));
         let limits = Limits { max_connections_per_peer: 1_000, trusted_proxies, ..Limits::default() };
-        tokio::spawn(purser::http::serve(listener, router, limits, std::future::pending()));
+        tokio::spawn(purser::http::serve(
+            listener,
+            axum::Router::new(),
+            router,
+            limits,
+            std::future::pending(),
+        ));
         address
     }
 

@@ -35,7 +35,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Whose it is.
-    pub(crate) const fn peer(&self) -> Peer {
+    pub(super) const fn peer(&self) -> Peer {
         Peer { address: self.peer, is_proxy: self.is_trusted }
     }
 }

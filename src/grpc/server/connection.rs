@@ -100,7 +100,7 @@ pub(super) async fn told(flag: &mut watch::Receiver<bool>) {
 }
 
 /// ± 10 %, so that connections made together do not come again together.
-pub(super) fn jittered(age: Duration) -> Duration {
+pub(crate) fn jittered(age: Duration) -> Duration {
     age.mul_f64(rand::random_range(0.9..1.1))
 }
 

@@ -37,8 +37,9 @@ use tokio::task::JoinSet;
 use tonic::body::Body;
 use tower::Service;
 
-pub(crate) use self::admission::{Admission, Place};
+pub(crate) use self::admission::Admission;
 pub use self::body::AnswerBody;
+pub(crate) use self::connection::jittered;
 pub use self::limits::Limits;
 pub use self::local::Local;
 pub use self::methods::Methods;
@@ -104,7 +105,7 @@ async fn accept_all(
     let server = Arc::new(server);
     let admission = Arc::new(Admission::new("grpc", &server.limits));
     loop {
-        let (stream, peer) = accept::next(listener).await;
+        let (stream, peer) = accept::next(listener, &server.limits).await;
         // A task that ended keeps its memory until it is joined.
         while connections.try_join_next().is_some() {}
         if let Some(place) = admission.admit(peer.ip()) {

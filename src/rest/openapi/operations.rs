@@ -142,6 +142,10 @@ fn responses(rule: &Rule, schemas: &mut Schemas) -> Json {
     if rule.rpc.answered_etag.is_some() {
         headers.extend(said(&[("ETag", "The version of what is answered.")]));
     }
+    if rule.rpc.output.fields().any(|it| it.name() == "secret") {
+        let about = "`true` where the secret was told to an earlier call, and is not again.";
+        headers.extend(said(&[("Secret-Omitted", about)]));
+    }
     if rule.rpc.input.get_field_by_name("request_id").is_some() {
         headers
             .extend(said(&[("Idempotent-Replayed", "`true` where this is the answer to an earlier call.")]));
@@ -174,9 +178,13 @@ fn said(headers: &[(&str, &str)]) -> Map<String, Json> {
 /// What the comments say, and what HTTP adds.
 fn every_error(rule: &Rule) -> BTreeMap<u16, Vec<String>> {
     let mut errors = errors(&rule.rpc.method);
+    if rule.rpc.path == api::KEYLESS {
+        // What the service says of keys is of its other methods.
+        errors.retain(|status, _| ![401, 403].contains(status));
+    }
     let mut add = |status: u16, told: &str| errors.entry(status).or_default().push(told.to_owned());
     add(400, "`INVALID_FIELD`: the path, a parameter, a header or the body is not what it has to be.");
-    add(408, "`DEADLINE_EXCEEDED`: the body did not arrive within 10 seconds.");
+    add(408, "`DEADLINE_EXCEEDED`: the body did not arrive in time. Nothing was done.");
     add(405, "`UNIMPLEMENTED`: this path has other methods.");
     let most = api::most_bytes(&rule.rpc.path);
     add(413, &format!("`MESSAGE_TOO_LARGE`: the body is larger than {most} bytes."));

@@ -7,30 +7,26 @@ use serde_json::{Map, Value as Json, json};
 
 use super::comments::comment;
 
-/// A value of a field that makes sense, by the field's name.
-const EXAMPLES: [(&str, &str); 22] = [
+/// A value of a field that makes sense wherever it is tried, by the field's name.
+const EXAMPLES: [(&str, &str); 18] = [
     ("address", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"),
     ("amount", "12.5"),
     ("city", "London"),
     ("country", "GB"),
     ("currency", "EUR"),
-    ("customer_id", "cust_01k9h2m8x7e4tr5w6y3n0p1q2s"),
     ("description", "An order of books"),
     ("display_name", "Acme"),
-    ("domain_id", "dom_01k9h2m8x7e4tr5w6y3n0p1q2t"),
     ("email", "ada@example.com"),
     ("external_id", "user-42"),
     ("first_name", "Ada"),
     ("last_name", "Lovelace"),
     ("network", "sepolia"),
-    ("organization_id", "org_01k9h2m8x7e4tr5w6y3n0p1q2v"),
     ("payment_address", "ada@dev"),
     ("phone", "+447700900123"),
     ("reason", "Asked for by the customer"),
     ("reference", "order-1001"),
     ("token", "USDC"),
     ("url", "https://example.com/webhooks"),
-    ("wallet_id", "wal_01k9h2m8x7e4tr5w6y3n0p1q2w"),
 ];
 
 /// The schemas that are referred to, made as they are.
@@ -96,6 +92,7 @@ impl Schemas {
         let mut one = self.kind(&field.kind());
         if let Some((_, example)) = EXAMPLES.iter().find(|it| it.0 == field.name())
             && field.kind() == Kind::String
+            && is_first_choice(field)
         {
             one["examples"] = json!([example]);
         }
@@ -160,6 +157,12 @@ impl Schemas {
         self.0.insert(name.clone(), schema);
         json!({"$ref": format!("#/components/schemas/{name}")})
     }
+}
+
+/// Whether a field can be given beside all others that have examples: only the first of a oneof can.
+fn is_first_choice(field: &FieldDescriptor) -> bool {
+    let first = field.containing_oneof().and_then(|it| it.fields().find(|it| it.kind() == Kind::String));
+    first.is_none_or(|it| it == *field)
 }
 
 /// A message that says itself what it is.

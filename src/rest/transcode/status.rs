@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use percent_encoding::percent_decode;
 use prost_reflect::DynamicMessage;
 use serde_json::{Value as Json, json};
 
@@ -57,7 +58,7 @@ impl Told {
         let mut told = Self {
             http: StatusCode::from_u16(http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             status: status.to_owned(),
-            message: said["message"].as_str().unwrap_or_default().to_owned(),
+            message: said["message"].as_str().map_or_else(|| message_in(headers), str::to_owned),
             details: said["details"].as_array().cloned().unwrap_or_default(),
         };
         if told.reason() == "MESSAGE_TOO_LARGE" {
@@ -103,6 +104,12 @@ impl IntoResponse for Told {
     }
 }
 
+/// What a status says that has no details.
+fn message_in(headers: &HeaderMap) -> String {
+    let said = headers.get("grpc-message").map(HeaderValue::as_bytes).unwrap_or_default();
+    percent_decode(said).decode_utf8_lossy().into_owned()
+}
+
 /// Rounded up: the header knows no parts of a second.
 fn whole_seconds(seconds: f64) -> Option<u64> {
     format!("{:.0}", seconds.max(1.0).ceil()).parse().ok()
@@ -131,7 +138,7 @@ pub(super) fn only(methods: &[&str]) -> Response {
     response
 }
 
-fn told(refusal: &Refusal) -> Told {
+pub(super) fn told(refusal: &Refusal) -> Told {
     let (status, reason) = match refusal {
         Refusal::NoSuchPath => ("NOT_FOUND", ErrorReason::Unimplemented),
         Refusal::WrongMethod => ("UNIMPLEMENTED", ErrorReason::Unimplemented),

@@ -12,7 +12,8 @@ use http_body::Frame;
 
 use super::rpc::{Frames, json};
 use super::rules::Rpc;
-use super::status::Told;
+use super::status::{Told, told};
+use crate::rest::refusal::Refusal;
 
 /// How messages follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +78,11 @@ struct Lines<B> {
 }
 
 impl<B: http_body::Body<Data = Bytes> + Unpin> Lines<B> {
-    /// The last that is said, if it ended in an error.
-    fn end(&mut self, trailers: &HeaderMap) -> Option<Bytes> {
+    /// The last that is said, if it ended in an error: without trailers, in one of ours.
+    fn end(&mut self, trailers: Option<&HeaderMap>) -> Option<Bytes> {
         self.has_ended = true;
-        Told::of(trailers).map(|told| self.form.error(&told))
+        let told = trailers.map_or_else(|| Some(told(&Refusal::Broken)), Told::of);
+        told.map(|it| self.form.error(&it))
     }
 }
 
@@ -99,7 +101,7 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for Lines<B> {
             if let Some(message) = self.frames.next() {
                 let said = match json(&self.output, &message) {
                     Some(json) => Some(self.form.message(&json)),
-                    None => self.end(&HeaderMap::new()),
+                    None => self.end(None),
                 };
                 return Poll::Ready(said.map(|it| Ok(Frame::data(it))));
             }
@@ -109,9 +111,9 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for Lines<B> {
                         self.frames.add(&data);
                         continue;
                     }
-                    Err(frame) => self.end(frame.trailers_ref().unwrap_or(&HeaderMap::new())),
+                    Err(frame) => self.end(frame.trailers_ref()),
                 },
-                Some(Err(_)) | None => self.end(&HeaderMap::new()),
+                Some(Err(_)) | None => self.end(None),
             };
             return Poll::Ready(said.map(|it| Ok(Frame::data(it))));
         }

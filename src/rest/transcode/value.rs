@@ -129,6 +129,7 @@ fn message(descriptor: &MessageDescriptor, json: Json, at: &str, faults: &mut Fa
         ("google.protobuf.Duration", json) => {
             delegated(descriptor, &json, "must be a number of seconds and an s, such as 1.5s")
         }
+        ("google.protobuf.BoolValue", json) => delegated(descriptor, &json, "must be true or false"),
         ("google.protobuf.Struct", json) if !is_exact(&json) => {
             Err("must not hold whole numbers beyond ±9007199254740992, which JSON is not sure to keep")
         }
@@ -147,9 +148,11 @@ fn message(descriptor: &MessageDescriptor, json: Json, at: &str, faults: &mut Fa
 fn is_exact(json: &Json) -> bool {
     const MOST: u64 = 1 << 53;
     match json {
-        Json::Number(it) => {
-            it.is_f64() || it.as_i64().map(i64::unsigned_abs).or(it.as_u64()).is_some_and(|it| it <= MOST)
-        }
+        Json::Number(it) => match it.as_i64().map(i64::unsigned_abs).or(it.as_u64()) {
+            Some(whole) => whole <= MOST,
+            // What is too large for any whole number is read as one of these.
+            None => it.as_f64().is_some_and(|it| it.fract() != 0.0 || it.abs() <= 9_007_199_254_740_992.0),
+        },
         Json::Array(list) => list.iter().all(is_exact),
         Json::Object(object) => object.values().all(is_exact),
         _ => true,

@@ -204,7 +204,7 @@ pub async fn pages_behind(app: &App, trusted: Vec<IpAddr>) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let router = served(app);
     let limits = Limits { trusted_proxies: trusted, max_connections_per_peer: 1_000, ..Limits::default() };
-    tokio::spawn(http::serve(listener, router, limits, std::future::pending()));
+    tokio::spawn(http::serve(listener, axum::Router::new(), router, limits, std::future::pending()));
     address
 }
 

@@ -20,6 +20,9 @@ on_each_database!(Acme:
     keys_scopes_and_tenants_hold_over_rest,
     what_is_wrong_with_a_call_is_said_in_googles_shape,
     every_rule_is_reachable,
+    look_ups_in_bodies_are_answered_as_those_in_paths,
+    settings_go_out_and_in_alike,
+    a_body_over_the_limit_is_not_asked_for,
     a_watch_is_a_stream_of_lines_or_of_events,
     what_happens_over_rest_is_what_happens_over_grpc,
 );
@@ -271,6 +274,92 @@ async fn every_rule_is_reachable(acme: Acme) {
             assert!(allowed, "{method} {path}: {answer:?}");
         }
     }
+}
+
+/// What may be asked in a body, so that no log of a proxy's has it, is answered as when it is asked in the path.
+async fn look_ups_in_bodies_are_answered_as_those_in_paths(acme: Acme) {
+    let http = acme.http().await;
+    let new = json!({"paymentAddress": "ada@acme", "email": "ada@example.com", "externalId": "42"});
+    let ada = create(&http, &new).await;
+    let wallet = json!({"network": "sepolia", "address": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"});
+    let path = format!("/v1/customers/{}/wallets:link", ada["id"].as_str().unwrap());
+    assert_eq!(http.json("POST", &path, &wallet).await.status, 200);
+    let network = "sepolia";
+    let address = wallet["address"].as_str().unwrap();
+    let domain = acme.tenant.domain.id.to_string();
+    let now = ada["updateTime"].as_str().unwrap();
+    for (path, query, body) in [
+        ("customers:lookup", "paymentAddress=ada%40acme".to_owned(), json!({"paymentAddress": "ada@acme"})),
+        (
+            "customers:lookup",
+            "externalId=42&domainId=".to_owned() + &domain,
+            json!({"externalId": "42", "domainId": domain}),
+        ),
+        (
+            "customers:asOf",
+            format!("paymentAddress=ada%40acme&time={now}"),
+            json!({"paymentAddress": "ada@acme", "time": now}),
+        ),
+        (
+            "addresses:lookup",
+            format!("network={network}&address={address}"),
+            json!({"network": network, "address": address}),
+        ),
+        (
+            "addresses:validate",
+            format!("network={network}&address={address}"),
+            json!({"network": network, "address": address}),
+        ),
+        (
+            "wallets:lookup",
+            format!("address.network={network}&address.address={address}"),
+            json!({"address": {"network": network, "address": address}}),
+        ),
+    ] {
+        let by_path = http.get(&format!("/v1/{path}?{query}")).await;
+        let by_body = http.json("POST", &format!("/v1/{path}"), &body).await;
+        assert_eq!(
+            (by_path.status.as_u16(), by_body.status.as_u16()),
+            (200, 200),
+            "{path} {by_path:?} {by_body:?}"
+        );
+        assert_eq!(by_path.value(), by_body.value(), "{path}");
+    }
+    let listed =
+        http.json("POST", "/v1/customers:list", &json!({"emails": ["ada@example.com"]})).await.value();
+    assert_eq!(listed, http.get("/v1/customers?emails=ada%40example.com").await.value());
+    assert_eq!(listed["customers"][0]["id"], ada["id"]);
+}
+
+/// What a domain's settings are answered as can be sent back.
+async fn settings_go_out_and_in_alike(acme: Acme) {
+    let http = acme.http().await;
+    let path = format!("/v1/domains/{}", acme.tenant.domain.id);
+    let settings = http.get(&path).await.value()["domain"]["settings"].clone();
+    assert_eq!(settings["uniqueEmail"], true);
+    let same = http.json("PATCH", &format!("{path}/settings?updateMask=uniqueEmail"), &settings).await;
+    assert_eq!((same.status.as_u16(), &same.value()["domain"]["settings"]), (200, &settings));
+    let changed = json!({"uniqueEmail": false});
+    let changed = http.json("PATCH", &format!("{path}/settings?updateMask=uniqueEmail"), &changed).await;
+    assert_eq!(
+        (changed.status.as_u16(), &changed.value()["domain"]["settings"]["uniqueEmail"]),
+        (200, &json!(false))
+    );
+}
+
+/// A body over the limit is refused before it is asked for, and the connection with it.
+async fn a_body_over_the_limit_is_not_asked_for(acme: Acme) {
+    let address = acme.server.http().await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/customers HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\ncontent-type: application/json\r\n\
+         expect: 100-continue\r\ncontent-length: 52428800\r\n\r\n",
+        acme.tenant.key
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut told = String::new();
+    stream.read_to_string(&mut told).await.unwrap();
+    assert!(told.starts_with("HTTP/1.1 413") && told.contains("connection: close\r\n"), "{told}");
 }
 
 async fn a_watch_is_a_stream_of_lines_or_of_events(acme: Acme) {

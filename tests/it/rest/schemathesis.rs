@@ -1,4 +1,4 @@
-//! Calls that Schemathesis makes out of the description: 5,000 of them, well-formed and not.
+//! Calls that Schemathesis makes out of the description: 4,000 of them, well-formed and not.
 
 use std::process::Stdio;
 
