@@ -273,9 +273,9 @@ fn metadata(error: &Error) -> HashMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use std::time::Duration;
+
+    use uuid::Uuid;
 
     use super::*;
     use crate::domain::{
