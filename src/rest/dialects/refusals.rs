@@ -17,10 +17,10 @@ use crate::domain::{
 use crate::rest::face::Face;
 use crate::rest::refusal::Refusal;
 
-/// A refusal, and its status as FossaPay, Paylias, NodeRails, TRXN and Juicyway have it.
+/// A refusal, and its status as `FossaPay`, Paylias, `NodeRails`, TRXN and Juicyway have it.
 type Row = (Refusal, [u16; 5]);
 
-/// What FossaPay, Paylias, NodeRails, TRXN and Juicyway call a status.
+/// What `FossaPay`, Paylias, `NodeRails`, TRXN and Juicyway call a status.
 const CODES: [(u16, [&str; 5]); 15] = [
     (
         400,
