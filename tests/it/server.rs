@@ -5,6 +5,8 @@ mod probe;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use purser::grpc::server::Limits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -127,6 +129,28 @@ async fn an_old_connection_is_asked_to_end_and_then_closed() {
     let mut silent = server.tcp().await;
     silent.write_all(PREFACE).await.unwrap();
     assert!(is_closed(&mut silent).await);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_ends_its_connection_and_no_other() {
+    let server = start(Limits { answer_timeout: Duration::from_millis(150), ..Limits::default() }).await;
+    let taking = server.raw().await;
+    let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(0)
+        .handshake(TokioIo::new(server.tcp().await))
+        .await
+        .unwrap();
+    let ended = tokio::spawn(connection);
+    let untaken = timeout(SOON, sender.send_request(request("/probe.Probe/Echo", EMPTY))).await.unwrap();
+    let untaken = untaken.unwrap();
+    assert_eq!(untaken.status(), StatusCode::OK);
+    for _ in 0..10 {
+        assert_eq!(send(&taking, request("/probe.Probe/Echo", EMPTY)).await.0, StatusCode::OK);
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    assert!(timeout(SOON, ended).await.is_ok());
+    drop(untaken);
+    assert_eq!(send(&taking, request("/probe.Probe/Echo", EMPTY)).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -46,8 +46,8 @@ pub(super) fn count_refused(port: &'static str, reason: &'static str) {
 }
 
 /// Counts a connection that was ended for what its peer did not do.
-pub(super) fn count_ended(reason: &'static str) {
-    counter!("purser_grpc_connections_ended_total", "reason" => reason).increment(1);
+pub(super) fn count_ended(port: &'static str, reason: &'static str) {
+    counter!("purser_connections_ended_total", "port" => port, "reason" => reason).increment(1);
 }
 
 impl Admission {

@@ -60,7 +60,7 @@ async fn serve(
     let mut http = std::pin::pin!(server.http.serve_connection(TokioIo::new(io), service));
     let grace = tokio::select! {
         ended = http.as_mut() => return log(ended),
-        () = too_long.too_long(server.limits.answer_timeout) => return count_ended("untaken"),
+        () = too_long.too_long(server.limits.answer_timeout) => return count_ended("grpc", "untaken"),
         () = sleep(jittered(server.limits.max_connection_age)) => server.limits.max_connection_age_grace,
         // What outstays a drain is dropped by `super::end`, all together.
         () = told(&mut draining) => Duration::MAX,
