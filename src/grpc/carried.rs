@@ -25,28 +25,30 @@ pub(super) struct Carried<B> {
     place: Arc<Place>,
     /// Whether more than one message may come.
     stream: bool,
-    /// What has come of the first message's prefix.
-    prefix: Vec<u8>,
+    /// The first message's prefix, as far as it has come.
+    prefix: [u8; PREFIX],
+    prefixed: usize,
     received: usize,
     counted: usize,
 }
 
 impl<B> Carried<B> {
     pub(super) const fn new(body: B, place: Arc<Place>, stream: bool) -> Self {
-        Self { body, place, stream, prefix: Vec::new(), received: 0, counted: 0 }
+        Self { body, place, stream, prefix: [0; PREFIX], prefixed: 0, received: 0, counted: 0 }
     }
 
     /// Counts what has come. A message that says how long it will be is counted whole, as room is made for all of it then.
     fn count(&mut self, data: &Bytes) -> Result<(), Error> {
         self.received += data.len();
-        let missing = PREFIX - self.prefix.len();
-        if missing > 0 {
-            self.prefix.extend_from_slice(&data[..missing.min(data.len())]);
+        let (_, missing) = self.prefix.split_at_mut(self.prefixed);
+        let coming = missing.len().min(data.len());
+        missing[..coming].copy_from_slice(&data[..coming]);
+        self.prefixed += coming;
+        if self.prefixed < PREFIX {
+            return Ok(());
         }
-        let announced = match *self.prefix {
-            [_, a, b, c, d] => usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX),
-            _ => return Ok(()),
-        };
+        let [_, length @ ..] = self.prefix;
+        let announced = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         if !self.stream && self.received - PREFIX > announced {
             // tonic would answer the first.
             return Err(Error::invalid("message", "must be one: this method takes no stream"));
