@@ -88,6 +88,7 @@ fn script(name: &str) -> String {
 }
 
 /// A client of another make.
+#[expect(clippy::large_enum_variant, reason = "there are three of them")]
 enum Peer {
     /// A program that reads calls and writes codes, a line each.
     Lines { name: &'static str, _child: Child, calls: ChildStdin, codes: Lines<BufReader<ChildStdout>> },
