@@ -57,13 +57,11 @@ pub(crate) fn api_key(headers: &HeaderMap) -> Option<&str> {
 /// The header that says how long a call may take.
 pub(crate) const TIMEOUT: &str = "grpc-timeout";
 
-/// What is wrong with a `grpc-timeout` that is none.
-pub(crate) const TIMEOUT_FORM: &str = "must be 1 to 8 digits and a unit: H, M, S, m, u or n";
-
-/// How long the caller says that a call may take, or that the header cannot be read: [`TIMEOUT_FORM`]. (tonic takes a
-/// malformed one for none at all.)
-pub(crate) fn timeout_in(headers: &HeaderMap) -> Option<Option<Duration>> {
-    headers.get(TIMEOUT).map(|it| timeout(it.as_bytes()))
+/// How long the caller says that a call may take, or what is wrong with the header. (tonic takes a malformed one for none at
+/// all.)
+pub(crate) fn timeout_in(headers: &HeaderMap) -> Result<Option<Duration>, &'static str> {
+    const FORM: &str = "must be 1 to 8 digits and a unit: H, M, S, m, u or n";
+    headers.get(TIMEOUT).map(|it| timeout(it.as_bytes()).ok_or(FORM)).transpose()
 }
 
 /// Parses `TimeoutValue TimeoutUnit` of the gRPC specification.

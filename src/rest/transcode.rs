@@ -33,7 +33,7 @@ use super::face::Face;
 use super::refusal::Refusal;
 use crate::api::{self, KEYLESS};
 use crate::app::App;
-use crate::domain::{Error, Fault, FieldFault};
+use crate::domain::Error;
 use routes::{Found, Routes};
 use rules::{RULES, Rule};
 
@@ -115,7 +115,8 @@ impl<S: Rpcs> Transcoder<S> {
     /// A deadline that the caller gives is one for all of it: for who calls, for the body, and for what the service does.
     /// Without one each has its own.
     async fn call(&self, rule: &Rule, captured: &[&str], request: Request) -> Result<Response, Refusal> {
-        let given = api::timeout_in(request.headers()).map(|it| it.ok_or_else(malformed)).transpose()?;
+        let given = api::timeout_in(request.headers());
+        let given = given.map_err(|problem| Error::invalid(api::TIMEOUT, problem))?;
         let deadline = given.map(|it| Instant::now() + it);
         let left = || deadline.map(|it| it.saturating_duration_since(Instant::now()));
         let (mut head, body) = request.into_parts();
@@ -144,9 +145,4 @@ impl<S: Rpcs> Transcoder<S> {
         let Ok(response) = self.rpcs.clone().oneshot(request).await;
         rpc::answer(rpc, response, &head.headers).await
     }
-}
-
-fn malformed() -> Refusal {
-    Error::Invalid(vec![FieldFault { field: api::TIMEOUT.into(), fault: Fault::new(api::TIMEOUT_FORM) }])
-        .into()
 }

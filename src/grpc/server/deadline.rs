@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tonic::{Code, Status};
 
 use super::connection::told;
-use crate::api::{ErrorReason, TIMEOUT, TIMEOUT_FORM, timeout_in};
+use crate::api::{ErrorReason, TIMEOUT, timeout_in};
 use crate::grpc::status::refusal;
 
 /// Resolves when a streaming call must end, with what to tell the caller.
@@ -18,11 +18,9 @@ pub(super) type Until = Pin<Box<dyn Future<Output = Status> + Send>>;
 
 /// The deadline a caller gives, or `INVALID_ARGUMENT`.
 pub(super) fn of(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
-    timeout_in(headers).map(|it| it.ok_or_else(malformed)).transpose()
-}
-
-fn malformed() -> Status {
-    refusal(Code::InvalidArgument, ErrorReason::InvalidField, format!("{TIMEOUT}: {TIMEOUT_FORM}"))
+    timeout_in(headers).map_err(|problem| {
+        refusal(Code::InvalidArgument, ErrorReason::InvalidField, format!("{TIMEOUT}: {problem}"))
+    })
 }
 
 /// What a caller is told whose deadline has passed.
