@@ -28,7 +28,9 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let (code, reason) = placed(&error);
         let mut details = info(reason, metadata(&error));
-        details.set_retry_info(error.retry_after());
+        if let Some(after) = error.retry_after() {
+            details.set_retry_info(Some(after));
+        }
         let mut message = error.to_string();
         match &error {
             Error::Invalid(faults) | Error::InvalidAddress(faults) => {
