@@ -192,17 +192,17 @@ impl App {
     }
 
     /// The wallets that a customer had linked, and had not removed, when the version of them that is given was made: newest
-    /// first, at most a hundred.
+    /// first, at most a hundred; nothing where that is not known any more.
     ///
     /// # Errors
     ///
     /// Those of the database.
-    pub async fn linked_as_of(&self, customer: &Customer) -> Result<Vec<Wallet>> {
+    pub async fn linked_as_of(&self, customer: &Customer) -> Result<Option<Vec<Wallet>>> {
         let (id, sequence) = (customer.id, customer.sequence);
         let kind = WalletKind::External;
         let found = self.task(move |store| async move { store.live_wallets_as_of(id, kind, sequence).await });
         let mut wallets = found.await?;
-        wallets.truncate(WALLETS as usize);
+        wallets.iter_mut().for_each(|it| it.truncate(WALLETS as usize));
         Ok(wallets)
     }
 

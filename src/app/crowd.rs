@@ -19,6 +19,8 @@ pub struct Crowd {
     guests: Parts,
     /// Bytes of large messages and answers.
     bytes: Parts,
+    /// The same of calls without a key.
+    guest_bytes: Parts,
 }
 
 /// Something of which there is so much, in parts that are fair.
@@ -56,6 +58,8 @@ impl Crowd {
     const MOST_GUESTS: usize = 2_048;
     /// How much large messages and answers may be together, in bytes.
     const MOST_BYTES: usize = 32 * 1024 * 1024;
+    /// The same of calls without a key: of them nobody's large messages are to be refused.
+    const MOST_GUEST_BYTES: usize = 8 * 1024 * 1024;
     /// What of a message or answer is not counted, in bytes: most are smaller.
     const SMALL: usize = 16 * 1024;
 
@@ -64,6 +68,7 @@ impl Crowd {
             calls: Parts::of(Self::MOST.get()),
             guests: Parts::of(Self::MOST_GUESTS),
             bytes: Parts::of(Self::MOST_BYTES),
+            guest_bytes: Parts::of(Self::MOST_GUEST_BYTES),
         })
     }
 
@@ -71,6 +76,13 @@ impl Crowd {
         match who {
             Who::Tenant(_) => &self.calls,
             Who::Guest(_) => &self.guests,
+        }
+    }
+
+    fn bytes(&self, who: Who) -> &Parts {
+        match who {
+            Who::Tenant(_) => &self.bytes,
+            Who::Guest(_) => &self.guest_bytes,
         }
     }
 
@@ -95,9 +107,13 @@ impl Parts {
 
 impl Shared {
     /// Whether somebody may have so much, and all together. The last quarter is for those who have less than their part,
-    /// as if one more were to come: so that those who call without measure leave room for whoever calls now and then.
+    /// as if one more were to come, and the last sixteenth for those who have next to nothing: so that those who call without
+    /// measure leave room for whoever calls now and then, however many they are.
     const fn has_room(most: usize, all: usize, own: usize, owners: usize) -> bool {
-        all <= most && (all <= most - most / 4 || own <= most / (owners + 1))
+        all <= most
+            && (all <= most - most / 4
+                || (all <= most - most / 16 && own <= most / (owners + 1))
+                || own <= most / 64)
     }
 
     fn take(&mut self, who: Who, more: usize) -> Result<()> {
@@ -157,7 +173,7 @@ impl Place {
         let before = self.carried.load(Ordering::Relaxed);
         let large = (before + bytes).saturating_sub(before.max(Crowd::SMALL));
         if large > 0 {
-            self.crowd.bytes.shared().take(self.who, large)?;
+            self.crowd.bytes(self.who).shared().take(self.who, large)?;
         }
         // One at a time: whoever reads the message, and then whoever answers it.
         self.carried.store(before + bytes, Ordering::Relaxed);
@@ -170,7 +186,7 @@ impl Drop for Place {
         self.crowd.places(self.who).shared().give_back(self.who, 1);
         let large = self.carried.load(Ordering::Relaxed).saturating_sub(Crowd::SMALL);
         if large > 0 {
-            self.crowd.bytes.shared().give_back(self.who, large);
+            self.crowd.bytes(self.who).shared().give_back(self.who, large);
         }
     }
 }
@@ -206,7 +222,10 @@ mod tests {
         let mut shared = shared(100);
         assert!(shared.take(tenant(2), 1).is_ok());
         assert_eq!((0..1_000).filter(|_| shared.take(tenant(1), 1).is_ok()).count(), 74);
-        assert_eq!((0..1_000).filter(|_| shared.take(tenant(2), 1).is_ok()).count(), 25);
+        assert_eq!((0..1_000).filter(|_| shared.take(tenant(2), 1).is_ok()).count(), 19);
+        // Who comes when two have all that they can has a place yet.
+        assert!(shared.take(tenant(9), 1).is_ok());
+        shared.give_back(tenant(9), 1);
         // The others have their parts, the more of them there are the smaller.
         shared.give_back(tenant(1), 40);
         for n in 3..6 {
@@ -258,5 +277,8 @@ mod tests {
         let many: Vec<_> = (0..3_000).map_while(|_| crowd.enter(guest(1)).ok()).collect();
         assert_eq!(many.len(), Crowd::MOST_GUESTS / 4 * 3);
         assert!(crowd.enter(guest(2)).is_ok() && crowd.enter(tenant(1)).is_ok());
+        let (one, other) = (crowd.enter(guest(2)).unwrap(), crowd.enter(guest(3)).unwrap());
+        while one.carry(Crowd::SMALL).is_ok() || other.carry(Crowd::SMALL).is_ok() {}
+        assert!(crowd.enter(tenant(1)).unwrap().carry(Crowd::MOST_BYTES / 2).is_ok());
     }
 }

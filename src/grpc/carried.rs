@@ -3,21 +3,31 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::Response;
 use http_body::{Body as _, Frame};
 use hyper::body::Bytes;
-use tonic::Status;
+use tokio::time::{Sleep, sleep};
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::BoxError;
 
 use super::RequestBody;
-use crate::api::MESSAGE_BYTES;
+use super::status::refusal;
+use crate::api::{ErrorReason, MESSAGE_BYTES};
 use crate::app::Place;
 use crate::domain::Error;
 
 /// What stands before a message: whether it is compressed, and how long it is.
 const PREFIX: usize = 5;
+
+/// How long the rest of a message, or the next one of a stream, may be on its way.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn too_late() -> Status {
+    refusal(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, "the message did not arrive in time")
+}
 
 /// A message, which is refused where there are too many large ones.
 pub(super) struct Carried<B> {
@@ -30,11 +40,13 @@ pub(super) struct Carried<B> {
     prefixed: usize,
     received: usize,
     counted: usize,
+    /// When it is waited for no longer. Most messages are there whole, and need none.
+    late: Option<Pin<Box<Sleep>>>,
 }
 
 impl<B> Carried<B> {
     pub(super) const fn new(body: B, place: Arc<Place>, stream: bool) -> Self {
-        Self { body, place, stream, prefix: [0; PREFIX], prefixed: 0, received: 0, counted: 0 }
+        Self { body, place, stream, prefix: [0; PREFIX], prefixed: 0, received: 0, counted: 0, late: None }
     }
 
     /// Counts what has come. A message that says how long it will be is counted whole, as room is made for all of it then.
@@ -70,7 +82,13 @@ impl<B: RequestBody> http_body::Body for Carried<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            let late = self.late.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+            ready!(late.as_mut().poll(cx));
+            // A stream on which nothing more is asked is as good as ended.
+            return Poll::Ready((!self.stream).then(|| Err(too_late().into())));
+        };
+        self.late = None;
         let counted = match &frame {
             Some(Ok(frame)) => frame.data_ref().map_or(Ok(()), |it| self.count(it)),
             _ => Ok(()),
@@ -138,5 +156,31 @@ impl http_body::Body for Kept {
 
     fn is_end_stream(&self) -> bool {
         self.first.is_none() && self.rest.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::app::{App, Chains};
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn a_message_that_does_not_come_is_not_waited_for_and_a_silent_stream_has_ended() {
+        let store = Store::open("sqlite:unused.db").unwrap();
+        let app = App::start(store, Chains::default());
+        let place = Arc::new(app.enter_guest(std::net::Ipv4Addr::LOCALHOST.into()).unwrap());
+        let never = || {
+            let parts = tokio_stream::pending::<Result<Frame<Bytes>, std::io::Error>>();
+            http_body_util::StreamBody::new(parts)
+        };
+        let mut unary = Carried::new(never(), Arc::clone(&place), false);
+        let mut stream = Carried::new(never(), place, true);
+        let (refused, ended) = tokio::join!(unary.frame(), stream.frame());
+        let refused = refused.unwrap().unwrap_err().downcast::<Status>().unwrap();
+        assert_eq!(refused.code(), Code::DeadlineExceeded);
+        assert!(ended.is_none());
     }
 }

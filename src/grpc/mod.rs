@@ -86,14 +86,16 @@ fn path(method: &MethodDescriptor) -> String {
 #[derive(Clone, Copy, Debug)]
 struct Kind {
     streaming: bool,
-    /// What changes something can be told apart from its repetition.
+    /// Whether it is done once its answer is there.
     changes: bool,
 }
 
 fn kinds() -> impl Iterator<Item = (String, Kind)> {
     let kind = |it: &MethodDescriptor| Kind {
         streaming: it.is_server_streaming(),
-        changes: it.input().get_field_by_name("request_id").is_some(),
+        // All others that do something may be repeated as they are.
+        changes: it.input().get_field_by_name("request_id").is_some()
+            || ["RedeliverEvent", "PingWebhookEndpoint"].contains(&it.name()),
     };
     API.services().flat_map(move |it| it.methods().map(|it| (path(&it), kind(&it))).collect::<Vec<_>>())
 }

@@ -1,12 +1,15 @@
 //! What surrounds every call over REST, in every dialect: its id, its deadline, its count, its end.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONNECTION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
-use http_body::Body as _;
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics::{counter, histogram};
 use tracing::Instrument;
@@ -115,6 +118,42 @@ pub(super) async fn read(
         Ok(if let [whole] = &*read { whole.clone() } else { read.concat().into() })
     };
     tokio::time::timeout(patience, read).await.unwrap_or(Err(Refusal::BodyTimeout))
+}
+
+/// Keeps a call at work until its answer is taken, and counts that. Where there are too many large ones it is refused, but not
+/// if the call may have changed something.
+pub(super) fn held(response: Response, place: Arc<Place>, changes: bool) -> Result<Response, Refusal> {
+    let bytes = response.body().size_hint().lower();
+    match place.carry(usize::try_from(bytes).unwrap_or(usize::MAX)) {
+        Err(error) if !changes => Err(error.into()),
+        _ => Ok(response.map(|body| Body::new(Held { body, _place: place }))),
+    }
+}
+
+/// An answer whose call is at work until it is taken.
+struct Held {
+    body: Body,
+    _place: Arc<Place>,
+}
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// What something comes to within a time.

@@ -4,6 +4,7 @@
 //! without the prefix that it is served under, and handlers that take a [`Call`] and return a [`Reply`]. A handler
 //! finds its caller admitted and its body read; it says no with `?`, and holds no rule.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -73,11 +74,13 @@ async fn answer(State(frame): State<Frame>, request: Request, next: Next) -> Res
             return Ok(options(next.run(request).await));
         }
         let (request, place) = frame.admit(request).await?;
+        let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
         let handled = async { Ok(next.run(request).await) };
         let mut response = call::within(frame.deadline, handled).await?;
-        // One of those at work until it is answered.
-        drop(place);
-        response.extensions_mut().remove::<Refusal>().map_or(Ok(response), Err)
+        match response.extensions_mut().remove::<Refusal>() {
+            Some(refusal) => Err(refusal),
+            None => call::held(response, Arc::new(place), changes),
+        }
     })
     .await
 }

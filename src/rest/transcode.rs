@@ -143,6 +143,11 @@ impl<S: Rpcs> Transcoder<S> {
         }
         let request = rpc::request(rpc, &message, head.extensions, &head.headers, left());
         let Ok(response) = self.rpcs.clone().oneshot(request).await;
-        rpc::answer(rpc, response, &head.headers).await
+        let response = rpc::answer(rpc, response, &head.headers).await?;
+        match place {
+            // Streams have bounds of their own.
+            Some(place) if !rpc.is_stream => call::held(response, place, rule.verb != Method::GET),
+            _ => Ok(response),
+        }
     }
 }

@@ -25,7 +25,8 @@ pub struct PastLedger {
 }
 
 impl Store {
-    /// The wallets of one kind that a customer had, and had not removed, at a place in their domain's log; newest first.
+    /// The wallets of one kind that a customer had, and had not removed, at a place in their domain's log, newest first;
+    /// nothing where that is not known any more.
     ///
     /// # Errors
     ///
@@ -35,11 +36,13 @@ impl Store {
         customer: CustomerId,
         kind: WalletKind,
         sequence: i64,
-    ) -> Result<Vec<Wallet>> {
-        let mut wallets: Vec<Wallet> = self.told_as_of(Table::Wallets, customer, sequence).await?;
+    ) -> Result<Option<Vec<Wallet>>> {
+        let Some(mut wallets) = self.told_as_of::<Wallet>(Table::Wallets, customer, sequence).await? else {
+            return Ok(None);
+        };
         wallets.retain(|it| it.kind == kind && it.status != WalletStatus::Removed);
         wallets.sort_by_key(|it| Reverse((it.create_us, it.id)));
-        Ok(wallets)
+        Ok(Some(wallets))
     }
 
     /// A wallet of a customer that is a balance, as it was at a place in their domain's log; nothing where that is not known
@@ -54,23 +57,28 @@ impl Store {
         id: WalletId,
         sequence: i64,
     ) -> Result<Option<PastLedger>> {
-        let wallets: Vec<Wallet> = self.told_as_of(Table::Wallets, customer, sequence).await?;
+        let (Some(wallets), Some(moved), Some(mut methods)) = (
+            self.told_as_of::<Wallet>(Table::Wallets, customer, sequence).await?,
+            self.told_as_of::<Transaction>(Table::Transactions, customer, sequence).await?,
+            self.told_as_of::<PaymentMethod>(Table::PaymentMethods, customer, sequence).await?,
+        ) else {
+            return Ok(None);
+        };
         let Some(wallet) = wallets.into_iter().find(|it| it.id == id) else { return Ok(None) };
-        let moved: Vec<Transaction> = self.told_as_of(Table::Transactions, customer, sequence).await?;
         let counts = |it: &&Transaction| it.wallet_id == id && it.status == TransactionStatus::Confirmed;
         let sums = moved.iter().filter(counts).try_fold(Sums::default(), |sums, it| sums.after(&it.add()))?;
-        let mut methods: Vec<PaymentMethod> =
-            self.told_as_of(Table::PaymentMethods, customer, sequence).await?;
         methods.retain(|it| it.status == PaymentMethodStatus::Active);
         methods.sort_by_key(|it| Reverse((it.create_us, it.id)));
         Ok(Some(PastLedger { wallet, sums, methods }))
     }
 
-    /// The rows of a table that a customer had at a place in their domain's log, as they were told last.
-    async fn told_as_of<T>(&self, table: Table, customer: CustomerId, sequence: i64) -> Result<Vec<T>>
+    /// The rows of a table that a customer had at a place in their domain's log, as they were told last; nothing where some
+    /// of that has been forgotten, or is more than one call may ask for.
+    async fn told_as_of<T>(&self, table: Table, customer: CustomerId, sequence: i64) -> Result<Option<Vec<T>>>
     where
         T: TryFrom<Resource, Error = Error>,
     {
+        const MOST: usize = 1_000;
         let mut select = Select::new("t.resource_id, t.payload, t.sequence", "events");
         select.equals("customer_id", customer.as_uuid());
         let sequence = select.bind(sequence);
@@ -78,9 +86,23 @@ impl Store {
         let told = EventType::ALL.iter().filter(|it| it.table() == table);
         select.among("type", told.map(|it| it.as_str()));
         select.ordered("t.sequence");
+        select.limited(&(MOST + 1).to_string());
         let rows: Vec<(Uuid, Option<String>, i64)> = self.scan(select).await?;
+        if rows.len() > MOST || !self.remembers_all(customer).await? {
+            return Ok(None);
+        }
         let rows = rows.into_iter().filter_map(|(id, payload, sequence)| Some((id, (payload?, sequence))));
         let last: BTreeMap<_, _> = rows.collect();
-        parsed(table, last.into_values().collect())
+        parsed(table, last.into_values().collect()).map(Some)
+    }
+
+    /// Whether retention has left the log of a customer's domain whole.
+    async fn remembers_all(&self, customer: CustomerId) -> Result<bool> {
+        let mut select = Select::new("t.first_sequence", "logs");
+        let customer = select.bind(customer.as_uuid());
+        select.and(&format!(
+            "t.id = (SELECT e.log_id FROM events AS e WHERE e.customer_id = {customer} LIMIT 1)"
+        ));
+        Ok(self.scan::<(i64,)>(select).await? == [(1,)])
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::process::{Child, Command};
 
@@ -128,10 +128,28 @@ impl Drop for Server {
     }
 }
 
+/// Each process of a server is a group of its own. It may have ended by itself.
 fn kill(child: &Child) {
-    let pid = child.id().and_then(|it| Pid::from_raw(i32::try_from(it).unwrap()));
-    // It may have ended by itself.
-    let _ = pid.map(|it| kill_process_group(it, Signal::KILL));
+    let Some(pid) = child.id().and_then(|it| Pid::from_raw(i32::try_from(it).unwrap())) else { return };
+    // So that it makes no new ones, and does not tell the others.
+    let _ = kill_process(pid, Signal::STOP);
+    for other in children(pid) {
+        let _ = kill_process(other, Signal::KILL);
+    }
+    let _ = kill_process(pid, Signal::KILL);
+}
+
+/// The processes that another has begun.
+fn children(parent: Pid) -> Vec<Pid> {
+    let numbers =
+        std::fs::read_dir("/proc").unwrap().filter_map(|it| it.ok()?.file_name().to_str()?.parse().ok());
+    let begun = |pid: &i32| {
+        let told = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // What is after the name, which may hold anything: the state, and then the parent.
+        told.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<i32>().ok()
+    };
+    let of_it = numbers.filter(|it| begun(it) == Some(parent.as_raw_nonzero().get()));
+    of_it.filter_map(Pid::from_raw).collect()
 }
 
 /// A folder that belongs to whom the server runs as.

@@ -23,8 +23,6 @@ const PLACES: usize = 32;
 const PART: usize = PLACES - PLACES / 4;
 /// How long a call may take until its caller has gone.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A machine that does other things as well makes single rounds slow; a fault makes all of them.
-const MOST_ROUNDS: usize = 9;
 
 on_each_database!(
     TestServer: five_times_too_many_calls_leave_the_throughput_and_the_rest_is_told_at_once,
@@ -44,9 +42,7 @@ async fn five_times_too_many_calls_leave_the_throughput_and_the_rest_is_told_at_
     let mut shares = Vec::new();
     let mut told = Tally::default();
     let mut peak = 0.0;
-    while shares.len() < size("PURSER_PROOF_LOAD_ROUNDS", 3)
-        || (usual(&mut shares) < 0.8 && shares.len() < MOST_ROUNDS)
-    {
+    for _ in 0..size("PURSER_PROOF_LOAD_ROUNDS", 5) {
         peak = flooding.closed(PART, Duration::from_secs(1)).await.good_a_second();
         let flood = flooding.open(5.0 * peak, Duration::from_millis(1_500)).await;
         shares.push(flood.good_a_second() / peak);
@@ -59,7 +55,7 @@ async fn five_times_too_many_calls_leave_the_throughput_and_the_rest_is_told_at_
     over.store(true, Ordering::Relaxed);
     let (asked, slow, slowest) = health.await.unwrap();
 
-    let share = usual(&mut shares);
+    let share = median(&mut shares);
     let late = told.refused.iter().filter(|it| **it > Duration::from_millis(250)).count();
     eprintln!(
         "LIM-1: peak {peak:.0}/s, goodput at 5 times {share:.2} of it (rounds {shares:.2?}), {} refused, {late} of them \
@@ -76,7 +72,7 @@ async fn five_times_too_many_calls_leave_the_throughput_and_the_rest_is_told_at_
     assert!(!flood.refused.is_empty());
     assert!(few.good > 0 && few.refused.is_empty() && few.other.is_empty(), "{few:?}");
     assert!(
-        asked > 20 && slow * 10 <= asked,
+        asked > 20 && slow * 10 <= asked && slowest < Duration::from_secs(1),
         "{slow} of {asked} answers on health took 100 ms, or {slowest:?}"
     );
 }
@@ -88,9 +84,7 @@ async fn creates_that_conflict_leave_more_than_half_of_the_throughput(server: Te
     let callers = callers.at(&process).await;
     callers.clients[0].clone().create_customer(with_alias("taken@acme")).await.unwrap();
     let mut shares = Vec::new();
-    while shares.len() < size("PURSER_PROOF_LOAD_ROUNDS", 3)
-        || (usual(&mut shares) < 0.5 && shares.len() < MOST_ROUNDS)
-    {
+    for _ in 0..size("PURSER_PROOF_LOAD_ROUNDS", 5) {
         let clean = callers.closed(PART, Duration::from_millis(700)).await;
         callers.taken.store(9, Ordering::Relaxed);
         let mixed = callers.closed(PART, Duration::from_millis(700)).await;
@@ -100,7 +94,7 @@ async fn creates_that_conflict_leave_more_than_half_of_the_throughput(server: Te
         let answered = mixed.good + mixed.conflicts;
         shares.push(answered as f64 / clean.good as f64);
     }
-    let share = usual(&mut shares);
+    let share = median(&mut shares);
     eprintln!("LIM-1: creates of which 90 % conflict are answered {share:.2} times as fast as clean ones");
     assert!(share >= 0.5, "{shares:?}");
 }
@@ -289,9 +283,8 @@ async fn health(
     (times.len(), slow, times.into_iter().max().unwrap_or_default())
 }
 
-/// What the better quarter of the rounds reach; nothing of none. What else the machine does makes single rounds worse.
-fn usual(of: &mut [f64]) -> f64 {
+/// The median. What else the machine does makes single rounds better or worse.
+fn median(of: &mut [f64]) -> f64 {
     of.sort_by(f64::total_cmp);
-    let at = of.len().saturating_sub(1 + of.len() / 4);
-    of.get(at).copied().unwrap_or_default()
+    of[of.len() / 2]
 }

@@ -151,7 +151,8 @@ async fn update(Path(id): Path<String>, call: Call) -> Reply {
     let updated = call.app.update_customer(&call.caller, target, patch, request).await?;
     let customer = &updated.value.customer;
     // A replay is the first answer.
-    let wallets = if updated.replayed { call.app.linked_as_of(customer).await? } else { beside.wallets };
+    let then = if updated.replayed { call.app.linked_as_of(customer).await? } else { None };
+    let wallets = then.unwrap_or(beside.wallets);
     written(StatusCode::OK, customer, &wallets)
 }
 
