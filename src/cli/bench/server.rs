@@ -44,6 +44,8 @@ impl Server {
         let mut command = ourselves()?;
         command.args(["serve", "--dev", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
         command.args(["--webhook-allow-host", "127.0.0.1"]);
+        // Over HTTP/1.1 each call under way has a connection, and all of them are of one peer.
+        command.args(["--max-connections-per-peer", "1000"]);
         command.args(["--database-url", &database.url]).current_dir(&database.directory);
         Self::start(command, "gRPC", &database.directory.join("purser.log")).await
     }
