@@ -202,7 +202,9 @@ impl App {
         let kind = WalletKind::External;
         let found = self.task(move |store| async move { store.live_wallets_as_of(id, kind, sequence).await });
         let mut wallets = found.await?;
-        wallets.iter_mut().for_each(|it| it.truncate(WALLETS as usize));
+        if let Some(wallets) = &mut wallets {
+            wallets.truncate(WALLETS as usize);
+        }
         Ok(wallets)
     }
 
