@@ -12,8 +12,9 @@ use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use http::{HeaderMap, Request};
-use http_body_util::{BodyExt, Full};
+use http::Request;
+use http_body_util::Full;
+use purser::api::{Answer, Answered, Rpcs};
 use purser::app::{App, Chains, NewApiKey};
 use purser::chain::address;
 use purser::chain::keys::{AccountKey, KeyRing, MasterKeys};
@@ -21,12 +22,12 @@ use purser::domain::{
     Alias, ApiKeyId, Caller, Domain, DomainSettings, Environment, Line, Network, NewDomain, PageRequest,
     Position, Scheme, Scopes, Secret, WebhookUrl,
 };
-use purser::grpc::server::{Limits, Local};
-use purser::grpc::{self, Services};
+use purser::grpc::{self, Within};
 use purser::rest::{self, Faces, Offer};
 use purser::store::Store;
 use purser::webhook::{Guard, Webhooks};
 use tokio::runtime::Runtime;
+use tokio_stream::StreamExt;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -158,36 +159,30 @@ pub fn transcoding(data: &[u8]) {
 pub fn messages(data: &[u8]) {
     let Some((which, message)) = data.split_first() else { return };
     let method = &SERVED.methods[usize::from(*which) % SERVED.methods.len()];
-    let length = u32::try_from(message.len()).expect("it is short").to_be_bytes();
-    let request = Request::post(format!("http://localhost{method}"))
-        .header("authorization", format!("Bearer {}", SERVED.key))
-        .header("content-type", "application/grpc")
-        .body(Full::from([&[0][..], &length, message].concat()))
-        .expect("a request");
+    let mut request = Request::new(message.to_vec().into());
+    request.extensions_mut().insert(SERVED.caller.clone());
     SERVED.runtime.block_on(async {
-        let Ok::<_, Infallible>(answer) = SERVED.local.clone().oneshot(request).await;
-        let (head, mut body) = answer.into_parts();
-        let mut code = code_in(&head.headers);
-        // What follows for ever is not waited for.
-        while code.is_none() {
-            let frame = tokio::time::timeout(Duration::from_millis(5), body.frame()).await;
-            let Ok(Some(Ok(frame))) = frame else { break };
-            code = frame.trailers_ref().and_then(code_in);
-        }
-        assert!(!matches!(code.as_deref(), Some("2" | "13")), "{method}: {code:?}");
+        let called = SERVED.rpcs.call(method, request, None);
+        let refused = match tokio::time::timeout(Duration::from_secs(5), called).await.expect("an answer") {
+            Err(refused) => Some(refused),
+            Ok(Answered { answer: Answer::Whole(_), .. }) => None,
+            // What follows for ever is not waited for.
+            Ok(Answered { answer: Answer::Stream(messages), .. }) => {
+                let mut ended = messages.filter_map(Result::err);
+                tokio::time::timeout(Duration::from_millis(5), ended.next()).await.ok().flatten()
+            }
+        };
+        assert!(!matches!(&refused, Some(it) if matches!(it.code, 2 | 13)), "{method}: {refused:?}");
     });
-}
-
-fn code_in(headers: &HeaderMap) -> Option<String> {
-    headers.get("grpc-status").map(|it| text(it.as_bytes()))
 }
 
 /// A directory of one domain, called within the process.
 struct Served {
     runtime: Runtime,
-    local: Local<Services>,
+    rpcs: Arc<dyn Rpcs>,
     router: axum::Router,
     key: String,
+    caller: Caller,
     methods: Vec<String>,
     _folder: tempfile::TempDir,
 }
@@ -198,12 +193,12 @@ static SERVED: LazyLock<Served> = LazyLock::new(|| {
     let (app, key) = runtime.block_on(directory(folder.path()));
     let _inside = runtime.enter();
     let webhooks = Webhooks::new(app.clone(), Guard::default(), grpc::event_json);
-    let (_, health) = tonic_health::server::health_reporter();
-    let services = grpc::services(app.clone(), webhooks, health).expect("the services");
+    let caller = runtime.block_on(app.authenticate(Some(&key))).expect("a caller");
     let ending = tokio::sync::watch::channel(false).1;
-    let local = Local::new(services, grpc::methods(), Limits::default(), ending);
+    let rpcs = Arc::new(Within::new(app.clone(), webhooks, Duration::from_secs(3_600), ending));
     let offer = Offer { faces: Faces::all(), deadline: Duration::from_secs(5), origins: Vec::new() };
-    let router = rest::router(&app, &offer, local.clone());
+    let whole = rest::service(&app, &offer, Arc::clone(&rpcs) as Arc<dyn Rpcs>, axum::Router::new());
+    let router = axum::Router::new().fallback_service(whole);
     let services = grpc::API.services().filter(|it| it.package_name() == "purser.v1");
     let paths = services.flat_map(|service| {
         let name = service.full_name().to_owned();
@@ -211,7 +206,7 @@ static SERVED: LazyLock<Served> = LazyLock::new(|| {
     });
     let methods = paths.collect();
     drop(_inside);
-    Served { runtime, local, router, key, methods, _folder: folder }
+    Served { runtime, rpcs, router, key, caller, methods, _folder: folder }
 });
 
 /// A new directory, and a key of its domain.

@@ -1,5 +1,7 @@
 //! The API: its generated types, its descriptors, and what a call brings whichever face it comes through.
 
+mod rpcs;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use http::HeaderMap;
 use prost_reflect::DescriptorPool;
 
 pub use generated::*;
+pub use rpcs::{Answer, Answered, Called, Messages, Refused, Rpcs};
 
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, rustdoc::all)]
 mod generated {

@@ -14,7 +14,7 @@ use http::HeaderValue;
 use crate::app::{Claiming, Crowd, Limits as KeyLimits};
 use crate::chain::node::{Endpoint, Nodes};
 use crate::domain::{Allowance, Fault, HostName};
-use crate::grpc::server;
+use crate::port;
 use crate::rest::{Faces, Offer};
 use crate::store::Store;
 
@@ -350,7 +350,7 @@ impl Limits {
     }
 }
 
-impl From<Limits> for server::Limits {
+impl From<Limits> for port::Limits {
     fn from(it: Limits) -> Self {
         Self {
             max_connections: it.max_connections,

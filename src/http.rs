@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
 use axum::routing::get;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -17,11 +20,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
-use crate::claim_page::Guest;
-use crate::grpc::server::{Admission, Limits, Peer, accept, jittered};
 use crate::health::Readiness;
+use crate::port::{Admission, Limits, Peer, accept, jittered};
 
 /// How long a connection may be without a whole head of a request: between two requests, as long as balancers keep one that
 /// they mean to use again.
@@ -56,20 +58,34 @@ pub fn router(readiness: watch::Receiver<Readiness>, metrics: PrometheusHandle) 
         .route("/metrics", get(metrics))
 }
 
-/// Serves what is `vital` and all the rest until `stop` resolves, then lets the requests that run finish within the grace,
-/// drops the others, and returns. Each request carries the [`Guest`] it is from; trusted proxies speak for others. Connections
-/// are limited as those of gRPC are, and counted by themselves; a few more are let ask for what is vital.
+/// What answers requests.
+pub trait Answers:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+impl<S> Answers for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Serves what is `vital` and the `whole`, which has it too, until `stop` resolves, then lets the requests that run finish
+/// within the grace, drops the others, and returns. Each request carries the [`Peer`] it is from; trusted proxies speak for
+/// others. Connections are limited as those of gRPC are, and counted by themselves; a few more are let ask for what is vital.
 pub async fn serve(
     listener: TcpListener,
     vital: Router,
-    rest: Router,
+    whole: impl Answers,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
     let grace = limits.shutdown_grace;
     let (drain, draining) = watch::channel(false);
     let mut connections = JoinSet::new();
-    let port = Arc::new(Port::new(vital, rest, limits));
+    let port = Arc::new(Port::new(vital, whole, limits));
     tokio::select! {
         () = stop => {}
         () = accept_all(&listener, &port, &draining, &mut connections) => {}
@@ -82,20 +98,20 @@ pub async fn serve(
 }
 
 /// What every connection shares.
-struct Port {
+struct Port<S> {
     limits: Limits,
-    whole: Offer,
-    spare: Offer,
+    whole: Offer<S>,
+    spare: Offer<Router>,
 }
 
 /// What a connection is for, and how it is spoken on.
-struct Offer {
+struct Offer<S> {
     http: http1::Builder,
-    router: Router,
+    service: S,
 }
 
-impl Port {
-    fn new(vital: Router, rest: Router, limits: Limits) -> Self {
+impl<S> Port<S> {
+    fn new(vital: Router, whole: S, limits: Limits) -> Self {
         let http = |timeout| {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(timeout).max_buf_size(MAX_HEAD_BYTES);
@@ -103,12 +119,11 @@ impl Port {
         };
         let mut spare = http(SPARE_TIMEOUT);
         spare.keep_alive(false);
-        // Prepared once, and not for each connection.
-        let whole = vital.clone().merge(rest).with_state(());
         Self {
             limits,
-            whole: Offer { http: http(IDLE_TIMEOUT), router: whole },
-            spare: Offer { http: spare, router: vital },
+            whole: Offer { http: http(IDLE_TIMEOUT), service: whole },
+            // Prepared once, and not for each connection.
+            spare: Offer { http: spare, service: vital.with_state(()) },
         }
     }
 }
@@ -116,7 +131,7 @@ impl Port {
 /// Takes connections, each into a task of its own. Never returns.
 async fn accept_all(
     listener: &TcpListener,
-    port: &Arc<Port>,
+    port: &Arc<Port<impl Answers>>,
     draining: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
@@ -129,12 +144,12 @@ async fn accept_all(
         let peer = Peer::of(address.ip(), &port.limits.trusted_proxies);
         if let Some(place) = admission.admit(address.ip()) {
             connections.spawn(async move {
-                connection(&port, &port.whole, stream, peer, draining).await;
+                connection(&port.limits, &port.whole, stream, peer, draining).await;
                 drop(place);
             });
         } else if let Ok(place) = Arc::clone(&spare).try_acquire_owned() {
             connections.spawn(async move {
-                connection(&port, &port.spare, stream, peer, draining).await;
+                connection(&port.limits, &port.spare, stream, peer, draining).await;
                 drop(place);
             });
         }
@@ -142,23 +157,16 @@ async fn accept_all(
 }
 
 async fn connection(
-    port: &Port,
-    offer: &Offer,
+    limits: &Limits,
+    offer: &Offer<impl Answers>,
     stream: TcpStream,
     peer: Peer,
     mut draining: watch::Receiver<bool>,
 ) {
-    let limits = &port.limits;
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let peer = peer.behind(request.headers(), &limits.trusted_proxies);
-        request.extensions_mut().insert(Guest(peer.address));
-        // For calls that go on as gRPC.
         request.extensions_mut().insert(peer);
-        let router = offer.router.clone();
-        async move {
-            let Ok(answer) = router.oneshot(request).await;
-            Ok::<_, Infallible>(answer)
-        }
+        offer.service.clone().oneshot(request.map(Body::new))
     });
     let mut serving = std::pin::pin!(offer.http.serve_connection(TokioIo::new(stream), service));
     let drained = async { draining.wait_for(|told| *told).await.is_ok() };
@@ -207,13 +215,13 @@ mod tests {
         let router = router(readiness, PrometheusBuilder::new().build_recorder().handle());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async { drop(stopped.await) };
-        let rest = Router::new().route("/rest", axum::routing::get(|| async { "rest" }));
+        let whole = router.clone().route("/rest", axum::routing::get(|| async { "rest" }));
         let limits = Limits {
             shutdown_grace: Duration::from_millis(300),
             max_connections_per_peer: 3,
             ..Limits::default()
         };
-        let server = tokio::spawn(serve(listener, router, rest, limits, stopped));
+        let server = tokio::spawn(serve(listener, router, whole, limits, stopped));
 
         assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200"));
         let missing = get(address, "/readyz").await;

@@ -15,6 +15,7 @@ pub mod grpc;
 pub mod health;
 pub mod http;
 mod panics;
+pub mod port;
 pub mod rest;
 pub mod store;
 pub mod telemetry;

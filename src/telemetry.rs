@@ -7,6 +7,22 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
+tokio::task_local! {
+    /// The id and the route of the call over REST that is being answered. A span would say them of everything that is logged,
+    /// and costs each call more than its metrics and finding its route together.
+    pub(crate) static CALL: (String, String);
+}
+
+/// The id of the call over REST that is being answered, for what is logged of it.
+pub(crate) fn call_id() -> Option<String> {
+    CALL.try_with(|it| it.0.clone()).ok()
+}
+
+/// Its route.
+pub(crate) fn call_route() -> Option<String> {
+    CALL.try_with(|it| it.1.clone()).ok()
+}
+
 /// From a look-up that found its row in memory to the default deadline.
 const SECONDS: [f64; 15] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];

@@ -17,6 +17,8 @@ pub struct Crowd {
     calls: Parts,
     /// Calls without one.
     guests: Parts,
+    /// Streams without one.
+    followers: Parts,
     /// Bytes of large messages and answers.
     bytes: Parts,
     /// The same of calls without a key.
@@ -40,6 +42,7 @@ struct Shared {
 enum Who {
     Tenant(Reach),
     Guest(IpAddr),
+    Follower(IpAddr),
 }
 
 /// A call's place among those at work, until it is dropped.
@@ -54,8 +57,10 @@ pub struct Place {
 impl Crowd {
     /// How many calls, where nobody says: as many as wait for the database without growing slow for it.
     pub const MOST: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-    /// How many calls of those who show no key. Most of them are streams that tell how the server is.
-    const MOST_GUESTS: usize = 2_048;
+    /// How many calls of those who show no key, and are answered at once: whether the server is well, for one.
+    const MOST_GUESTS: usize = 512;
+    /// How many streams of those who show no key. They stay for as long as they like, and keep out nobody who asks once.
+    const MOST_FOLLOWERS: usize = 2_048;
     /// How much large messages and answers may be together, in bytes.
     const MOST_BYTES: usize = 32 * 1024 * 1024;
     /// The same of calls without a key: of them nobody's large messages are to be refused.
@@ -67,6 +72,7 @@ impl Crowd {
         Arc::new(Self {
             calls: Parts::of(Self::MOST.get()),
             guests: Parts::of(Self::MOST_GUESTS),
+            followers: Parts::of(Self::MOST_FOLLOWERS),
             bytes: Parts::of(Self::MOST_BYTES),
             guest_bytes: Parts::of(Self::MOST_GUEST_BYTES),
         })
@@ -76,13 +82,14 @@ impl Crowd {
         match who {
             Who::Tenant(_) => &self.calls,
             Who::Guest(_) => &self.guests,
+            Who::Follower(_) => &self.followers,
         }
     }
 
     fn bytes(&self, who: Who) -> &Parts {
         match who {
             Who::Tenant(_) => &self.bytes,
-            Who::Guest(_) => &self.guest_bytes,
+            Who::Guest(_) | Who::Follower(_) => &self.guest_bytes,
         }
     }
 
@@ -160,6 +167,15 @@ impl App {
     /// [`Error::Overloaded`].
     pub fn enter_guest(&self, from: IpAddr) -> Result<Place> {
         self.0.crowd.enter(Who::Guest(from))
+    }
+
+    /// Lets a stream begin of somebody who shows no key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Overloaded`].
+    pub fn enter_follower(&self, from: IpAddr) -> Result<Place> {
+        self.0.crowd.enter(Who::Follower(from))
     }
 }
 
@@ -280,5 +296,20 @@ mod tests {
         let (one, other) = (crowd.enter(guest(2)).unwrap(), crowd.enter(guest(3)).unwrap());
         while one.carry(Crowd::SMALL).is_ok() || other.carry(Crowd::SMALL).is_ok() {}
         assert!(crowd.enter(tenant(1)).unwrap().carry(Crowd::MOST_BYTES / 2).is_ok());
+    }
+
+    #[test]
+    fn streams_of_guests_keep_out_nobody_who_asks_once() {
+        let crowd = Crowd::new();
+        let from = |last| std::net::IpAddr::from([192, 0, 2, last]);
+        let streams: Vec<_> = (0..=255)
+            .flat_map(|peer| {
+                std::iter::from_fn(|| crowd.enter(Who::Follower(from(peer))).ok()).collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(streams.len(), Crowd::MOST_FOLLOWERS);
+        for peer in 0..=255 {
+            assert!(crowd.enter(Who::Guest(from(peer))).is_ok(), "{peer}");
+        }
     }
 }

@@ -13,10 +13,9 @@ use tokio::sync::Mutex;
 use super::App;
 use crate::clock;
 use crate::domain::{
-    Actor, Alias, Allowance, ApiKeyId, Caller, DAY_US, Error, MISS_TOKENS, PAYEE_TRIES, Quota, Result,
-    Standing,
+    Actor, Alias, Allowance, ApiKeyId, Bucket, Caller, DAY_US, Error, MISS_TOKENS, PAYEE_TRIES, Quota,
+    Result, Share, Standing,
 };
-use crate::store::Store;
 
 /// What whoever holds a key may do, and by which clock.
 #[derive(Clone, Copy, Debug)]
@@ -48,14 +47,11 @@ impl Limits {
     }
 }
 
-/// Tokens that this instance has taken out of a shared bucket, to give them out.
-type Share = Arc<Mutex<i64>>;
-
-/// What of the buckets is at this instance. What is forgotten of it is at most a fortieth of a bucket.
+/// What of the buckets is at this instance.
 #[derive(Debug)]
 pub(super) struct Quotas {
     limits: OnceLock<Limits>,
-    shares: Cache<(ApiKeyId, Quota), Share>,
+    shares: Cache<(ApiKeyId, Quota), Arc<Mutex<Share>>>,
 }
 
 impl Quotas {
@@ -65,8 +61,8 @@ impl Quotas {
         Self { limits: OnceLock::new(), shares: Cache::new(Self::CAPACITY) }
     }
 
-    fn share(&self, key: ApiKeyId, quota: Quota) -> Result<Share> {
-        self.shares.get_or_insert_with(&(key, quota), || Ok::<_, Error>(Share::default()))
+    fn share(&self, key: ApiKeyId, quota: Quota) -> Result<Arc<Mutex<Share>>> {
+        self.shares.get_or_insert_with(&(key, quota), || Ok::<_, Error>(Arc::default()))
     }
 }
 
@@ -116,12 +112,15 @@ impl App {
         let share = self.0.quotas.share(key, Quota::Lookups)?;
         self.task(move |store| async move {
             let mut share = share.lock().await;
-            let paid = owed.min(*share);
-            *share -= paid;
-            if paid == owed {
-                return Ok(());
+            let missing = share.pay(allowance, now_ns, owed);
+            if missing > 0 {
+                let charge = |it: &mut Bucket| {
+                    it.charge(allowance, now_ns, missing);
+                    *it
+                };
+                share.seen(store.change_bucket(key, Quota::Lookups, charge).await?);
             }
-            store.change_bucket(key, Quota::Lookups, |it| it.charge(allowance, now_ns, owed - paid)).await
+            Ok(())
         })
         .await
     }
@@ -164,8 +163,9 @@ impl App {
         let share = self.0.quotas.share(key, quota)?;
         let (bucket, held) = self
             .task(move |store| async move {
-                let held = share.lock().await;
-                Ok((store.bucket(key, quota).await?, *held))
+                let (mut held, bucket) = (*share.lock().await, store.bucket(key, quota).await?);
+                held.seen(bucket);
+                Ok((bucket, held.left(allowance, now_ns)))
             })
             .await?;
         let full_us = (bucket.full_ns > now_ns).then_some(bucket.full_ns / 1_000);
@@ -174,39 +174,31 @@ impl App {
 
     async fn spend(&self, key: ApiKeyId, quota: Quota, tokens: i64) -> Result<()> {
         let Some(allowance) = self.limits().of(quota) else { return Ok(()) };
-        let share = self.0.quotas.share(key, quota)?;
+        let (share, now_ns) = (self.0.quotas.share(key, quota)?, self.limits().now_ns());
         if let Ok(mut share) = share.try_lock()
-            && *share >= tokens
+            && share.spend(allowance, now_ns, tokens).map_err(limited)?
         {
-            *share -= tokens;
             return Ok(());
         }
-        let now_ns = self.limits().now_ns();
         // In a task of its own: a caller who goes away does not take along what was taken for others.
-        self.task(
-            move |store| async move { fetch(&store, key, quota, allowance, now_ns, &share, tokens).await },
-        )
+        self.task(move |store| async move {
+            let mut share = share.lock().await;
+            if share.spend(allowance, now_ns, tokens).map_err(limited)? {
+                return Ok(());
+            }
+            let mut refilled = *share;
+            let spent = store.change_bucket(key, quota, |it| {
+                refilled = *share;
+                refilled.refill(it, allowance, now_ns, tokens)
+            });
+            let spent = spent.await?;
+            *share = refilled;
+            spent.map_err(limited)
+        })
         .await
     }
 }
 
-/// Spends tokens of this instance's share, after taking another out of the bucket where there are too few.
-async fn fetch(
-    store: &Store,
-    key: ApiKeyId,
-    quota: Quota,
-    allowance: Allowance,
-    now_ns: i64,
-    share: &Share,
-    tokens: i64,
-) -> Result<()> {
-    let mut share = share.lock().await;
-    let least = tokens - *share;
-    if least > 0 {
-        let most = least.max(allowance.share());
-        let taken = store.change_bucket(key, quota, |it| it.take(allowance, now_ns, least, most)).await?;
-        *share += taken.map_err(|after| Error::RateLimited { after })?;
-    }
-    *share -= tokens;
-    Ok(())
+fn limited(after: Duration) -> Error {
+    Error::RateLimited { after }
 }

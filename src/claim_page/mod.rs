@@ -6,7 +6,6 @@
 mod form;
 mod html;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,11 +23,8 @@ use tokio::sync::Semaphore;
 
 use crate::app::{App, OpenLink};
 use crate::domain::{Claim, Domain, Error, Fault, KeyKind, Noun};
+use crate::port::Peer;
 use form::Form;
-
-/// Who asks, as far as that limits them.
-#[derive(Clone, Copy, Debug)]
-pub struct Guest(pub IpAddr);
 
 /// The most that a form may be, in bytes: every character of the longest note takes twelve where it is sent.
 const MAX_BYTES: usize = 32 * 1024;
@@ -37,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Requests at one time, well below the connections of the port: whoever asks whether this instance lives always gets in.
 const MAX_REQUESTS: usize = 256;
 
-/// The page of each link, at `/claim/<token>`. Requests carry the [`Guest`] they are from.
+/// The page of each link, at `/claim/<token>`. Requests carry the [`Peer`] they are from.
 pub fn router(app: App) -> Router {
     let places = Arc::new(Semaphore::new(MAX_REQUESTS));
     let page = || get(show).post(submit);
@@ -64,8 +60,8 @@ fn token_in(uri: &Uri) -> &str {
     uri.path().strip_prefix("/claim/").unwrap_or_default()
 }
 
-async fn show(State(app): State<App>, Extension(guest): Extension<Guest>, uri: Uri) -> Response {
-    match open(&app, guest, token_in(&uri)).await {
+async fn show(State(app): State<App>, Extension(peer): Extension<Peer>, uri: Uri) -> Response {
+    match open(&app, peer, token_in(&uri)).await {
         Ok(link) => page(StatusCode::OK, html::form(Some(&*link.domain), &Form::new(), &[], None)),
         Err(error) => refused(&error),
     }
@@ -73,7 +69,7 @@ async fn show(State(app): State<App>, Extension(guest): Extension<Guest>, uri: U
 
 async fn submit(
     State(app): State<App>,
-    Extension(guest): Extension<Guest>,
+    Extension(peer): Extension<Peer>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -83,7 +79,7 @@ async fn submit(
     }
     // Nothing of a body is read for whoever has no link, or comes too often. Whether the link can still be used is not asked
     // yet: what was received is received, though it was the link's last use.
-    let link = match app.open_claim_link(guest.0, token_in(&uri)).await {
+    let link = match app.open_claim_link(peer.address, token_in(&uri)).await {
         // Where it is our fault, nobody is to type it all again.
         Err(error) if refusal(&error).0 != StatusCode::SERVICE_UNAVAILABLE => return refused(&error),
         link => link,
@@ -134,8 +130,8 @@ fn told(domain: Option<&Domain>, form: &Form, claimed: Result<Claim, Error>) -> 
 }
 
 /// The link, if a claim could be submitted by it now.
-async fn open(app: &App, guest: Guest, token: &str) -> Result<OpenLink, Error> {
-    let link = app.open_claim_link(guest.0, token).await?;
+async fn open(app: &App, peer: Peer, token: &str) -> Result<OpenLink, Error> {
+    let link = app.open_claim_link(peer.address, token).await?;
     app.count_claim_link(&link)?;
     app.admit_by_link(&link).await?;
     Ok(link)

@@ -11,17 +11,16 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tonic_health::server::{HealthReporter, HealthService};
 
 use super::{database, dev, upkeep};
 use crate::app::{App, Chains, Claiming};
 use crate::config;
-use crate::grpc::server::Local;
+use crate::grpc::Within;
 use crate::health::{self, Readiness};
 use crate::rest::Face;
 use crate::store::Store;
 use crate::webhook::{Guard, Webhooks};
-use crate::{claim_page, clock, grpc, http, rest, telemetry};
+use crate::{claim_page, clock, grpc, http, port, rest, telemetry};
 
 /// Serves the directory over gRPC.
 #[derive(Debug, clap::Args)]
@@ -63,16 +62,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let (tell, readiness) = watch::channel(Readiness::Starting);
     let (stop, stopped) = watch::channel(false);
-    let reporter = HealthReporter::new();
-    let health = tonic_health::pb::health_server::HealthServer::new(HealthService::from_health_reporter(
-        reporter.clone(),
-    ));
-    tokio::spawn(mirror(readiness.clone(), reporter));
+    let health = health::service(readiness.clone(), grpc::service_names()).await;
     // Before anybody can ask for a link.
     app.offer_claims(claiming(&config, addresses.1));
     let services = grpc::services(app.clone(), webhooks.clone(), health)?;
-    let limits = grpc::server::Limits::from(config.limits.clone());
-    let local = Local::new(services.clone(), grpc::methods(), limits.clone(), stopped.clone());
+    let limits = port::Limits::from(config.limits.clone());
+    let within = Within::new(app.clone(), webhooks.clone(), limits.max_connection_age, stopped.clone());
     let mut serving = tokio::spawn(grpc::server::serve(
         grpc_listener,
         services,
@@ -82,9 +77,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     ));
     let vital = http::router(readiness, metrics);
     let offer = config.rest();
-    let rest = claim_page::router(app.clone()).merge(rest::router(&app, &offer, local));
+    let beside = vital.clone().merge(claim_page::router(app.clone()));
+    let whole = rest::service(&app, &offer, Arc::new(within), beside);
     let mut http_serving =
-        tokio::spawn(http::serve(http_listener, vital, rest, limits, told(stopped.clone())));
+        tokio::spawn(http::serve(http_listener, vital, whole, limits, told(stopped.clone())));
 
     if !config.dev {
         database::open(&app, &config).await?;
@@ -153,11 +149,6 @@ fn alone_on(store: &Store) -> anyhow::Result<Option<std::fs::File>> {
         bail!("another `purser serve` has this database open: stop it first, or give another --database-url");
     }
     Ok(Some(file))
-}
-
-async fn mirror(readiness: watch::Receiver<Readiness>, reporter: HealthReporter) {
-    let services = grpc::service_names();
-    health::mirror(readiness, reporter, &services.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
 /// Tells, each second, whether the database answers.

@@ -75,7 +75,7 @@ pub use payment_method::{
 };
 pub use profile::{BillingAddress, Business, CustomerType, Field, Profile};
 pub use public_address::is_public;
-pub use quota::{Allowance, Bucket, MISS_TOKENS, PAYEE_TRIES, Quota, Standing};
+pub use quota::{Allowance, Bucket, MISS_TOKENS, PAYEE_TRIES, Quota, Share, Standing};
 pub use resolution::Resolution;
 pub use standing::{BlockReason, block_reasons};
 pub(crate) use tenant::DAY_US;

@@ -27,9 +27,9 @@ pub struct Allowance {
 impl Allowance {
     const MOST: u32 = 1_000_000_000;
     const LONGEST: Duration = Duration::from_hours(24);
-    /// An instance takes tokens for its callers a fortieth of a bucket at a time, so that two are never off by more than a
+    /// An instance takes tokens for its callers such a part of a bucket at a time: eight of them are never off by more than a
     /// twentieth together.
-    const SHARE: u32 = 40;
+    const SHARE: u32 = 160;
 
     /// So many a minute.
     #[must_use]
@@ -50,8 +50,7 @@ impl Allowance {
     }
 
     /// How many tokens an instance takes at a time, to give them out by itself.
-    #[must_use]
-    pub fn share(self) -> i64 {
+    fn share(self) -> i64 {
         i64::from((self.tokens / Self::SHARE).max(1))
     }
 
@@ -103,10 +102,15 @@ impl Bucket {
     /// How many tokens are in it; below zero where some are owed.
     #[must_use]
     pub fn left(self, allowance: Allowance, now_ns: i64) -> i64 {
-        let missing_ns = (self.full_ns - now_ns).max(0);
+        let missing_ns = self.missing_ns(now_ns);
         allowance.tokens()
             - missing_ns / allowance.token_ns()
             - i64::from(missing_ns % allowance.token_ns() != 0)
+    }
+
+    /// How long until it is full.
+    fn missing_ns(self, now_ns: i64) -> i64 {
+        (self.full_ns - now_ns).max(0)
     }
 
     /// Takes as many tokens as there are from `least` to `most`, or says how long until `least` are there. Who needs more
@@ -138,6 +142,71 @@ impl Bucket {
     pub fn charge(&mut self, allowance: Allowance, now_ns: i64, tokens: i64) {
         let owed_ns = tokens.saturating_mul(allowance.token_ns());
         self.full_ns = self.full_ns.max(now_ns).saturating_add(owed_ns);
+    }
+}
+
+/// Tokens that an instance has taken out of a shared bucket, to give them out, and the bucket as it left it: since then others
+/// may have taken more, and nobody has put any back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Share {
+    tokens: i64,
+    bucket: Bucket,
+}
+
+impl Share {
+    /// How many are left. Those for which others have come to the bucket since are gone: together it would be more than a full
+    /// bucket holds.
+    #[must_use]
+    pub fn left(&self, allowance: Allowance, now_ns: i64) -> i64 {
+        self.tokens.min(self.bucket.missing_ns(now_ns) / allowance.token_ns())
+    }
+
+    /// Spends tokens if there are so many, and says whether there were.
+    ///
+    /// # Errors
+    ///
+    /// How long until the bucket can have them, where it cannot yet whatever others did.
+    pub fn spend(&mut self, allowance: Allowance, now_ns: i64, tokens: i64) -> Result<bool, Duration> {
+        self.tokens = self.left(allowance, now_ns);
+        if self.tokens >= tokens {
+            self.tokens -= tokens;
+            return Ok(true);
+        }
+        let mut bucket = self.bucket;
+        bucket.take(allowance, now_ns, tokens - self.tokens, 0).map(|_| false)
+    }
+
+    /// Takes more out of the bucket, and spends so many.
+    ///
+    /// # Errors
+    ///
+    /// How long until there are enough.
+    pub fn refill(
+        &mut self,
+        bucket: &mut Bucket,
+        allowance: Allowance,
+        now_ns: i64,
+        tokens: i64,
+    ) -> Result<(), Duration> {
+        let left = self.left(allowance, now_ns);
+        let least = tokens - left;
+        let taken = bucket.take(allowance, now_ns, least, least.max(allowance.share()));
+        *self = Self { tokens: left, bucket: *bucket };
+        self.tokens += taken? - tokens;
+        Ok(())
+    }
+
+    /// Spends up to so many tokens, and says how many were missing.
+    pub fn pay(&mut self, allowance: Allowance, now_ns: i64, tokens: i64) -> i64 {
+        let left = self.left(allowance, now_ns);
+        let paid = tokens.min(left);
+        self.tokens = left - paid;
+        tokens - paid
+    }
+
+    /// Knows the bucket as it is now.
+    pub const fn seen(&mut self, bucket: Bucket) {
+        self.bucket = bucket;
     }
 }
 

@@ -2,11 +2,11 @@
 
 use tonic::{Request, Response};
 
-use super::server::Peer;
 use super::{Purser, Reply, answered, authorize, convert};
 use crate::api;
 use crate::api::claim_service_server::ClaimService;
 use crate::domain::{Error, Fault, Faults, NewClaim, NewPaymentClaimLink, Scope};
+use crate::port::Peer;
 use crate::store::{ClaimFilter, ClaimLinkFilter};
 
 #[tonic::async_trait]

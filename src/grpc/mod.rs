@@ -13,9 +13,11 @@ pub mod server;
 mod status;
 mod wallets;
 mod webhooks;
+mod within;
 
 pub use convert::event_json;
 pub(crate) use convert::timestamp;
+pub use within::Within;
 
 pub use crate::api::{DESCRIPTORS, POOL as API};
 
@@ -42,11 +44,12 @@ use crate::api::event_service_server::EventServiceServer;
 use crate::api::wallet_service_server::WalletServiceServer;
 use crate::api::webhook_service_server::WebhookServiceServer;
 use crate::api::{KEYLESS, KEYLESS_BYTES, key_in, most_bytes};
-use crate::app::{Answer, App, Place};
+use crate::app::{Answer, App};
 use crate::domain::{Caller, Error, Scope};
+use crate::port::Peer;
 use crate::webhook::{Guard, Webhooks};
 use carried::{Carried, kept, weighed};
-use server::{Methods, Peer};
+use server::Methods;
 
 /// What an answer of reflection is counted for: it describes the API whole, in bytes.
 const REFLECTION_BYTES: usize = 256 * 1024;
@@ -145,7 +148,7 @@ pub fn services(app: App, webhooks: Webhooks, health: HealthServer<impl Health>)
     })))
 }
 
-/// The body of a request, from a socket or from within.
+/// The body of a request.
 pub trait RequestBody:
     http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + Unpin + 'static
 {
@@ -178,22 +181,15 @@ impl<B: RequestBody> Service<http::Request<B>> for Services {
 }
 
 impl Parts {
-    /// Answers whoever shows a key. Within the process that may have been looked at: the request then brings
-    /// what came of it, and its place.
+    /// Answers whoever shows a key.
     async fn known<B: RequestBody>(
         &self,
         kind: Kind,
         mut request: http::Request<B>,
     ) -> Result<http::Response<Body>, Error> {
         let app = &self.purser.app;
-        let caller = match request.extensions_mut().remove::<Result<Caller, Error>>() {
-            Some(found) => found?,
-            None => app.authenticate(key_in(request.headers())).await?,
-        };
-        let place = match request.extensions_mut().remove::<Arc<Place>>() {
-            Some(entered) => entered,
-            None => Arc::new(app.enter(&caller)?),
-        };
+        let caller = app.authenticate(key_in(request.headers())).await?;
+        let place = Arc::new(app.enter(&caller)?);
         request.extensions_mut().insert(caller);
         let request = request.map(|body| Carried::new(body, Arc::clone(&place), false));
         let Ok(answer) = self.purser.serve(request, &self.open).await;
@@ -204,8 +200,10 @@ impl Parts {
     /// Answers whoever need not show one.
     async fn guest<B: RequestBody>(&self, request: http::Request<B>) -> Result<http::Response<Body>, Error> {
         let from = request.extensions().get::<Peer>().map_or(Ipv4Addr::LOCALHOST.into(), |it| it.address);
-        let place = Arc::new(self.purser.app.enter_guest(from)?);
-        let reflection = request.uri().path().starts_with("/grpc.reflection.");
+        let (app, path) = (&self.purser.app, request.uri().path());
+        let reflection = path.starts_with("/grpc.reflection.");
+        let stays = reflection || path == "/grpc.health.v1.Health/Watch";
+        let place = Arc::new(if stays { app.enter_follower(from) } else { app.enter_guest(from) }?);
         if reflection {
             place.carry(REFLECTION_BYTES)?;
         }

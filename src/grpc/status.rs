@@ -8,6 +8,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use super::convert::timestamp;
 use crate::api::ErrorReason;
 use crate::domain::{Error, Fault, FieldFault, KeyKind, Noun};
+use crate::telemetry::{call_id, call_route};
 
 /// The `domain` of every `google.rpc.ErrorInfo` we send.
 const DOMAIN: &str = "purser.v1";
@@ -43,11 +44,15 @@ impl From<Error> for Status {
                 message = again.to_string();
             }
             Error::ChainUnavailable(network, cause) => {
-                tracing::warn!(%network, %cause, "a node gave no usable answer");
+                tracing::warn!(request_id = call_id(), route = call_route(), %network, %cause, "a node gave no usable answer");
             }
-            Error::DatabaseUnavailable(cause) => tracing::debug!(%cause, "database unavailable"),
+            Error::DatabaseUnavailable(cause) => {
+                tracing::debug!(request_id = call_id(), route = call_route(), %cause, "database unavailable");
+            }
             // The one place that logs it. `Display` says nothing of the cause, so the caller cannot learn it.
-            Error::Internal(cause) => tracing::error!(%cause, "internal error"),
+            Error::Internal(cause) => {
+                tracing::error!(request_id = call_id(), route = call_route(), %cause, "internal error");
+            }
             _ => {}
         }
         Self::with_error_details(code, message, details)

@@ -383,6 +383,7 @@ impl WalletService for Purser {
             statuses: convert::each("statuses", statuses, &mut faults, convert::known),
             tokens: convert::each("tokens", tokens, &mut faults, short),
             networks: faults.absorb(convert::networks("networks", &networks))?,
+            in_books: false,
         };
         let page = convert::page(page_size, &page_token, &("transactions", &filter), &mut faults)?;
         let page = self.app.list_transactions(&caller, filter, faults.finish(page)?).await?;

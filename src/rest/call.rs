@@ -1,7 +1,8 @@
 //! What surrounds every call over REST, in every dialect: its id, its deadline, its count, its end.
 
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use metrics::{counter, histogram};
-use tracing::Instrument;
+use metrics::{Counter, Histogram, counter, histogram};
 
 use super::face::Face;
 use super::refusal::Refusal;
@@ -21,6 +21,7 @@ use crate::app::Place;
 use crate::clock;
 use crate::domain::Error;
 use crate::panics::caught;
+use crate::telemetry::CALL;
 
 /// The largest body that is read, in bytes: as much as a message.
 pub(super) const BODY_BYTES: usize = api::MESSAGE_BYTES;
@@ -46,10 +47,12 @@ pub(super) async fn observed(
     let mut meter =
         Meter { face, route, method: word(request.method()), status: None, started: Instant::now() };
     // So that what is logged of it can be found by the id that its caller was told.
-    let span = tracing::info_span!("call", request_id = id, route);
-    let answered = caught(answer(request).instrument(span)).await.unwrap_or(Err(Refusal::Broken));
+    let answered = CALL
+        .scope((id.clone(), route.to_owned()), caught(answer(request)))
+        .await
+        .unwrap_or(Err(Refusal::Broken));
     let mut response = answered.unwrap_or_else(|refusal| {
-        note(&refusal);
+        note(&refusal, &id, route);
         let mut response = refuse(&refusal);
         let headers = response.headers_mut();
         if let Refusal::Known(error) = &refusal
@@ -156,12 +159,12 @@ impl http_body::Body for Held {
     }
 }
 
-/// What something comes to within a time.
-pub(super) async fn within<T>(
-    deadline: Duration,
-    work: impl Future<Output = Result<T, Refusal>>,
-) -> Result<T, Refusal> {
-    tokio::time::timeout(deadline, work).await.unwrap_or(Err(Refusal::Late))
+/// What something comes to within a time. Where there is none left, it is not begun.
+pub(super) async fn within<T>(deadline: Duration, work: impl Future<Output = T>) -> Result<T, Refusal> {
+    if deadline.is_zero() {
+        return Err(Refusal::Late);
+    }
+    tokio::time::timeout(deadline, work).await.map_err(|_| Refusal::Late)
 }
 
 /// The id that a call brings, if it is 1 to 128 printable characters of ASCII, or a new one.
@@ -186,19 +189,29 @@ fn word(method: &Method) -> &'static str {
     }
 }
 
-/// The one place that logs what lies behind a refusal: no answer says it.
-fn note(refusal: &Refusal) {
+/// Logs what lies behind a refusal: no answer says it. What handlers refuse is logged where it becomes a status.
+fn note(refusal: &Refusal, id: &str, route: &str) {
     match refusal {
-        Refusal::Known(Error::Internal(cause)) => tracing::error!(%cause, "internal error"),
+        Refusal::Known(Error::Internal(cause)) => {
+            tracing::error!(request_id = id, route, %cause, "internal error");
+        }
         Refusal::Known(Error::DatabaseUnavailable(cause)) => {
-            tracing::debug!(%cause, "database unavailable");
+            tracing::debug!(request_id = id, route, %cause, "database unavailable");
         }
         Refusal::Known(Error::ChainUnavailable(network, cause)) => {
-            tracing::warn!(%network, %cause, "a node gave no usable answer");
+            tracing::warn!(request_id = id, route, %network, %cause, "a node gave no usable answer");
         }
         _ => {}
     }
 }
+
+/// What is counted of the calls that end alike. Looked up in the metrics' own registry once in the life of the process, after
+/// the recorder is installed: metrics before that go nowhere.
+type Counted = (Counter, Histogram);
+
+/// By how calls are made and end (0 is `cancelled`), and by their route.
+static COUNTED: LazyLock<RwLock<HashMap<(Face, &'static str, u16), HashMap<String, Counted>>>> =
+    LazyLock::new(RwLock::default);
 
 /// Counts one call and its time when dropped: `cancelled`, if it was dropped before there was an answer.
 struct Meter<'a> {
@@ -209,15 +222,33 @@ struct Meter<'a> {
     started: Instant,
 }
 
+impl Meter<'_> {
+    fn counted(&self) -> Counted {
+        let (face, route, method) = (self.face.as_str(), self.route.to_owned(), self.method);
+        let status = self.status.map_or_else(|| "cancelled".to_owned(), |it| it.to_string());
+        let requests = counter!("purser_http_requests_total", "face" => face, "method" => method, "route" => route.clone(), "status" => status);
+        (
+            requests,
+            histogram!("purser_http_request_seconds", "face" => face, "method" => method, "route" => route),
+        )
+    }
+}
+
 impl Drop for Meter<'_> {
     fn drop(&mut self) {
-        let face = self.face.as_str();
-        let status = self.status.map_or_else(|| "cancelled".to_owned(), |it| it.to_string());
-        let (route, method) = (self.route.to_owned(), self.method);
-        counter!("purser_http_requests_total", "face" => face, "method" => method, "route" => route.clone(), "status" => status)
-            .increment(1);
-        histogram!("purser_http_request_seconds", "face" => face, "method" => method, "route" => route)
-            .record(self.started.elapsed());
+        let count = |(requests, seconds): &Counted| {
+            requests.increment(1);
+            seconds.record(self.started.elapsed());
+        };
+        let key = (self.face, self.method, self.status.unwrap_or_default());
+        // Only ever added to, one entry at a time: no panic can have left it half done.
+        let known = COUNTED.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counted) = known.get(&key).and_then(|it| it.get(self.route)) {
+            return count(counted);
+        }
+        drop(known);
+        let mut known = COUNTED.write().unwrap_or_else(PoisonError::into_inner);
+        count(known.entry(key).or_default().entry(self.route.to_owned()).or_insert_with(|| self.counted()));
     }
 }
 

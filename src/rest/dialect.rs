@@ -75,8 +75,7 @@ async fn answer(State(frame): State<Frame>, request: Request, next: Next) -> Res
         }
         let (request, place) = frame.admit(request).await?;
         let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-        let handled = async { Ok(next.run(request).await) };
-        let mut response = call::within(frame.deadline, handled).await?;
+        let mut response = call::within(frame.deadline, next.run(request)).await?;
         match response.extensions_mut().remove::<Refusal>() {
             Some(refusal) => Err(refusal),
             None => call::held(response, Arc::new(place), changes),
@@ -108,8 +107,7 @@ impl Frame {
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let (true, Some(query)) = (well_formed, query) else { return Err(Refusal::BadTarget) };
         let key = (self.dialect.key)(&head.headers);
-        let known = async { Ok(self.app.authenticate(key).await?) };
-        let caller = call::within(self.deadline, known).await?;
+        let caller = call::within(self.deadline, self.app.authenticate(key)).await??;
         let place = self.app.enter(&caller)?;
         let body = call::read(body, call::BODY_BYTES, Some(&place), None).await?;
         head.extensions.insert(Admitted { caller, query, body, once: self.dialect.once });

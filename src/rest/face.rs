@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// One way of speaking: the API's own, or that of one vendor's document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Face {
     /// `/v1`: every method as the protos have it.
     Canonical,

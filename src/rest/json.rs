@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 use crate::domain::Fault;
 
@@ -34,6 +35,25 @@ pub(super) fn check(text: &[u8]) -> Result<(), Fault> {
         let problem = [TWICE, DEEP, MANY].into_iter().find(|it| error.to_string().starts_with(it));
         Fault::because(format!("{} {}", problem.unwrap_or("is not JSON"), place(&error)))
     })
+}
+
+/// What is wrong with what is not [`is_exact`].
+pub(super) const INEXACT: &str =
+    "must not hold whole numbers beyond ±9007199254740992, which JSON is not sure to keep";
+
+/// Whether every number is one that a double keeps.
+pub(super) fn is_exact(json: &Value) -> bool {
+    const MOST: u64 = 1 << 53;
+    match json {
+        Value::Number(it) => match it.as_i64().map(i64::unsigned_abs).or(it.as_u64()) {
+            Some(whole) => whole <= MOST,
+            // What is too large for any whole number is read as one of these.
+            None => it.as_f64().is_some_and(|it| it.fract() != 0.0 || it.abs() <= 9_007_199_254_740_992.0),
+        },
+        Value::Array(list) => list.iter().all(is_exact),
+        Value::Object(object) => object.values().all(is_exact),
+        _ => true,
+    }
 }
 
 const TWICE: &str = "has a key twice in one object";

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPoolOptions, PgSeverity};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
 
@@ -208,12 +208,20 @@ fn kind(error: &dyn DatabaseError) -> Kind {
             _ => Kind::Fault,
         };
     }
+    // The server has ended the connection, or let none begin, whatever it calls that: on a full disk, for one, `XX000`. But who
+    // may not connect, or names no database, is not helped by waiting.
+    let ended = |it: &PgDatabaseError| matches!(it.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+    let is_refused = code.starts_with("28") || code.starts_with("3D");
+    if !is_refused && error.try_downcast_ref::<PgDatabaseError>().is_some_and(ended) {
+        return Kind::Unavailable;
+    }
     match &*code {
         // Serialization failure, deadlock, lock not available.
         "40001" | "40P01" | "55P03" => Kind::Contention,
         "57014" => Kind::Slow,
-        // Read-only (a standby), out of disk, memory or connections, shutting down or starting, connection lost.
-        "25006" | "53100" | "53200" | "53300" | "57P01" | "57P02" | "57P03" => Kind::Unavailable,
+        // Read-only (a standby), out of disk, memory or connections, shutting down or starting, no reading or writing of files,
+        // connection lost.
+        "25006" | "53100" | "53200" | "53300" | "57P01" | "57P02" | "57P03" | "58030" => Kind::Unavailable,
         code if code.starts_with("08") => Kind::Unavailable,
         _ => Kind::Fault,
     }

@@ -53,6 +53,8 @@ pub struct TransactionFilter {
     pub tokens: Vec<String>,
     /// Networks.
     pub networks: Vec<Network>,
+    /// Only those of wallets that are a balance in our books.
+    pub in_books: bool,
 }
 
 impl Store {
@@ -309,6 +311,9 @@ fn select_transactions(columns: &str, filter: &TransactionFilter) -> Select {
     select.among("status", filter.statuses.iter().map(|it| it.as_str()));
     select.among("token", filter.tokens.iter().map(String::as_str));
     select.among("network", filter.networks.iter().map(|it| it.as_str()));
+    if filter.in_books {
+        select.and("t.network = ''");
+    }
     select
 }
 

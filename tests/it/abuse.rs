@@ -12,6 +12,8 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::sleep;
 use tonic::Request;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::{On, TestServer, connect, customers, with_alias};
 use crate::journal::size;
@@ -62,7 +64,7 @@ const ATTACKS: [Attack; 15] = [
 
 /// LIM-2. Memory stays within its bound, nothing panics, and whoever calls as one should is answered.
 ///
-/// Sabotage: admit every connection (`grpc::server::admission`).
+/// Sabotage: admit every connection (`port::admission`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_is_bounded_and_a_good_client_is_served_whatever_others_do() {
     let Ok(python) = std::env::var("PURSER_TEST_H2") else {
@@ -95,9 +97,9 @@ async fn memory_is_bounded_and_a_good_client_is_served_whatever_others_do() {
             Scale::Exactly(scale) => scale,
         };
         let begun = Instant::now();
-        // Messages end by their number, unless the machine is slow.
+        // Messages end by their number, however slow the machine; the time is for a server that is stuck.
         let for_all =
-            if matches!(it.scale, Scale::Messages) { u32::try_from(scale / 1_000).unwrap() } else { 0 };
+            if matches!(it.scale, Scale::Messages) { u32::try_from(scale / 100).unwrap() } else { 0 };
         let most = for_all.max(seconds * it.turns);
         let attacked = assail(&python, it.name, &process, &attacker, most, scale);
         let (done, (good, all)) = beside(attacked, &process, &good).await;
@@ -111,10 +113,7 @@ async fn memory_is_bounded_and_a_good_client_is_served_whatever_others_do() {
         assert!(grown <= MOST_GROWTH, "{}: {before} MiB before, {grown} more", it.name);
         let log = fs::read_to_string(&log).unwrap();
         assert!(!log.contains("panicked"), "{}: {log}", it.name);
-        if it.name == "malformed" {
-            assert!(done["answered"].as_u64() > Some(1_000), "{done}");
-            assert_eq!(done["unanswered"], Value::Array(Vec::new()), "each is answered");
-        }
+        assert_attempted(it, u64::try_from(scale).unwrap(), &done);
     }
     over.store(true, Ordering::Relaxed);
     let (most, descriptors) = watched.await.unwrap();
@@ -153,31 +152,54 @@ async fn assail(python: &str, name: &str, process: &Process, key: &str, seconds:
     serde_json::from_str(said.lines().last().unwrap()).unwrap()
 }
 
-/// Calls on and on as one should while something goes on: what came of that, and how many calls of how many were answered.
+/// An attack that did not happen proves nothing: it has done all that it was told to or, where only its time ends
+/// it, something.
+fn assert_attempted(attack: &Attack, scale: u64, done: &Value) {
+    let count = |what: &str| done[what].as_u64().unwrap_or_default();
+    let name = attack.name;
+    assert!(count("connections") > 0 && count("sent_bytes") > 0, "{name}: {done}");
+    match attack.scale {
+        Scale::Connections => assert!(count("connections") + count("refused") >= scale, "{name}: {done}"),
+        Scale::Messages => {
+            assert!(count("messages") >= scale, "{name}: {done}");
+            // Whether answered or not, those under way are lost where a connection ends.
+            assert!(count("answered") * 10 >= count("messages") * 9, "{name}: {done}");
+            assert_eq!(done["unanswered"], Value::Array(Vec::new()), "each is answered");
+        }
+        // Only those that do the same again and again count how often.
+        Scale::Exactly(_) => {
+            assert!(done.get("pieces").is_none_or(|it| it.as_u64() > Some(0)), "{name}: {done}");
+        }
+    }
+}
+
+/// Calls on and on as one should while something goes on, and asks from the same address how the server is: what came of that,
+/// and how many calls of how many were answered.
 async fn beside<T>(attack: impl Future<Output = T>, process: &Process, key: &str) -> (T, (usize, usize)) {
-    let mut client = customers(connect(process.grpc).await, key);
+    let channel = connect(process.grpc).await;
+    let (mut client, mut health) = (customers(channel.clone(), key), HealthClient::new(channel));
+    let (mut good, mut all) = (0, 0);
     let calling = async {
-        let (mut good, mut all) = (0, 0);
-        let mut attack = std::pin::pin!(attack);
         loop {
-            let mut request =
-                Request::new(api::ResolveCustomerRequest { payment_address: "ada@good".to_owned() });
-            request.set_timeout(Duration::from_secs(3));
-            let call = client.resolve_customer(request);
-            tokio::pin!(call);
-            let (ended, answer) = tokio::select! {
-                done = &mut attack => (Some(done), None),
-                answer = &mut call => (None, Some(answer)),
-            };
-            if let Some(done) = ended {
-                return (done, (good, all));
-            }
-            all += 1;
-            good += usize::from(answer.is_some_and(|it| it.is_ok()));
+            let resolve = api::ResolveCustomerRequest { payment_address: "ada@good".to_owned() };
+            let resolved = client.resolve_customer(in_time(resolve)).await.is_ok();
+            let well = health.check(in_time(HealthCheckRequest::default())).await.is_ok();
+            all += 2;
+            good += usize::from(resolved) + usize::from(well);
             sleep(Duration::from_millis(5)).await;
         }
     };
-    calling.await
+    let done = tokio::select! {
+        done = attack => done,
+        () = calling => unreachable!("it calls on and on"),
+    };
+    (done, (good, all))
+}
+
+fn in_time<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(Duration::from_secs(3));
+    request
 }
 
 /// The most memory, in MiB, and the most descriptors that a process has until it is over.

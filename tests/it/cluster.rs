@@ -49,8 +49,7 @@ impl Server {
             ["-D", "data", "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-R", "-c", "fast", "--no-sync"];
         standby.run("pg_basebackup", &from).await;
         standby.start().await;
-        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'").await;
-        self.sql("SELECT pg_reload_conf()").await;
+        self.set("synchronous_standby_names", "*").await;
         let begin = Instant::now();
         while self.number("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'").await == 0 {
             assert!(begin.elapsed() < Duration::from_secs(20), "the standby does not follow");
@@ -79,6 +78,19 @@ impl Server {
     /// The URL of one of its databases.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Gives a setting to every connection that is made from now on.
+    pub async fn set(&self, name: &str, value: &str) {
+        self.sql(&format!("ALTER SYSTEM SET {name} = '{value}'")).await;
+        self.sql("SELECT pg_reload_conf()").await;
+        let is_so = format!("SELECT count(*) FROM pg_settings WHERE name = '{name}' AND setting = '{value}'");
+        let begin = Instant::now();
+        // It reads its settings again a moment after it is told to.
+        while self.number(&is_so).await == 0 {
+            assert!(begin.elapsed() < Duration::from_secs(20), "`{name}` does not become {value}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub async fn sql(&self, sql: &str) {

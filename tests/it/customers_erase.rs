@@ -267,7 +267,6 @@ async fn a_suspended_domain_erases_nobody(mut it: Purse) {
     it.acme.server.app.erase_customer(&caller, id, None).await.unwrap();
 }
 
-/// Sabotage: let the committer's `run` put what sweeps into the group with the rest.
 async fn an_erasure_goes_through_while_other_tenants_write_without_a_pause(it: Purse) {
     let mut tenants = Vec::new();
     for n in 0..6 {

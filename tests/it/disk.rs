@@ -82,10 +82,10 @@ pub fn calls(folder: &Path, trace: &Path) -> Vec<Call> {
 fn call(folder: &Path, line: &str) -> Option<Call> {
     let (time, rest) = line.split_once(' ')?;
     let (name, rest) = rest.split_once('(')?;
-    // One that the end of the process cut off has no answer.
+    // One that the end of the process cut off has no answer, or `? <unavailable>`.
     let (arguments, answer) = rest.rsplit_once(") = ")?;
     let (answer, took) = answer.rsplit_once(" <")?;
-    if answer.starts_with('-') {
+    if answer.starts_with(['-', '?']) {
         return None;
     }
     let begin_us = micros(time);
@@ -311,6 +311,16 @@ mod tests {
         assert_eq!(left(&all, 1.0), [b"abc"]);
         let cut = format!("1.000012 ftruncate(3<{A}>, 0) = 0 <0.000001>");
         assert_eq!(left(&disk(&[OPENED, NAMED, &written("1.000004", "61", 0), &cut, &synced]), 1.0), [b""]);
+    }
+
+    #[test]
+    fn a_call_that_the_end_of_the_process_cut_off_changed_nothing() {
+        for answer in
+            ["", ") = ?", ") = ? <unavailable>", ") = -1 EINTR (Interrupted system call) <0.000001>"]
+        {
+            let cut_off = format!(r#"1.000004 pwrite64(3<{A}>, "\x61", 1, 0{answer}"#);
+            assert_eq!(left(&disk(&[OPENED, NAMED, &cut_off]), 1.0), [b""]);
+        }
     }
 
     #[test]

@@ -6,13 +6,15 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use purser::api;
+use purser::api::Rpcs;
 use purser::api::admin_service_client::AdminServiceClient;
 use purser::api::customer_service_client::CustomerServiceClient;
 use purser::app::{App, Chains, Claiming, NewApiKey};
 use purser::chain::keys::{KeyRing, MasterKeys};
 use purser::domain::{Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes};
-use purser::grpc::server::{Limits, Local};
-use purser::grpc::{self, Services};
+use purser::grpc::{self, Within};
+use purser::health::{self, Readiness};
+use purser::port::Limits;
 use purser::rest::{self, Faces, Offer};
 use purser::store::Store;
 use purser::webhook::{Guard, Webhooks};
@@ -24,7 +26,6 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
-use tonic_health::server::{HealthReporter, HealthService};
 use tonic_types::StatusExt;
 
 /// Which database a test runs on.
@@ -154,8 +155,7 @@ impl TestServer {
     pub async fn listen_with(webhooks: &Webhooks, app: &App) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let health = HealthService::from_health_reporter(HealthReporter::new());
-        let health = tonic_health::pb::health_server::HealthServer::new(health);
+        let health = health::service(watch::channel(Readiness::Ready).1, Vec::new()).await;
         let routes = grpc::services(app.clone(), webhooks.clone(), health).unwrap();
         tokio::spawn(grpc::server::serve(
             listener,
@@ -176,12 +176,12 @@ impl TestServer {
     pub async fn http_with(&self, trusted_proxies: Vec<IpAddr>, ending: watch::Receiver<bool>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = rest::router(&self.app, &self.offer(), self.local_until(ending));
+        let whole = rest::service(&self.app, &self.offer(), self.within_until(ending), axum::Router::new());
         let limits = Limits { max_connections_per_peer: 1_000, trusted_proxies, ..Limits::default() };
         tokio::spawn(purser::http::serve(
             listener,
             axum::Router::new(),
-            router,
+            whole,
             limits,
             std::future::pending(),
         ));
@@ -193,17 +193,14 @@ impl TestServer {
         Offer { faces: Faces::all(), deadline: Duration::from_secs(5), origins: Vec::new() }
     }
 
-    /// The services, called from within the process.
-    pub fn local(&self) -> Local<Services> {
-        self.local_until(never())
+    /// The methods, called from within the process.
+    pub fn within(&self) -> Arc<dyn Rpcs> {
+        self.within_until(never())
     }
 
-    fn local_until(&self, ending: watch::Receiver<bool>) -> Local<Services> {
+    fn within_until(&self, ending: watch::Receiver<bool>) -> Arc<dyn Rpcs> {
         let webhooks = Webhooks::new(self.app.clone(), Guard::default(), grpc::event_json);
-        let health = HealthService::from_health_reporter(HealthReporter::new());
-        let health = tonic_health::pb::health_server::HealthServer::new(health);
-        let services = grpc::services(self.app.clone(), webhooks, health).unwrap();
-        Local::new(services, grpc::methods(), Limits::default(), ending)
+        Arc::new(Within::new(self.app.clone(), webhooks, Limits::default().max_connection_age, ending))
     }
 
     /// A sandbox domain of that name, of an organization of its own, with default settings.
@@ -271,6 +268,24 @@ impl TestServer {
 
 pub async fn connect(address: SocketAddr) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
+}
+
+/// Where `give_wallets` gives addresses: test networks of two families of chains.
+pub const WALLET_NETWORKS: [&str; 2] = ["sepolia", "solana-devnet"];
+
+/// Has a domain give a wallet to every customer who is made from now on.
+pub async fn give_wallets(address: SocketAddr, key: &str, domain: &str) {
+    let mut admin = AdminServiceClient::with_interceptor(connect(address).await, Bearer::new(key));
+    let key = Some(api::get_domain_request::Key::Name(domain.to_owned()));
+    let found = admin.get_domain(api::GetDomainRequest { key }).await.unwrap().into_inner().domain.unwrap();
+    let auto_wallet_networks = WALLET_NETWORKS.map(str::to_owned).to_vec();
+    let request = api::UpdateDomainSettingsRequest {
+        id: found.id,
+        settings: Some(api::DomainSettings { auto_wallet_networks, ..Default::default() }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["auto_wallet_networks".to_owned()] }),
+        ..Default::default()
+    };
+    admin.update_domain_settings(request).await.unwrap();
 }
 
 pub fn customers(channel: Channel, key: &str) -> Customers {

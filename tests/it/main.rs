@@ -70,6 +70,7 @@ mod protocol;
 mod proxy;
 mod quotas;
 mod raw;
+mod requests;
 mod rest;
 mod retention;
 mod rolling;

@@ -14,11 +14,12 @@ use crate::harness::{Customers, TestServer, connect, customers, on_each_database
 
 on_each_database!(Limited:
     a_key_calls_as_often_as_it_may_and_no_more,
+    a_full_bucket_gives_no_more_whatever_was_taken_out_before,
     a_look_costs_a_token_and_a_miss_twenty,
     each_alias_of_a_batch_counts,
     whose_an_alias_is_may_be_asked_five_times_a_day,
     who_is_at_the_limit_hinders_nobody_else,
-    two_instances_share_a_quota_to_within_a_twentieth,
+    eight_instances_share_a_quota_to_within_a_twentieth,
     without_a_limit_nothing_is_counted,
 );
 
@@ -130,6 +131,18 @@ async fn a_key_calls_as_often_as_it_may_and_no_more(it: Limited) {
     assert_eq!(answered(&mut it.client, "ada@acme", 120).await, 100);
 }
 
+/// Of a large bucket an instance takes several tokens at a time, and has some left when it is full again.
+///
+/// Sabotage: let `Share::left` be all that was taken.
+async fn a_full_bucket_gives_no_more_whatever_was_taken_out_before(it: Limited) {
+    let mut it = it.limited(Some("400/400s"), None).await;
+    assert_eq!(answered(&mut it.client, "ada@acme", 1).await, 1);
+    assert_eq!(it.quota(&it.key).await.calls.unwrap().remaining, 399);
+    pass(Duration::from_secs(400));
+    assert_eq!(it.quota(&it.key).await.calls.unwrap().remaining, 400);
+    assert_eq!(answered(&mut it.client, "ada@acme", 420).await, 400);
+}
+
 async fn a_look_costs_a_token_and_a_miss_twenty(it: Limited) {
     let mut it = it.limited(None, Some("400/400s")).await;
     assert_eq!(answered(&mut it.client, "ada@acme", 40).await, 40);
@@ -192,14 +205,17 @@ async fn who_is_at_the_limit_hinders_nobody_else(it: Limited) {
     assert_eq!(answered(&mut other, "ada@acme", 20).await, 10);
 }
 
-async fn two_instances_share_a_quota_to_within_a_twentieth(it: Limited) {
+async fn eight_instances_share_a_quota_to_within_a_twentieth(it: Limited) {
     let it = it.limited(Some("1000/h"), None).await;
-    let second = another(&it).await;
-    second.limit_keys(limits(Some("1000/h"), None));
-    let addresses = [it.server.address, TestServer::listen(&second).await];
+    let mut addresses = vec![it.server.address];
+    for _ in 1..8 {
+        let another = another(&it).await;
+        another.limit_keys(limits(Some("1000/h"), None));
+        addresses.push(TestServer::listen(&another).await);
+    }
     let mut callers = JoinSet::new();
-    for n in 0..16 {
-        let mut client = customers(connect(addresses[n % 2]).await, &it.key);
+    for address in addresses.repeat(2) {
+        let mut client = customers(connect(address).await, &it.key);
         callers.spawn(async move { answered(&mut client, "ada@acme", 100).await });
     }
     let total: usize = callers.join_all().await.into_iter().sum();

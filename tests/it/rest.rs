@@ -8,12 +8,16 @@ mod streams;
 mod telling;
 
 use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::Request;
 use client::Http;
+use purser::api::{Called, Refused, Rpcs};
 use purser::app::{App, Claiming};
-use purser::rest::{self, Faces};
+use purser::domain::Error;
+use purser::rest::{self, Faces, Offer};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -60,7 +64,7 @@ async fn only_pages_of_named_origins_may_call() {
     let ask = async |origins: &[&'static str], origin: &'static str| {
         let mut offer = server.offer();
         offer.origins = origins.iter().map(|it| it.parse().unwrap()).collect();
-        let router = rest::router(&server.app, &offer, server.local());
+        let service = rest::service(&server.app, &offer, server.within(), axum::Router::new());
         let preflight = Request::builder()
             .method("OPTIONS")
             .uri("/v1/customers")
@@ -69,7 +73,7 @@ async fn only_pages_of_named_origins_may_call() {
             .header("access-control-request-headers", "x-api-key")
             .body(Body::empty())
             .unwrap();
-        let answer = router.oneshot(preflight).await.unwrap();
+        let answer = service.oneshot(preflight).await.unwrap();
         answer.headers().get("access-control-allow-origin").map(|it| it.to_str().unwrap().to_owned())
     };
     let ours = "https://app.example";
@@ -86,9 +90,9 @@ async fn what_is_not_turned_on_is_not_there() {
         let mut offer = server.offer();
         offer.faces = faces.parse::<Faces>().unwrap();
         for (path, expected) in ["/v1/customers", "/docs"].into_iter().zip(expected) {
-            let router = rest::router(&server.app, &offer, server.local());
+            let service = rest::service(&server.app, &offer, server.within(), axum::Router::new());
             let request = Request::get(path).body(Body::empty()).unwrap();
-            assert_eq!(router.oneshot(request).await.unwrap().status(), expected, "{faces} {path}");
+            assert_eq!(service.oneshot(request).await.unwrap().status(), expected, "{faces} {path}");
         }
     }
 }
@@ -135,6 +139,78 @@ async fn a_claim_is_submitted_without_a_key() {
     assert!([400, 404].contains(&unknown.status.as_u16()), "{unknown:?}");
     let large = json!({"linkToken": "x", "note": "x".repeat(9_000)});
     assert_eq!(nobody.json("POST", "/v1/claims:submit", &large).await.status, 413);
+}
+
+fn reason(answer: &client::Answer) -> String {
+    let value = answer.value();
+    let details = value["error"]["details"].as_array().unwrap();
+    details.iter().find_map(|it| it["reason"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// They have places of their own among the calls at work, and no more than those.
+#[tokio::test]
+async fn who_shows_no_key_has_a_place_or_is_refused() {
+    let server = TestServer::new(crate::harness::On::Sqlite).await;
+    let nobody = Http::new(server.http().await);
+    let claim = json!({"linkToken": "x".repeat(32)});
+    let here = std::net::Ipv4Addr::LOCALHOST.into();
+    let places: Vec<_> = std::iter::from_fn(|| server.app.enter_guest(here).ok()).collect();
+    let refused = nobody.json("POST", "/v1/claims:submit", &claim).await;
+    assert_eq!((refused.status.as_u16(), reason(&refused)), (429, "OVERLOADED".to_owned()));
+    drop(places);
+    assert_ne!(nobody.json("POST", "/v1/claims:submit", &claim).await.status, 429);
+}
+
+/// A method that never answers.
+#[derive(Debug)]
+struct Stuck;
+
+impl Rpcs for Stuck {
+    fn call(&self, _: &str, _: Request<Bytes>, _: Option<Duration>) -> Called {
+        Box::pin(std::future::pending())
+    }
+
+    fn refused(&self, error: Error) -> Refused {
+        panic!("{error}")
+    }
+}
+
+#[tokio::test]
+async fn a_call_ends_by_its_deadline_and_is_not_begun_after_it() {
+    let server = TestServer::new(crate::harness::On::Sqlite).await;
+    let tenant = server.tenant("acme").await;
+    let ask = async |rpcs: Arc<dyn Rpcs>, header: &'static str| {
+        let offer = Offer { deadline: Duration::from_millis(300), ..server.offer() };
+        let service = rest::service(&server.app, &offer, rpcs, axum::Router::new());
+        let mut request = Request::get("/v1/networks").header("x-api-key", &*tenant.key);
+        if !header.is_empty() {
+            request = request.header("grpc-timeout", header);
+        }
+        let begun = Instant::now();
+        let answer = service.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        (answer.status().as_u16(), begun.elapsed())
+    };
+    assert_eq!(ask(server.within(), "").await.0, 200);
+    // Twice, so that the key is known by then.
+    for _ in 0..2 {
+        assert_eq!(ask(server.within(), "0n").await.0, 504);
+    }
+    let (status, took) = ask(Arc::new(Stuck), "50m").await;
+    assert!(status == 504 && took < Duration::from_millis(250), "{status} {took:?}");
+    let (status, took) = ask(Arc::new(Stuck), "").await;
+    assert!(status == 504 && took >= Duration::from_millis(300), "{status} {took:?}");
+}
+
+/// Numbers of metadata take more room in a message than in JSON: it is the message that is limited.
+#[tokio::test]
+async fn a_message_is_limited_however_short_its_json_is() {
+    let server = TestServer::new(crate::harness::On::Sqlite).await;
+    let tenant = server.tenant("acme").await;
+    let http = Http::new(server.http().await).with("x-api-key", &*tenant.key);
+    let body = |name: usize| json!({"name": "x".repeat(name), "metadata": {"a": vec![0; 19_000]}});
+    assert_eq!(http.json("POST", "/v1/customers", &body(800_000)).await.status, 400);
+    let large = http.json("POST", "/v1/customers", &body(900_000)).await;
+    assert_eq!((large.status.as_u16(), reason(&large)), (413, "MESSAGE_TOO_LARGE".to_owned()));
 }
 
 /// Whoever claims without a key is limited by where they are, over HTTP too; a proxy that is trusted says where.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use purser::grpc::server::Limits;
+use purser::port::Limits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;

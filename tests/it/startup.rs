@@ -11,6 +11,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::cluster::Server;
 use crate::harness::{Database, On, connect, customers, on_each_database, reason, with_alias};
 use crate::process::{Process, free_port, http_get, purser, serving};
 use crate::raw::Raw;
@@ -82,19 +83,46 @@ async fn a_postgres_schema_that_is_outdated_is_refused_with_the_command_that_men
     Process::serve(database.folder(), &database.url, &[]).await.kill().await;
 }
 
-/// DUR-5 in part: settings that would lose what was acknowledged. (The table for SQLite is beside `sqlite_faults`: the
-/// program sets those itself, so no operator can spoil them.)
+/// The settings of Postgres without which it may lose what was acknowledged.
+const SAFETY: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
+
+/// DUR-5 for Postgres: settings that would lose what was acknowledged, each off by itself on a whole server. (The
+/// table for SQLite is beside `sqlite_faults`: the program sets those itself, so no operator can spoil them.)
 ///
-/// Sabotage: let `Store::unsafe_storage` find nothing.
+/// Sabotage: let `Store::unsafe_storage` find nothing; or let it not ask for one of them.
 #[tokio::test]
 async fn a_postgres_that_does_not_wait_for_its_disk_is_refused() {
+    let Some(server) = Server::new().await else {
+        eprintln!("SKIPPED: there are no programs of Postgres here, so unsafe settings were NOT tried on it");
+        return;
+    };
+    server.sql("CREATE DATABASE purser").await;
+    let database = Database::at(server.url("purser"));
+    for setting in SAFETY {
+        server.set(setting, "off").await;
+        assert_refused_for(setting, &database, &database.url).await;
+        server.set(setting, "on").await;
+    }
+    // It was these settings, and nothing else about the server.
+    Process::serve(database.folder(), &database.url, &[]).await.kill().await;
+}
+
+/// What an operator writes into the URL counts as what the server has.
+#[tokio::test]
+async fn a_url_by_which_postgres_does_not_wait_for_its_disk_is_refused() {
     let database = Database::new(On::Postgres).await;
     let url = format!("{}?options=-c%20synchronous_commit%3Doff", database.url);
+    assert_refused_for("synchronous_commit", &database, &url).await;
+}
+
+/// The program does not serve a database by that URL, and says that it is for this setting, and for no other.
+async fn assert_refused_for(setting: &str, database: &Database, url: &str) {
     for more in ["--auto-migrate", "--dev"] {
-        let mut command = serving(database.folder(), &url);
+        let mut command = serving(database.folder(), url);
         command.arg(more);
         let line = refusal(command).await;
-        assert!(line.contains("`synchronous_commit`"), "{line}");
+        let named: Vec<_> = SAFETY.into_iter().filter(|it| line.contains(&format!("`{it}`"))).collect();
+        assert_eq!(named, [setting], "{line}");
     }
 }
 
@@ -114,6 +142,23 @@ async fn a_url_that_names_no_database_is_refused_and_not_repeated() {
             let line = refusal(command).await;
             assert!(line.contains("--database-url") && !line.contains("hunter2"), "{url}: {line}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_postgres_that_lets_nobody_in_or_has_no_such_database_is_named_at_once() {
+    let database = Database::new(On::Postgres).await;
+    let (server, _) = database.url.rsplit_once('/').unwrap();
+    let mut nobody = url::Url::parse(&database.url).unwrap();
+    nobody.set_username("purser_nobody").unwrap();
+    let none = format!("{server}/purser_nothing");
+    for (url, named) in [(nobody.as_str(), "purser_nobody"), (none.as_str(), "purser_nothing")] {
+        let mut command = serving(database.folder(), url);
+        command.args(["--dev", "--connect-timeout", "20s"]);
+        let started = Instant::now();
+        let line = refusal(command).await;
+        assert!(line.contains(named), "{line}");
+        assert!(started.elapsed() < Duration::from_secs(10), "it waited for {:?}", started.elapsed());
     }
 }
 

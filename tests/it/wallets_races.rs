@@ -8,6 +8,7 @@ use tonic::Code;
 
 use crate::concurrency::{assert_sound, channels};
 use crate::harness::{on_each_database, reason};
+use crate::journal::size;
 use crate::wallets_wire::{Keeper, Purse, booked, deposit};
 use crate::wire::{Answer, Client, is, refusal};
 
@@ -126,13 +127,15 @@ async fn wallets_of_one_customer_made_at_once_all_stand(mut it: Purse) {
     assert_sound(it.acme.server.app.store()).await;
 }
 
+/// CON-6 for addresses: 24 rounds, or one for every 21 of `PURSER_PROOF_CON_6`.
+///
 /// Sabotage: as it was: let `wallet::add_address` only read its wallet.
 async fn an_address_made_while_its_wallet_is_removed_leads_nowhere(mut it: Purse) {
-    const ROUNDS: usize = 24;
+    let rounds = size("PURSER_PROOF_CON_6", 500).div_ceil(21);
     let customer = it.customer().await;
     let keepers = keepers(&it, 4).await;
     let mut both = 0;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let wallet = it.keeper.create(&customer, &["ethereum"]).await.unwrap().id;
         let mut racing = JoinSet::new();
         for (n, mut keeper) in keepers.clone().into_iter().enumerate() {
@@ -153,15 +156,16 @@ async fn an_address_made_while_its_wallet_is_removed_leads_nowhere(mut it: Purse
             assert_eq!(refusal(found), is(Code::NotFound, "ADDRESS_NOT_FOUND"), "its wallet is removed");
         }
     }
-    eprintln!("CON-6: {ROUNDS} wallets removed while they grew; {both} grew before");
+    eprintln!("CON-6: {rounds} wallets removed while they grew; {both} grew before");
     assert_sound(it.acme.server.app.store()).await;
 }
 
+/// CON-6 for addresses that have an owner: 24 rounds, or one for every 21 of `PURSER_PROOF_CON_6`.
 async fn an_address_linked_while_its_other_wallet_is_removed_stays_its_customer_s(mut it: Purse) {
-    const ROUNDS: usize = 24;
+    let rounds = size("PURSER_PROOF_CON_6", 500).div_ceil(21);
     let (ada, bob) = (it.customer().await, it.customer().await);
     let keepers = keepers(&it, 2).await;
-    for n in 0..ROUNDS {
+    for n in 0..rounds {
         let address = format!("0x{n:040}");
         let first = it.keeper.link(&ada, "ethereum", &address).await.unwrap();
         let (mut one, mut two) = (keepers[0].clone(), keepers[1].clone());
@@ -172,18 +176,19 @@ async fn an_address_linked_while_its_other_wallet_is_removed_stays_its_customer_
         assert_eq!(refusal(stolen), is(Code::AlreadyExists, "ADDRESS_TAKEN"), "{} has it", second.id);
         assert_eq!(it.keeper.lookup(&address).await.unwrap().customer_id, ada);
     }
+    eprintln!("CON-6: {rounds} addresses linked while their other wallet was removed; 0 changed hands");
     assert_sound(it.acme.server.app.store()).await;
 }
 
 /// CON-6 for wallets: while a customer is deleted they are given wallets, addresses and transactions, and their wallet
 /// is frozen and removed. Read in order, the log gives nothing to a customer after their deletion, and nothing to a
-/// wallet after its removal.
+/// wallet after its removal. 63 rounds, or one for every eight of `PURSER_PROOF_CON_6`.
 ///
 /// Sabotage: let `Change::expects` expect nothing.
 async fn nothing_is_given_to_a_customer_who_is_gone(mut it: Purse) {
-    const ROUNDS: usize = 60;
+    let rounds = size("PURSER_PROOF_CON_6", 500).div_ceil(8);
     let keepers = keepers(&it, 8).await;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let customer = it.customer().await;
         let wallet = it.keeper.create(&customer, &["ethereum"]).await.unwrap().id;
         let mut racing = JoinSet::new();
@@ -244,6 +249,7 @@ async fn nothing_is_given_to_a_customer_who_is_gone(mut it: Purse) {
         }
     }
     assert_eq!(broken, [""; 0]);
-    assert_eq!(gone.len(), ROUNDS);
+    assert_eq!(gone.len(), rounds);
+    eprintln!("CON-6: {rounds} customers deleted while they were given things; 0 given anything afterwards");
     assert_sound(it.acme.server.app.store()).await;
 }

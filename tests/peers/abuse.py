@@ -45,6 +45,11 @@ def on_time():
     return time.monotonic() < end
 
 
+def tried():
+    """How many connections were made or refused."""
+    return done["connections"] + done["refused"]
+
+
 class Closed(Exception):
     """The server has ended the connection."""
 
@@ -292,14 +297,18 @@ def unread(of, ask, ends=True):
                     peers.remove(peer)
 
 
-def silent():
-    """Connections that say nothing, or nothing more."""
+def allow_many():
+    """As many connections at once as the system lets anybody have."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
+
+
+def silent():
+    """Connections that say nothing, or nothing more."""
+    allow_many()
     peers = []
+    # As many as that, however long it takes.
     for n in range(scale):
-        if not on_time():
-            break
         try:
             peer = Peer(grpc_port, n)
             if n % 3 == 1:
@@ -429,6 +438,7 @@ def watches():
 
 def http():
     """The other port: heads that never end, heads without end, bodies that do not come, and nothing at all."""
+    allow_many()
     peers = []
     long = b"GET /livez HTTP/1.1\r\nhost: x\r\n" + b"x-long: " + b"a" * 100_000
     many = b"GET /livez HTTP/1.1\r\nhost: x\r\n" + b"a: b\r\n" * 20_000
@@ -436,7 +446,8 @@ def http():
     body += b"\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n" + b"{" * 900_000
     unread = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 100
     slow = b"GET /livez HTTP/1.1\r\nx-slow: "
-    while on_time():
+    # As many as that, however long it takes.
+    while on_time() or tried() < scale:
         for peer in [it for it in peers if it[1]]:
             try:
                 peer[0].send(b"a")
@@ -445,19 +456,23 @@ def http():
         for _ in range(10):
             if len(peers) >= scale:
                 break
-            n = done["connections"] + done["refused"]
+            n = tried()
             try:
                 peer = Peer(http_port, n)
-                peer.socket.settimeout(0.02)
-                what = [b"", slow, long, many, body, unread][n % 6]
-                peers.append((peer, what is slow))
-                view, until = memoryview(what), time.monotonic() + 0.1
+            except Closed:
+                continue
+            peer.socket.settimeout(0.02)
+            what = [b"", slow, long, many, body, unread][n % 6]
+            peers.append((peer, what is slow))
+            view, until = memoryview(what), time.monotonic() + 0.1
+            try:
                 while view and time.monotonic() < until:
-                    try:
-                        view = view[peer.socket.send(view) :]
-                    except TimeoutError:
-                        break
-            except (Closed, OSError):
+                    sent = peer.socket.send(view)
+                    done["sent_bytes"] += sent
+                    view = view[sent:]
+            except TimeoutError:
+                pass
+            except OSError:
                 done["closed"] += 1
         time.sleep(0.01)
     done["open"] = len(peers)

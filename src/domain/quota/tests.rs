@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const SECOND: i64 = 1_000_000_000;
@@ -78,12 +80,70 @@ fn who_needs_more_than_a_full_bucket_has_waits_for_a_full_one() {
 }
 
 #[test]
-fn two_instances_are_never_off_by_more_than_a_twentieth() {
-    for text in ["40/s", "1000/s", "999/m", "20000/h"] {
+fn eight_instances_never_keep_more_than_a_twentieth_to_themselves() {
+    for text in ["3/s", "40/s", "319/s", "320/s", "1000/s", "999/m", "20000/h"] {
         let allowance = allowance(text);
-        assert!(allowance.share() * 2 * 20 <= allowance.tokens().max(40), "{text}");
+        // One token of those that are taken is spent at once.
+        assert!((allowance.share() - 1) * 8 * 20 <= allowance.tokens(), "{text}");
     }
-    assert_eq!(allowance("3/s").share(), 1);
+}
+
+#[test]
+fn what_an_instance_has_taken_does_not_outlive_what_comes_to_the_bucket() {
+    let (allowance, mut bucket, mut share) = (allowance("400/400s"), Bucket::default(), Share::default());
+    share.refill(&mut bucket, allowance, NOW, 1).unwrap();
+    let all = |now_ns| share.left(allowance, now_ns) + bucket.left(allowance, now_ns);
+    assert_eq!((share.left(allowance, NOW), all(NOW)), (1, 399));
+    assert_eq!(all(NOW + SECOND), 400);
+    assert_eq!((share.left(allowance, NOW + 400 * SECOND), all(NOW + 400 * SECOND)), (0, 400));
+}
+
+/// Tenths of the time that a token takes to come.
+fn pause() -> impl Strategy<Value = i64> {
+    prop_oneof![50 => 0..30_i64, 1 => 0..5_000_i64]
+}
+
+proptest! {
+    #[test]
+    fn an_instance_gives_out_what_a_bucket_of_its_own_would(
+        text in prop::sample::select(vec!["400/400s", "1000/s", "7/3s", "20000/h"]),
+        steps in prop::collection::vec((pause(), 1..4_i64, prop::bool::weighted(0.05)), 1..500),
+    ) {
+        let (allowance, mut now_ns) = (allowance(text), NOW);
+        let (mut own, mut bucket, mut share) = (Bucket::default(), Bucket::default(), Share::default());
+        for (pause, tokens, is_owed) in steps {
+            now_ns += pause * allowance.token_ns() / 10;
+            let spent = if is_owed {
+                let missing = share.pay(allowance, now_ns, tokens);
+                bucket.charge(allowance, now_ns, missing);
+                share.seen(bucket);
+                true
+            } else {
+                match share.spend(allowance, now_ns, tokens) {
+                    Ok(false) => share.refill(&mut bucket, allowance, now_ns, tokens).is_ok(),
+                    spent => spent.is_ok(),
+                }
+            };
+            if spent {
+                own.charge(allowance, now_ns, tokens);
+            }
+            let exact = own.left(allowance, now_ns);
+            let left = share.left(allowance, now_ns) + bucket.left(allowance, now_ns);
+            prop_assert!((exact - 1..=exact).contains(&left), "{left}, and not {exact}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_there_yet_is_refused_without_asking() {
+    let (allowance, mut bucket, mut share) = (allowance("10/10s"), Bucket::default(), Share::default());
+    assert_eq!(share.spend(allowance, NOW, 1), Ok(false), "nobody knows yet");
+    // Others have taken all.
+    bucket.charge(allowance, NOW, 10);
+    assert_eq!(share.refill(&mut bucket, allowance, NOW, 1), Err(Duration::from_secs(1)));
+    assert_eq!(share.spend(allowance, NOW + SECOND - 1, 1), Err(Duration::from_nanos(1)));
+    assert_eq!(share.spend(allowance, NOW + SECOND, 1), Ok(false));
+    assert_eq!(share.refill(&mut bucket, allowance, NOW + SECOND, 1), Ok(()));
 }
 
 #[test]

@@ -24,13 +24,22 @@ fn json(from: Value) -> Result<Json, Fault> {
     Ok(match from.kind {
         None | Some(Kind::NullValue(_)) => Json::Null,
         Some(Kind::BoolValue(it)) => Json::Bool(it),
-        Some(Kind::NumberValue(it)) => Json::Number(
-            serde_json::Number::from_f64(it).ok_or(Fault::new("must not hold numbers that JSON has not"))?,
-        ),
+        Some(Kind::NumberValue(it)) => number(it)?,
         Some(Kind::StringValue(it)) => Json::String(it),
         Some(Kind::ListValue(it)) => Json::Array(it.values.into_iter().map(json).collect::<Result<_, _>>()?),
         Some(Kind::StructValue(it)) => Json::Object(map(it)?),
     })
+}
+
+/// One that is whole is kept so: where JSON is shown as it is kept, a `1` is a `1`, and no `1.0`.
+fn number(it: f64) -> Result<Json, Fault> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if it.fract() == 0.0 && it.abs() <= EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+        return Ok(Json::from(it as i64));
+    }
+    let number = serde_json::Number::from_f64(it);
+    Ok(Json::Number(number.ok_or(Fault::new("must not hold numbers that JSON has not"))?))
 }
 
 fn struct_of(from: &Map<String, Json>) -> Struct {

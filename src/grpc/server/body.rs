@@ -17,7 +17,7 @@ use super::untaken::Answer;
 
 /// tonic's body, from which the meter learns how the call ended, and which ends early where `until` says so.
 #[derive(Default)]
-pub struct AnswerBody {
+pub(super) struct AnswerBody {
     inner: Body,
     meter: Option<Meter>,
     until: Option<Until>,

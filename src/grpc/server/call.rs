@@ -16,7 +16,7 @@ use super::body::AnswerBody;
 use super::connection::Connection;
 use super::deadline::{self, Until};
 use super::methods::Meter;
-use super::{GrpcService, Peer, corrections, methods};
+use super::{GrpcService, corrections, methods};
 use crate::api::{ErrorReason, most_bytes};
 use crate::grpc::status::refusal;
 use crate::panics::caught;
@@ -26,12 +26,9 @@ pub(super) async fn answer<B>(
     connection: Arc<Connection<impl GrpcService<B>>>,
     mut request: Request<B>,
 ) -> Result<Response<AnswerBody>, Infallible> {
-    // A call from within the process says itself who is there.
-    if request.extensions().get::<Peer>().is_none() {
-        let trusted = &connection.server.limits.trusted_proxies;
-        let peer = connection.peer.behind(request.headers(), trusted);
-        request.extensions_mut().insert(peer);
-    }
+    let trusted = &connection.server.limits.trusted_proxies;
+    let peer = connection.peer.behind(request.headers(), trusted);
+    request.extensions_mut().insert(peer);
     if let Some(refused) = refuse_other_than_grpc(&request) {
         return Ok(refused);
     }

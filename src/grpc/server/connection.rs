@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::admission::{Place, count_ended, count_refused};
 use super::untaken::Untaken;
-use super::{GrpcService, Peer, Server, call};
+use super::{GrpcService, Server, call};
+use crate::port::{Peer, Place, count_ended, count_refused, jittered};
 
 /// What begins HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -97,11 +97,6 @@ async fn read_preface(
 /// Resolves once the flag is set, or nobody is left to set it.
 pub(super) async fn told(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|set| *set).await;
-}
-
-/// ± 10 %, so that connections made together do not come again together.
-pub(crate) fn jittered(age: Duration) -> Duration {
-    age.mul_f64(rand::random_range(0.9..1.1))
 }
 
 fn log(ended: hyper::Result<()>) {

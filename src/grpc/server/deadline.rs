@@ -14,7 +14,7 @@ use crate::api::{ErrorReason, TIMEOUT, timeout_in};
 use crate::grpc::status::refusal;
 
 /// Resolves when a streaming call must end, with what to tell the caller.
-pub(super) type Until = Pin<Box<dyn Future<Output = Status> + Send>>;
+pub(in crate::grpc) type Until = Pin<Box<dyn Future<Output = Status> + Send>>;
 
 /// The deadline a caller gives, or `INVALID_ARGUMENT`.
 pub(super) fn of(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
@@ -28,8 +28,13 @@ pub(super) fn passed() -> Status {
     refusal(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, "the deadline has passed")
 }
 
+/// What a stream is told that we end.
+pub(in crate::grpc) fn ending() -> Status {
+    refusal(Code::Unavailable, ErrorReason::ShuttingDown, "the connection is ending; call again")
+}
+
 /// What ends a streaming call from our side: its deadline if it brought one, or the end of its connection.
-pub(super) fn until(deadline: Option<Duration>, mut ending: watch::Receiver<bool>) -> Until {
+pub(in crate::grpc) fn until(deadline: Option<Duration>, mut ending: watch::Receiver<bool>) -> Until {
     Box::pin(async move {
         let deadline = async {
             match deadline {
@@ -39,10 +44,7 @@ pub(super) fn until(deadline: Option<Duration>, mut ending: watch::Receiver<bool
         };
         tokio::select! {
             () = deadline => passed(),
-            () = told(&mut ending) => {
-                let message = "the connection is ending; call again";
-                refusal(Code::Unavailable, ErrorReason::ShuttingDown, message)
-            }
+            () = told(&mut ending) => self::ending(),
         }
     })
 }

@@ -3,24 +3,18 @@
 //! tonic's own server has no limit on connections, waits for ever for a peer that says nothing, and does not
 //! stop while one stays. Here every wait has an end:
 //!
-//! - `accept` takes connections whatever the system says, `admission` says how many;
+//! - [`port`](crate::port) takes connections, and says how many;
 //! - `connection` is the life of one of them: preface, calls, age, end;
 //! - `call` is the life of one call: `deadline`, `corrections` of what tonic says by itself, and
 //!   `body`, what is sent, for as long as it is taken (`untaken`);
-//! - `local` makes the same calls from within the process;
 //! - `methods` knows the methods there are, and counts their calls.
 
-pub(crate) mod accept;
-mod admission;
 mod body;
 mod call;
 mod connection;
 mod corrections;
 mod deadline;
-mod limits;
-mod local;
 mod methods;
-mod peer;
 mod untaken;
 
 use std::convert::Infallible;
@@ -37,13 +31,9 @@ use tokio::task::JoinSet;
 use tonic::body::Body;
 use tower::Service;
 
-pub(crate) use self::admission::Admission;
-pub use self::body::AnswerBody;
-pub(crate) use self::connection::jittered;
-pub use self::limits::Limits;
-pub use self::local::Local;
+pub(super) use self::deadline::{Until, ending, until};
 pub use self::methods::Methods;
-pub(crate) use self::peer::Peer;
+use crate::port::{Admission, Limits, accept};
 
 /// What every connection shares.
 struct Server<S> {

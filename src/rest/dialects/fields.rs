@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::{Error, Fault, Faults, Text};
+use crate::domain::{Error, Fault, Faults, Metadata, Text};
 use crate::rest::dialect::Call;
+use crate::rest::json;
 use crate::rest::refusal::Refusal;
 
 /// What is said of a member that has to be there.
@@ -35,6 +36,13 @@ impl Fields {
             }
             _ => Err(Refusal::body("must be an object")),
         }
+    }
+
+    /// Without what is `null`: so some write what they leave unsaid.
+    pub(super) fn said(mut self) -> Self {
+        self.members.retain(|_, it| !it.is_null());
+        self.sent.retain(|it| self.members.contains_key(it));
+        self
     }
 
     /// Whether a member was there, whatever it says.
@@ -115,6 +123,14 @@ impl Fields {
             Some(Value::Object(members)) => members,
             Some(_) => self.wrong(name, "must be an object").unwrap_or_default(),
         }
+    }
+
+    /// Metadata, in which every number is what any of our faces would show of it.
+    pub(super) fn metadata(&mut self, name: &'static str) -> Metadata {
+        let members = self.object(name);
+        let is_exact = members.values().all(json::is_exact);
+        let metadata = if is_exact { members.try_into() } else { Err(Fault::new(json::INEXACT)) };
+        self.faults.take(name, metadata)
     }
 
     /// Puts the members of an object in the place of it, by their paths: `outer.inner`.

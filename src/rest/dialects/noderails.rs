@@ -24,7 +24,7 @@ use crate::app::{
 };
 use crate::domain::{
     Country, Customer, CustomerKey, CustomerPatch, Domain, DomainId, Email, Error, ExternalId, Fault, Faults,
-    Line, Member, Metadata, NewCustomer, Noun, Profile, Scope, Wallet, WalletKind, searched,
+    Line, Member, NewCustomer, Noun, Profile, Scope, Wallet, WalletKind, searched,
 };
 use shapes::{Count, More, Parts, Shown, ShownApp, network_of, shown};
 
@@ -101,10 +101,7 @@ fn profile(fields: &mut Fields) -> Profile {
         email: fields.formed("email", Email::try_from),
         name: fields.line("name"),
         external_id: fields.formed("externalId", ExternalId::try_from),
-        metadata: {
-            let metadata = fields.object("metadata");
-            fields.faults.take("metadata", Metadata::try_from(metadata))
-        },
+        metadata: fields.metadata("metadata"),
         ..Profile::default()
     };
     profile.billing_address.line1 = fields.line("address");

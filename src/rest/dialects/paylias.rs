@@ -230,7 +230,8 @@ async fn update(Path(address): Path<String>, call: Call) -> Reply {
     let domain = partner(&call, Scope::CustomersWrite).await?;
     let request = call.request_id()?;
     let target = target(&domain, address)?;
-    let mut fields = Fields::of(&call)?;
+    // Only an empty text clears a name.
+    let mut fields = Fields::of(&call)?.said();
     let mut paths = fields.paths(&MEMBERS);
     // It may be repeated, and never changes.
     paths.retain(|it| it != "payment_address");

@@ -1,7 +1,6 @@
 //! From a path to its rule.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use axum::http::Method;
 
@@ -9,24 +8,24 @@ use super::rules::{Rule, Segment};
 
 /// The rules, by the first part of their path that differs.
 #[derive(Debug)]
-pub(super) struct Routes(HashMap<String, Vec<Arc<Rule>>>);
+pub(super) struct Routes(HashMap<&'static str, Vec<&'static Rule>>);
 
 /// What is at a path.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
     /// A rule, with what the path says in place of its fields, as it came.
-    Rule(&'a Arc<Rule>, Vec<&'a str>),
+    Rule(&'static Rule, Vec<&'a str>),
     /// Rules for these methods only.
-    Only(Vec<&'static str>, &'a str),
+    Only(Vec<&'static str>, &'static str),
     Nothing,
 }
 
 impl Routes {
-    pub(super) fn new(rules: &[Arc<Rule>]) -> Self {
-        let mut routes = HashMap::<String, Vec<_>>::new();
+    pub(super) fn new(rules: &'static [Rule]) -> Self {
+        let mut routes = HashMap::<_, Vec<_>>::new();
         for rule in rules {
             if let Some(Segment::Fixed(name)) = rule.segments.get(1) {
-                routes.entry(name.clone()).or_default().push(Arc::clone(rule));
+                routes.entry(name.as_str()).or_default().push(rule);
             }
         }
         Self(routes)

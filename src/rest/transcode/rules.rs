@@ -2,17 +2,18 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::http::{Method, Uri};
+use axum::http::Method;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 use yaml_rust2::{Yaml, YamlLoader};
 
+use super::write::Form;
 use crate::api;
 
 /// The rules, beside the protos.
 const TEXT: &str = include_str!("../../../proto/purser/v1/http.yaml");
 
 /// Every rule. A text that cannot be read, which a test rules out, leaves none.
-pub(in crate::rest) static RULES: LazyLock<Vec<Arc<Rule>>> = LazyLock::new(|| {
+pub(in crate::rest) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     read(TEXT).unwrap_or_else(|error| {
         tracing::error!(error, "http.yaml cannot be read: nothing is served under /v1");
         Vec::new()
@@ -56,15 +57,15 @@ pub(in crate::rest) struct Rpc {
     pub(in crate::rest) method: MethodDescriptor,
     /// `/package.Service/Method`.
     pub(in crate::rest) path: String,
-    /// The same, as a request has it.
-    pub(super) uri: Uri,
     pub(in crate::rest) input: MessageDescriptor,
     pub(in crate::rest) output: MessageDescriptor,
     pub(in crate::rest) is_stream: bool,
     /// Where a request says which version it means.
     pub(in crate::rest) etag: Option<FieldDescriptor>,
-    /// Where an answer says which version it is: the resource, and the field in it.
-    pub(in crate::rest) answered_etag: Option<(FieldDescriptor, FieldDescriptor)>,
+    /// How its answer is written.
+    pub(super) written: Form,
+    /// Where an answer says which version it is: the numbers of the resource, and of the field in it.
+    pub(in crate::rest) answered_etag: Option<(u32, u32)>,
 }
 
 impl Rpc {
@@ -73,18 +74,17 @@ impl Rpc {
         let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
         let in_resource = |resource: FieldDescriptor| {
             let etag = message_of(&resource)?.get_field_by_name("etag")?;
-            (!resource.is_list()).then_some((resource, etag))
+            (!resource.is_list()).then_some((resource.number(), etag.number()))
         };
         // Of what is one resource and nothing else: its version is not that of what is answered beside it.
         let is_one = output.fields().len() == 1 && !method.is_server_streaming();
         let answered_etag = output.fields().next().filter(|_| is_one).and_then(in_resource);
         Self {
-            // A path of the API is a URI.
-            uri: path.parse().unwrap_or_default(),
             path,
             is_stream: method.is_server_streaming(),
             etag: input.get_field_by_name("etag"),
             answered_etag,
+            written: Form::of(&output),
             input,
             output,
             method: method.clone(),
@@ -101,7 +101,7 @@ pub(in crate::rest) fn message_of(field: &FieldDescriptor) -> Option<MessageDesc
 }
 
 /// Reads rules.
-fn read(text: &str) -> Result<Vec<Arc<Rule>>, String> {
+fn read(text: &str) -> Result<Vec<Rule>, String> {
     let documents = YamlLoader::load_from_str(text).map_err(|error| error.to_string())?;
     let rules = documents.first().and_then(|it| it["http"]["rules"].as_vec()).ok_or("there are no rules")?;
     let mut read = Vec::new();
@@ -112,7 +112,7 @@ fn read(text: &str) -> Result<Vec<Arc<Rule>>, String> {
         let more = rule["additional_bindings"].as_vec().into_iter().flatten();
         for binding in std::iter::once(rule).chain(more) {
             let bound = bind(binding, &rpc).map_err(|fault| format!("{selector}: {fault}"))?;
-            read.push(Arc::new(bound));
+            read.push(bound);
         }
     }
     Ok(read)

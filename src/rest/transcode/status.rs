@@ -1,18 +1,12 @@
 //! How the API's own words say no: `{"error":{"code","status","message","details"}}`, as Google's APIs do.
 
-use std::collections::HashMap;
-
+use axum::http::StatusCode;
 use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use percent_encoding::percent_decode;
 use prost_reflect::DynamicMessage;
 use serde_json::{Value as Json, json};
 
-use crate::api::{self, ErrorReason};
-use crate::domain::{Error, FieldFault};
+use crate::api::{self, ErrorReason, Refused};
 use crate::rest::refusal::Refusal;
 
 /// The codes of gRPC, each at its number, and what HTTP calls them.
@@ -45,28 +39,25 @@ pub(super) struct Told {
     details: Vec<Json>,
 }
 
-impl Told {
-    /// What headers or trailers of gRPC say; nothing where they say that all is well.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let number = headers.get("grpc-status").map_or(Some(2), |it| it.to_str().ok()?.parse().ok());
-        let number: usize = number.unwrap_or(2);
-        if number == 0 {
-            return None;
-        }
-        let (status, http) = CODES.get(number).copied().unwrap_or(CODES[2]);
-        let said = headers.get("grpc-status-details-bin").and_then(details).unwrap_or_default();
+impl From<Refused> for Told {
+    fn from(refused: Refused) -> Self {
+        let (status, http) =
+            usize::try_from(refused.code).ok().and_then(|it| CODES.get(it)).copied().unwrap_or(CODES[2]);
+        let said = details(&refused.details).unwrap_or_default();
         let mut told = Self {
             http: StatusCode::from_u16(http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             status: status.to_owned(),
-            message: said["message"].as_str().map_or_else(|| message_in(headers), str::to_owned),
+            message: refused.message,
             details: said["details"].as_array().cloned().unwrap_or_default(),
         };
         if told.reason() == "MESSAGE_TOO_LARGE" {
             told.http = StatusCode::PAYLOAD_TOO_LARGE;
         }
-        Some(told)
+        told
     }
+}
 
+impl Told {
     /// The reason that the first `google.rpc.ErrorInfo` gives.
     fn reason(&self) -> &str {
         self.details.iter().find_map(|it| it["reason"].as_str()).unwrap_or_default()
@@ -104,23 +95,15 @@ impl IntoResponse for Told {
     }
 }
 
-/// What a status says that has no details.
-fn message_in(headers: &HeaderMap) -> String {
-    let said = headers.get("grpc-message").map(HeaderValue::as_bytes).unwrap_or_default();
-    percent_decode(said).decode_utf8_lossy().into_owned()
-}
-
 /// Rounded up: the header knows no parts of a second.
 fn whole_seconds(seconds: f64) -> Option<u64> {
     format!("{:.0}", seconds.max(1.0).ceil()).parse().ok()
 }
 
-/// The `google.rpc.Status` that a header holds, as JSON.
-fn details(header: &HeaderValue) -> Option<Json> {
-    let text = header.to_str().ok()?.trim_end_matches('=');
-    let bytes = STANDARD_NO_PAD.decode(text).ok()?;
+/// A `google.rpc.Status` as JSON.
+fn details(status: &[u8]) -> Option<Json> {
     let descriptor = api::POOL.get_message_by_name("google.rpc.Status")?;
-    let status = DynamicMessage::decode(descriptor, bytes.as_slice()).ok()?;
+    let status = DynamicMessage::decode(descriptor, status).ok()?;
     serde_json::to_value(&status).ok()
 }
 
@@ -144,30 +127,23 @@ pub(super) fn told(refusal: &Refusal) -> Told {
         Refusal::WrongMethod => ("UNIMPLEMENTED", ErrorReason::Unimplemented),
         Refusal::TooLarge => ("RESOURCE_EXHAUSTED", ErrorReason::MessageTooLarge),
         Refusal::BodyTimeout | Refusal::Late => ("DEADLINE_EXCEEDED", ErrorReason::DeadlineExceeded),
-        Refusal::BadTarget
-        | Refusal::BadQuery(_)
-        | Refusal::WrongMediaType
-        | Refusal::BadBody(_)
-        | Refusal::Known(Error::Invalid(_)) => ("INVALID_ARGUMENT", ErrorReason::InvalidField),
+        Refusal::BadTarget | Refusal::BadQuery(_) | Refusal::WrongMediaType | Refusal::BadBody(_) => {
+            ("INVALID_ARGUMENT", ErrorReason::InvalidField)
+        }
         // The dialects alone say these.
         Refusal::Unauthorized(_) => ("UNAUTHENTICATED", ErrorReason::ApiKeyInvalid),
         Refusal::Forbidden(_) => ("PERMISSION_DENIED", ErrorReason::ScopeMissing),
-        // Whatever else the directory says comes by way of gRPC, with a status of its own.
+        // What the directory says, gRPC says (see `Transcoder::call`).
         Refusal::Broken | Refusal::Known(_) => ("INTERNAL", ErrorReason::Internal),
     };
     let name = reason.as_str_name();
     let name = name.strip_prefix("ERROR_REASON_").unwrap_or(name);
     let info =
         json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": name, "domain": "purser.v1"});
-    let mut details = vec![info];
-    if let Refusal::Known(Error::Invalid(faults)) = refusal {
-        details.push(violations(faults));
+    Told {
+        http: refusal.status(),
+        status: status.to_owned(),
+        message: refusal.message(),
+        details: vec![info],
     }
-    Told { http: refusal.status(), status: status.to_owned(), message: refusal.message(), details }
-}
-
-fn violations(faults: &[FieldFault]) -> Json {
-    let faults =
-        faults.iter().map(|it| HashMap::from([("field", &*it.field), ("description", it.fault.problem())]));
-    json!({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": faults.collect::<Vec<_>>()})
 }

@@ -10,9 +10,10 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
 use http_body::Frame;
 
-use super::rpc::{Frames, json};
+use super::rpc;
 use super::rules::Rpc;
 use super::status::{Told, told};
+use crate::api::Messages;
 use crate::rest::refusal::Refusal;
 
 /// How messages follow each other.
@@ -58,35 +59,21 @@ impl Form {
 }
 
 /// An answer that goes on for as long as the method does.
-pub(super) fn response<B>(rpc: &Rpc, body: B, form: Form) -> Response
-where
-    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-{
-    let lines = Lines { body, frames: Frames::default(), output: rpc.output.clone(), form, has_ended: false };
-    let mut response = Response::new(Body::new(lines));
+pub(super) fn response(rpc: &'static Rpc, messages: Messages, form: Form) -> Response {
+    let mut response = Response::new(Body::new(Lines { messages, rpc, form, has_ended: false }));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(form.media_type()));
     response
 }
 
-struct Lines<B> {
-    body: B,
-    frames: Frames,
-    output: prost_reflect::MessageDescriptor,
+struct Lines {
+    messages: Messages,
+    rpc: &'static Rpc,
     form: Form,
     has_ended: bool,
 }
 
-impl<B: http_body::Body<Data = Bytes> + Unpin> Lines<B> {
-    /// The last that is said, if it ended in an error: without trailers, in one of ours.
-    fn end(&mut self, trailers: Option<&HeaderMap>) -> Option<Bytes> {
-        self.has_ended = true;
-        let told = trailers.map_or_else(|| Some(told(&Refusal::Broken)), Told::of);
-        told.map(|it| self.form.error(&it))
-    }
-}
-
-impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for Lines<B> {
+impl http_body::Body for Lines {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -94,28 +81,19 @@ impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for Lines<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        loop {
-            if self.has_ended {
-                return Poll::Ready(None);
-            }
-            if let Some(message) = self.frames.next() {
-                let said = match json(&self.output, &message) {
-                    Some(json) => Some(self.form.message(&json)),
-                    None => self.end(None),
-                };
-                return Poll::Ready(said.map(|it| Ok(Frame::data(it))));
-            }
-            let said = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => {
-                        self.frames.add(&data);
-                        continue;
-                    }
-                    Err(frame) => self.end(frame.trailers_ref()),
-                },
-                Some(Err(_)) | None => self.end(None),
-            };
-            return Poll::Ready(said.map(|it| Ok(Frame::data(it))));
+        if self.has_ended {
+            return Poll::Ready(None);
         }
+        let told = match ready!(self.messages.as_mut().poll_next(cx)) {
+            None => return Poll::Ready(None),
+            Some(Ok(message)) => match rpc::json(self.rpc, &message) {
+                Some(json) => return Poll::Ready(Some(Ok(Frame::data(self.form.message(&json))))),
+                None => told(&Refusal::Broken),
+            },
+            Some(Err(refused)) => Told::from(refused),
+        };
+        // The last that is said.
+        self.has_ended = true;
+        Poll::Ready(Some(Ok(Frame::data(self.form.error(&told)))))
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::mask;
 use super::rules::named;
 use crate::domain::{Fault, Faults};
+use crate::rest::json::{INEXACT, is_exact};
 
 /// The longest name of a field that is repeated to whoever made it up, in characters.
 const LONGEST_NAME: usize = 64;
@@ -130,9 +131,7 @@ fn message(descriptor: &MessageDescriptor, json: Json, at: &str, faults: &mut Fa
             delegated(descriptor, &json, "must be a number of seconds and an s, such as 1.5s")
         }
         ("google.protobuf.BoolValue", json) => delegated(descriptor, &json, "must be true or false"),
-        ("google.protobuf.Struct", json) if !is_exact(&json) => {
-            Err("must not hold whole numbers beyond ±9007199254740992, which JSON is not sure to keep")
-        }
+        ("google.protobuf.Struct", json) if !is_exact(&json) => Err(INEXACT),
         ("google.protobuf.Struct", json) => delegated(descriptor, &json, "must be an object"),
         (_, Json::Object(object)) => {
             let mut within = DynamicMessage::new(descriptor.clone());
@@ -142,21 +141,6 @@ fn message(descriptor: &MessageDescriptor, json: Json, at: &str, faults: &mut Fa
         _ => Err("must be an object"),
     };
     faults.keep(at.to_owned(), known.map(Value::Message).map_err(Fault::new))
-}
-
-/// Whether every number is one that a double keeps.
-fn is_exact(json: &Json) -> bool {
-    const MOST: u64 = 1 << 53;
-    match json {
-        Json::Number(it) => match it.as_i64().map(i64::unsigned_abs).or(it.as_u64()) {
-            Some(whole) => whole <= MOST,
-            // What is too large for any whole number is read as one of these.
-            None => it.as_f64().is_some_and(|it| it.fract() != 0.0 || it.abs() <= 9_007_199_254_740_992.0),
-        },
-        Json::Array(list) => list.iter().all(is_exact),
-        Json::Object(object) => object.values().all(is_exact),
-        _ => true,
-    }
 }
 
 /// What prost-reflect makes of a well-known type.

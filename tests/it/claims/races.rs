@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use super::desk::{Desk, approve, claim, claims_over, fresh_hash, raced, submit, token_of};
 use crate::concurrency::channels;
 use crate::harness::{on_each_database, reason};
+use crate::journal::size;
 use crate::wire::Answer;
 
 on_each_database!(Desk:
@@ -34,6 +35,12 @@ async fn outcomes<T: Send + 'static>(
 
 fn counts(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
     of.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
+}
+
+/// The rounds of a race of two: 16, or one for every 32 of `PURSER_PROOF_CON_6`. Each is named by which of the two
+/// has how much of a lead (`raced`).
+fn rounds() -> impl Iterator<Item = u8> {
+    (0..4).cycle().take(size("PURSER_PROOF_CON_6", 500).div_ceil(32))
 }
 
 /// Sabotage: in `claim::submit`, write no link.
@@ -80,13 +87,16 @@ async fn of_32_approvals_at_once_one_records_a_deposit(mut it: Desk) {
     it.assert_sound().await;
 }
 
+/// CON-6 for approvals: the wallet is removed, the customer is deleted, or the claim is rejected meanwhile; as many
+/// `rounds` of each.
+///
 /// Sabotage: in `claim::approve`, expect nothing.
 async fn an_approval_that_meets_what_forbids_it_records_all_or_nothing(mut it: Desk) {
     const FORBIDS: [&str; 3] = ["NO_WALLET_ON_NETWORK", "CUSTOMER_DELETED", "CLAIM_CLOSED"];
     let mut seen = BTreeSet::new();
     let mut two = channels(&it.purse.acme.server, 2).await.into_iter();
     let (_, elsewhere) = (two.next(), two.next().unwrap());
-    for (why, round) in (0..16).flat_map(|round| FORBIDS.map(|why| (why, round))) {
+    for (why, round) in rounds().flat_map(|round| FORBIDS.map(|why| (why, round))) {
         let (customer, wallet) = it.payee().await;
         let token = token_of(&it.link(&customer).await);
         let request = api::SubmitClaimRequest { tx_hash: fresh_hash(), ..claim(&token, 0) };
@@ -126,16 +136,19 @@ async fn an_approval_that_meets_what_forbids_it_records_all_or_nothing(mut it: D
         }
     }
     assert_eq!(seen.len(), 6, "each was first at times: {seen:?}");
+    eprintln!("CON-6: {} approvals of each of {FORBIDS:?}; 0 by half", rounds().count());
     it.assert_sound().await;
 }
 
+/// CON-6 for submissions: the link is revoked, or the customer is deleted meanwhile; as many `rounds` of each.
+///
 /// Sabotage: in `claim::submit`, expect no customer; or let `PaymentClaimLink::admit` pass what is revoked.
 async fn a_submission_that_meets_what_ends_its_link_is_before_that_or_not_at_all(mut it: Desk) {
     const ENDS: [&str; 2] = ["CLAIM_LINK_NOT_FOUND", "CUSTOMER_DELETED"];
     let mut seen = BTreeSet::new();
     let mut two = channels(&it.purse.acme.server, 2).await.into_iter();
     let (_, elsewhere) = (two.next(), two.next().unwrap());
-    for (why, round) in (0..16).flat_map(|round| ENDS.map(|why| (why, round))) {
+    for (why, round) in rounds().flat_map(|round| ENDS.map(|why| (why, round))) {
         let (customer, _) = it.payee().await;
         let link = it.link(&customer).await;
         let request = api::SubmitClaimRequest { tx_hash: fresh_hash(), ..claim(&token_of(&link), 0) };
@@ -161,12 +174,14 @@ async fn a_submission_that_meets_what_ends_its_link_is_before_that_or_not_at_all
     it.assert_sound().await;
 }
 
+/// CON-6 for links, as many `rounds`.
+///
 /// Sabotage: in `claim_link::create`, expect no customer.
 async fn a_link_is_made_before_its_customer_is_deleted_or_not_at_all(mut it: Desk) {
     let mut seen = BTreeSet::new();
     let mut two = channels(&it.purse.acme.server, 2).await.into_iter();
     let (_, elsewhere) = (two.next(), two.next().unwrap());
-    for round in 0..16 {
+    for round in rounds() {
         let (customer, _) = it.payee().await;
         let mut claims = claims_over(elsewhere.clone(), &it.purse.acme.tenant.key);
         let request =

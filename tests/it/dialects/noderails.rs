@@ -55,6 +55,12 @@ async fn an_update_changes_what_is_sent(town: Town) {
         (&json!("a@mail.example"), &json!({"n": 1, "l": [true]}))
     );
     let path = format!("/customers/{}", made["id"].as_str().unwrap());
+    // Each of our faces shows a number as it was given, or it is not taken.
+    let id = purser::domain::CustomerId::of_either_form(made["id"].as_str().unwrap()).unwrap().to_string();
+    let number = json!({"customer": {"metadata": {"n": 7}}, "id": id, "update_mask": "metadata"});
+    town.purse.keeper.say("UpdateCustomer", &number).await;
+    let seen = desk.ok("GET", &path, Value::Null).await["data"]["metadata"].clone();
+    assert_eq!(seen.to_string(), r#"{"n":7}"#);
     let updated =
         desk.ok("PUT", &path, json!({"city": null, "metadata": {}, "externalId": "u-2"})).await["data"]
             .clone();
@@ -74,6 +80,7 @@ async fn an_update_changes_what_is_sent(town: Town) {
         (json!({"email": "no"}), 400),
         (json!({"country": "Atlantis"}), 400),
         (json!({"metadata": "x"}), 400),
+        (json!({"metadata": {"account": 9_007_199_254_740_993_i64}}), 400),
         (json!({"postalCode": 5}), 400),
         (json!({"appId": NOBODY}), 400),
     ] {

@@ -90,10 +90,13 @@ async fn an_update_changes_what_is_sent_and_never_the_address(town: Town) {
         (None, &json!("ada"), &json!(1))
     );
     assert_eq!(desk.ok("PATCH", &path, json!({})).await, updated);
+    // Some write what they leave unsaid as `null`: only an empty text clears a name.
+    let unsaid = json!({"last_name": null, "nick_name": null, "status": null});
+    assert_eq!(desk.ok("PATCH", &path, unsaid).await, updated);
     assert_eq!(desk.ok("PATCH", &path, json!({"payment_address": "ada@acme"})).await, updated);
     for wrong in [
         json!({"first_name": ""}),
-        json!({"last_name": null}),
+        json!({"last_name": ""}),
         json!({"status": "DELETED"}),
         json!({"status": "NONE"}),
         json!({"status": true}),

@@ -1,16 +1,24 @@
 //! How a stream over REST ends, in lines and in events: with the same error as over gRPC.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt;
 use purser::domain::{Scopes, Secret};
+use purser::grpc::{self, Within};
+use purser::rest;
+use purser::webhook::{Guard, Webhooks};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
 
-use crate::harness::{on_each_database, operator};
+use crate::harness::{On, TestServer, on_each_database, operator};
 use crate::wire::Acme;
 
 on_each_database!(Acme: a_stream_ends_by_its_deadline_its_key_and_its_server_and_says_so);
@@ -41,6 +49,22 @@ async fn a_stream_ends_by_its_deadline_its_key_and_its_server_and_says_so(acme: 
         let error = &last["error"];
         assert_eq!((&error["code"], &error["details"][0]["reason"]), (&code.into(), &reason.into()));
     }
+}
+
+/// A stream is no older than a connection may be.
+#[tokio::test]
+async fn a_stream_ends_at_its_age() {
+    let server = TestServer::new(On::Sqlite).await;
+    let tenant = server.tenant("acme").await;
+    let webhooks = Webhooks::new(server.app.clone(), Guard::default(), grpc::event_json);
+    let (_keep, never) = watch::channel(false);
+    let within = Within::new(server.app.clone(), webhooks, Duration::from_millis(200), never);
+    let whole = rest::service(&server.app, &server.offer(), Arc::new(within), axum::Router::new());
+    let request = Request::get("/v1/events:watch").header("x-api-key", &*tenant.key).body(Body::empty());
+    let answer = whole.oneshot(request.unwrap()).await.unwrap();
+    let told = timeout(Duration::from_secs(2), answer.into_body().collect()).await.expect("it ends").unwrap();
+    let told = String::from_utf8(told.to_bytes().to_vec()).unwrap();
+    assert!(told.lines().last().unwrap().contains("SHUTTING_DOWN"), "{told}");
 }
 
 /// The last word of a watch, once it has ended.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::client::Http;
 use crate::harness::{Database, On};
 use crate::process::{Process, http_get, serving};
+use crate::raw::Raw;
 
 /// OUT. The template of a route, and nothing of whom a call is about.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,6 +33,11 @@ async fn logs_and_metrics_tell_the_template_of_a_route_and_nothing_of_who_it_is_
     ] {
         assert_eq!(http.get(path).await.status, status, "{path}");
     }
+    // What is our fault can be found by the id that its caller was told.
+    let id = made.value()["customer"]["id"].as_str().unwrap().to_owned();
+    Raw::open(&database).await.run("UPDATE customers SET body = '{}'").await;
+    let again = Http::new(process.http).with("x-api-key", key.trim()).with("x-request-id", "call-2");
+    assert_eq!(again.get(&format!("/v1/customers/{id}")).await.status, 500);
     assert_eq!(http.json("POST", "/v1/customers", &json!({"isolde": "isolde"})).await.status, 400);
     assert_eq!(http.send("ISOLDE", "/v1/customers", "").await.status, 405);
 
@@ -42,5 +48,7 @@ async fn logs_and_metrics_tell_the_template_of_a_route_and_nothing_of_who_it_is_
         assert!(!told.to_lowercase().contains("isolde"), "{told}");
     }
     assert!(logged.contains("call-1"), "{logged}");
+    let fault = logged.lines().find(|it| it.contains("internal error")).expect("it is logged");
+    assert!(fault.contains("call-2") && fault.contains("/v1/customers/{id}"), "{fault}");
     assert!(metrics.contains("status=\"404\"") && metrics.contains("route=\"unknown\""), "{metrics}");
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::app::{Counting, CustomerFilter};
 use crate::domain::{
-    Customer, CustomerKey, DomainId, Email, Error, Fault, Faults, Metadata, NewCustomer, PageRequest, Phone,
-    Profile, Scope,
+    Customer, CustomerKey, DomainId, Email, Error, Fault, Faults, NewCustomer, PageRequest, Phone, Profile,
+    Scope,
 };
 use crate::rest::dialect::{Call, Reply};
 use crate::rest::dialects::common::{answer, customer_id, live, milliseconds};
@@ -49,10 +49,7 @@ pub(super) async fn create(call: Call) -> Reply {
         name: fields.line("name"),
         email: fields.needed("email", Email::try_from),
         phone: fields.formed("phone", Phone::try_from),
-        metadata: {
-            let metadata = fields.object("metadata");
-            fields.faults.take("metadata", Metadata::try_from(metadata))
-        },
+        metadata: fields.metadata("metadata"),
         ..Profile::default()
     };
     fields.done()?;

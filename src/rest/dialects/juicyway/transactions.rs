@@ -19,13 +19,14 @@ pub(super) async fn list(call: Call) -> Reply {
     let mut faults = Faults::default();
     let given = |name| call.query.get(name).filter(|it| !it.is_empty());
     let wallet = given("wallet_id").and_then(|it| faults.keep("wallet_id", WalletId::of_either_form(it)));
+    let those_that = |add| TransactionType::ALL.iter().copied().filter(|it| it.adds() == add).collect();
     let types = match given("type") {
-        None => vec![TransactionType::Credit, TransactionType::Debit],
-        Some("credit") => vec![TransactionType::Credit],
-        Some("debit") => vec![TransactionType::Debit],
+        None => Vec::new(),
+        Some("credit") => those_that(true),
+        Some("debit") => those_that(false),
         Some(_) => faults.take("type", Err(Fault::new("must be credit or debit"))),
     };
-    let filter = TransactionFilter { wallet, types, ..TransactionFilter::default() };
+    let filter = TransactionFilter { wallet, types, in_books: true, ..TransactionFilter::default() };
     let page = page(&call, &("transactions", domain, &filter), &mut faults)?;
     let page = in_query(faults, page)?;
     if let Some(id) = wallet {

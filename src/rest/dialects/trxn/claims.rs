@@ -94,6 +94,13 @@ async fn told(call: &Call, claim: Claim) -> Reply {
     answer(StatusCode::OK, &Shown::of(&claim[0], &paid))
 }
 
+/// What is decided is told, even where the address that it is paid to cannot be found at the moment.
+async fn decided(call: &Call, claim: Claim) -> Reply {
+    let claim = [claim];
+    let paid = call.app.paid_addresses(&claim).await.unwrap_or_default();
+    answer(StatusCode::OK, &Shown::of(&claim[0], &paid))
+}
+
 fn claim_id(text: &str) -> Result<ClaimId, Refusal> {
     in_path(text, ClaimId::of_either_form, Noun::Claim)
 }
@@ -106,8 +113,13 @@ pub(super) async fn retrieve(Path(id): Path<String>, call: Call) -> Reply {
 pub(super) async fn approve(Path(id): Path<String>, call: Call) -> Reply {
     call.at_home(&[Scope::ClaimsWrite])?;
     let request = call.request_id()?;
-    let approved = call.app.approve_claim(&call.caller, claim_id(&id)?, None, request).await?;
-    told(&call, approved.value).await
+    let id = claim_id(&id)?;
+    // Nothing is left to be said, such as how much: it is what was claimed.
+    if !call.body.is_empty() {
+        Fields::of(&call)?.done()?;
+    }
+    let approved = call.app.approve_claim(&call.caller, id, None, request).await?;
+    decided(&call, approved.value).await
 }
 
 pub(super) async fn reject(Path(id): Path<String>, call: Call) -> Reply {
@@ -122,5 +134,5 @@ pub(super) async fn reject(Path(id): Path<String>, call: Call) -> Reply {
         fields.done()?;
     }
     let rejected = call.app.reject_claim(&call.caller, id, reason, request).await?;
-    told(&call, rejected.value).await
+    decided(&call, rejected.value).await
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{customer, customer_id};
 use crate::dialects::Town;
 use crate::harness::on_each_database;
-use crate::wallets_wire::booked;
+use crate::wallets_wire::{booked, moved};
 
 on_each_database!(Town:
     a_wallet_is_one_of_its_currency,
@@ -116,8 +116,13 @@ async fn transactions_are_credits_and_debits(town: Town) {
         let made = desk.ok("POST", "/wallets", json!({"customer_id": id, "currency": currency})).await;
         let wallet = made["data"]["id"].as_str().unwrap().to_owned();
         let own = purser::domain::WalletId::of_either_form(&wallet).unwrap().to_string();
-        keeper.record(booked(TransactionType::Credit, &own, "5")).await.unwrap();
-        keeper.record(booked(TransactionType::Debit, &own, "1.5")).await.unwrap();
+        // Whatever adds is a credit, whatever takes a debit.
+        let [credit, debit] = match currency {
+            "USD" => [TransactionType::Credit, TransactionType::Debit],
+            _ => [TransactionType::Deposit, TransactionType::Withdrawal],
+        };
+        keeper.record(booked(credit, &own, "5")).await.unwrap();
+        keeper.record(booked(debit, &own, "1.5")).await.unwrap();
         wallets.push(wallet);
     }
     let list = |query: String| {
@@ -135,6 +140,9 @@ async fn transactions_are_credits_and_debits(town: Town) {
             it["data"].as_array().unwrap().iter().map(shown).collect::<Vec<_>>()
         }
     };
+    // What is on a chain is in no list here, and whatever moves a balance is.
+    let wallet = keeper.create(&customer_id(&id), &["sepolia"]).await.unwrap();
+    keeper.record(moved(TransactionType::Credit, &wallet.id, "sepolia", "ETH", "2")).await.unwrap();
     assert_eq!(list(String::new()).await, ["debit 1.5 EUR", "credit 5 EUR", "debit 1.5 USD", "credit 5 USD"]);
     assert_eq!(list("type=credit".to_owned()).await, ["credit 5 EUR", "credit 5 USD"]);
     assert_eq!(list(format!("wallet_id={}&type=debit", wallets[0])).await, ["debit 1.5 USD"]);

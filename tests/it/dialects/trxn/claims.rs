@@ -91,6 +91,10 @@ async fn a_claim_is_submitted_by_a_link_and_decided_on(town: Town) {
     for none in ["rejection_reason", "approved_at", "approved_by_id", "crypto_transaction_id"] {
         assert_eq!(pending.get(none), Some(&Value::Null), "{none}");
     }
+    // Nothing that is said beside it is taken for granted.
+    for (said, status) in [(r#"{"amount": "0.5"}"#, 422), ("{broken", 400), ("[]", 400)] {
+        assert_eq!(desk.raw("POST", &format!("{}/approve", claim(0)), said).await.status, status, "{said}");
+    }
     let approved = desk.ok("POST", &format!("{}/approve", claim(0)), json!({})).await;
     assert_eq!(approved["status"], "approved");
     assert_eq!((&approved["to_address_id"], &approved["to_address"]), (&eth["id"], &eth["address"]));

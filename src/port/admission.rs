@@ -35,18 +35,18 @@ pub(crate) struct Place {
 
 impl Place {
     /// Whose it is.
-    pub(super) const fn peer(&self) -> Peer {
+    pub(crate) const fn peer(&self) -> Peer {
         Peer { address: self.peer, is_proxy: self.is_trusted }
     }
 }
 
 /// Counts a connection that was closed before it could make a call.
-pub(super) fn count_refused(port: &'static str, reason: &'static str) {
+pub(crate) fn count_refused(port: &'static str, reason: &'static str) {
     counter!("purser_connections_refused_total", "port" => port, "reason" => reason).increment(1);
 }
 
 /// Counts a connection that was ended for what its peer did not do.
-pub(super) fn count_ended(port: &'static str, reason: &'static str) {
+pub(crate) fn count_ended(port: &'static str, reason: &'static str) {
     counter!("purser_connections_ended_total", "port" => port, "reason" => reason).increment(1);
 }
 
