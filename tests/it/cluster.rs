@@ -71,6 +71,13 @@ impl Server {
         }
     }
 
+    /// Ends it as `pg_ctl stop` does: it closes its connections, and is gone.
+    pub async fn stop(&mut self) {
+        let mut child = self.child.take().unwrap();
+        kill_process(id(&child).unwrap(), Signal::INT).unwrap();
+        assert!(child.wait().await.unwrap().success());
+    }
+
     pub fn address(&self) -> SocketAddr {
         ([127, 0, 0, 1], self.port).into()
     }
@@ -103,7 +110,8 @@ impl Server {
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap()
     }
 
-    async fn start(&mut self) {
+    /// Starts it, where it was stopped.
+    pub async fn start(&mut self) {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let mut command = self.command("postgres", &["-D", "data", "-p", &self.port.to_string()]);
         command.process_group(0).stderr(log.try_clone().unwrap()).stdout(log);
@@ -142,13 +150,17 @@ impl Drop for Server {
 
 /// Each process of a server is a group of its own. It may have ended by itself.
 fn kill(child: &Child) {
-    let Some(pid) = child.id().and_then(|it| Pid::from_raw(i32::try_from(it).unwrap())) else { return };
+    let Some(pid) = id(child) else { return };
     // So that it makes no new ones, and does not tell the others.
     let _ = kill_process(pid, Signal::STOP);
     for other in children(pid) {
         let _ = kill_process(other, Signal::KILL);
     }
     let _ = kill_process(pid, Signal::KILL);
+}
+
+fn id(child: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(child.id()?).unwrap())
 }
 
 /// The processes that another has begun.

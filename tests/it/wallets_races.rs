@@ -1,13 +1,16 @@
 //! Many at once: balances that stay exact, addresses with one owner, and wallets that do not outlive their customer.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use prost_types::FieldMask;
 use purser::api::{self, TransactionType, Wallet};
+use purser::domain::Scopes;
 use tokio::task::JoinSet;
 use tonic::Code;
 
 use crate::concurrency::{assert_sound, channels};
-use crate::harness::{on_each_database, reason};
+use crate::harness::{Admin, on_each_database, reason};
 use crate::journal::size;
 use crate::wallets_wire::{Keeper, Purse, booked, deposit};
 use crate::wire::{Answer, Client, is, refusal};
@@ -20,6 +23,7 @@ on_each_database!(Purse:
     an_address_made_while_its_wallet_is_removed_leads_nowhere,
     an_address_linked_while_its_other_wallet_is_removed_stays_its_customer_s,
     nothing_is_given_to_a_customer_who_is_gone,
+    nothing_is_given_that_the_domain_forbids,
 );
 
 /// So many clients, each with a connection of its own; on Postgres half of them of a second instance.
@@ -252,4 +256,94 @@ async fn nothing_is_given_to_a_customer_who_is_gone(mut it: Purse) {
     assert_eq!(gone.len(), rounds);
     eprintln!("CON-6: {rounds} customers deleted while they were given things; 0 given anything afterwards");
     assert_sound(it.acme.server.app.store()).await;
+}
+
+/// CON-6 for a domain's wallets: while customers are given wallets and addresses of a main network, their domain is no
+/// longer allowed main networks, or it is suspended. Read in order, the log gives nothing from then on. 63 rounds, or one
+/// for every eight of `PURSER_PROOF_CON_6`.
+///
+/// Sabotage: let `Change::expects` expect nothing.
+async fn nothing_is_given_that_the_domain_forbids(mut it: Purse) {
+    let rounds = size("PURSER_PROOF_CON_6", 500).div_ceil(8);
+    let operator = it.acme.server.operator_key(Scopes::all()).await;
+    let admin = it.acme.server.admin(&operator).await;
+    let keepers = keepers(&it, 4).await;
+    let customer = it.customer().await;
+    let wallet = it.keeper.create(&customer, &["ethereum"]).await.unwrap().id;
+    let domain = Restrained { id: it.acme.tenant.domain.id.into() };
+    for round in 0..rounds {
+        let suspends = round % 2 == 1;
+        let mut racing = JoinSet::new();
+        for (n, mut keeper) in keepers.clone().into_iter().enumerate() {
+            let (customer, wallet) = (customer.clone(), wallet.clone());
+            racing.spawn(async move {
+                match n % 2 {
+                    0 => keeper.create(&customer, &["ethereum"]).await.map(drop),
+                    _ => keeper.next_address(&wallet, "ethereum").await.map(drop),
+                }
+            });
+        }
+        // At another moment of theirs each time.
+        tokio::time::sleep(Duration::from_micros(rand::random_range(0..8_000))).await;
+        domain.forbid(admin.clone(), suspends).await;
+        // Of either kind: another instance may hold to the settings of the round before for a moment.
+        for refused in racing.join_all().await.into_iter().filter_map(Result::err) {
+            let expected = ["DOMAIN_SUSPENDED", "NETWORK_NOT_ALLOWED"];
+            assert!(expected.contains(&reason(&refused).as_str()), "{refused:?}");
+        }
+        domain.allow(admin.clone()).await;
+    }
+    let mut raw = crate::raw::Raw::open(it.database()).await;
+    let events: Vec<(i64, String, String)> =
+        raw.rows("SELECT sequence, type, payload FROM events ORDER BY log_id, sequence").await;
+    let (mut allowed, mut given, mut broken) = (true, 0, Vec::new());
+    for (sequence, kind, payload) in events {
+        match kind.as_str() {
+            "domain.updated" => {
+                let payload: serde_json::Value = serde_json::from_str(&payload).unwrap();
+                let mainnet = payload["settings"]["allow_mainnet_in_sandbox"] == true;
+                allowed = mainnet && payload["status"] == "ACTIVE";
+            }
+            "wallet.created" | "address.created" if !allowed => broken.push(format!("{kind} at {sequence}")),
+            "wallet.created" | "address.created" => given += 1,
+            _ => {}
+        }
+    }
+    assert_eq!(broken, [""; 0]);
+    eprintln!(
+        "CON-6: {rounds} times a domain was forbidden what it gave; {given} given before, 0 afterwards"
+    );
+    assert_sound(it.acme.server.app.store()).await;
+}
+
+/// A domain that is forbidden to make wallets and allowed again.
+struct Restrained {
+    id: String,
+}
+
+impl Restrained {
+    async fn forbid(&self, mut admin: Admin, suspends: bool) {
+        if suspends {
+            let request = api::SuspendDomainRequest { id: self.id.clone(), ..Default::default() };
+            admin.suspend_domain(request).await.unwrap();
+        } else {
+            self.set(admin, false).await;
+        }
+    }
+
+    async fn allow(&self, mut admin: Admin) {
+        let request = api::ReinstateDomainRequest { id: self.id.clone(), ..Default::default() };
+        admin.reinstate_domain(request).await.unwrap();
+        self.set(admin, true).await;
+    }
+
+    async fn set(&self, mut admin: Admin, allow_mainnet_in_sandbox: bool) {
+        let request = api::UpdateDomainSettingsRequest {
+            id: self.id.clone(),
+            settings: Some(api::DomainSettings { allow_mainnet_in_sandbox, ..Default::default() }),
+            update_mask: Some(FieldMask { paths: vec!["allow_mainnet_in_sandbox".to_owned()] }),
+            ..Default::default()
+        };
+        admin.update_domain_settings(request).await.unwrap();
+    }
 }

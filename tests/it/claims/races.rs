@@ -1,14 +1,17 @@
 //! Many at once: one use is one claim, and one claim is one deposit.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use purser::api::{self, ClaimStatus};
+use purser::domain::Scopes;
 use tokio::task::JoinSet;
 
 use super::desk::{Desk, approve, claim, claims_over, fresh_hash, raced, submit, token_of};
 use crate::concurrency::channels;
 use crate::harness::{on_each_database, reason};
 use crate::journal::size;
+use crate::raw::Raw;
 use crate::wire::Answer;
 
 on_each_database!(Desk:
@@ -87,12 +90,17 @@ async fn of_32_approvals_at_once_one_records_a_deposit(mut it: Desk) {
     it.assert_sound().await;
 }
 
-/// CON-6 for approvals: the wallet is removed, the customer is deleted, or the claim is rejected meanwhile; as many
-/// `rounds` of each.
+/// CON-6 for approvals: the wallet is removed, the customer is deleted, the claim is rejected, or the domain is suspended
+/// meanwhile; as many `rounds` of each.
 ///
 /// Sabotage: in `claim::approve`, expect nothing.
 async fn an_approval_that_meets_what_forbids_it_records_all_or_nothing(mut it: Desk) {
-    const FORBIDS: [&str; 3] = ["NO_WALLET_ON_NETWORK", "CUSTOMER_DELETED", "CLAIM_CLOSED"];
+    const FORBIDS: [&str; 4] =
+        ["NO_WALLET_ON_NETWORK", "CUSTOMER_DELETED", "CLAIM_CLOSED", "DOMAIN_SUSPENDED"];
+    let operator = it.purse.acme.server.operator_key(Scopes::all()).await;
+    let mut admin = it.purse.acme.server.admin(&operator).await;
+    let mut raw = Raw::open(it.purse.database()).await;
+    let domain = String::from(it.purse.acme.tenant.domain.id);
     let mut seen = BTreeSet::new();
     let mut two = channels(&it.purse.acme.server, 2).await.into_iter();
     let (_, elsewhere) = (two.next(), two.next().unwrap());
@@ -113,7 +121,23 @@ async fn an_approval_that_meets_what_forbids_it_records_all_or_nothing(mut it: D
                 let client = &mut it.purse.acme.client;
                 raced(round, async { client.delete(&customer).await.map(|it| it.sequence) }, approving).await
             }
-            _ => raced(round, async { it.reject(&id, "").await.map(|it| it.sequence) }, approving).await,
+            "CLAIM_CLOSED" => {
+                raced(round, async { it.reject(&id, "").await.map(|it| it.sequence) }, approving).await
+            }
+            _ => {
+                let request = api::SuspendDomainRequest { id: domain.clone(), ..Default::default() };
+                let suspending = async {
+                    admin.suspend_domain(request).await?;
+                    let last = "SELECT max(sequence) FROM events WHERE type = 'domain.updated'";
+                    Ok(raw.number(last).await)
+                };
+                let raced = raced(round, suspending, approving).await;
+                let request = api::ReinstateDomainRequest { id: domain.clone(), ..Default::default() };
+                admin.reinstate_domain(request).await.unwrap();
+                // Until the other instance has seen it.
+                tokio::time::sleep(Duration::from_millis(1_200)).await;
+                raced
+            }
         };
         seen.insert((why, approved.is_ok()));
         let recorded = it.purse.keeper.transactions(&wallet).await.len();
@@ -135,7 +159,7 @@ async fn an_approval_that_meets_what_forbids_it_records_all_or_nothing(mut it: D
             }
         }
     }
-    assert_eq!(seen.len(), 6, "each was first at times: {seen:?}");
+    assert_eq!(seen.len(), 2 * FORBIDS.len(), "each was first at times: {seen:?}");
     eprintln!("CON-6: {} approvals of each of {FORBIDS:?}; 0 by half", rounds().count());
     it.assert_sound().await;
 }

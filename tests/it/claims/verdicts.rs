@@ -126,7 +126,7 @@ async fn a_rejection_keeps_why_and_is_replayed(mut it: Desk) {
 /// Sabotage: in `src/store/erasure.rs`, leave a row of `PERSONAL` out.
 async fn what_was_written_leaves_with_the_customer(mut it: Desk) {
     let (customer, _) = it.payee().await;
-    let kind = Some(prost_types::value::Kind::StringValue("zqzqmeta \"},\"x\":{".to_owned()));
+    let kind = Some(prost_types::value::Kind::StringValue("zqulometa \"},\"x\":{".to_owned()));
     let nested =
         prost_types::Struct { fields: [("metadata".to_owned(), prost_types::Value { kind })].into() };
     let kind = Some(prost_types::value::Kind::StructValue(nested));
@@ -135,31 +135,31 @@ async fn what_was_written_leaves_with_the_customer(mut it: Desk) {
         customer_id: customer.clone(),
         max_uses: 9,
         metadata: Some(prost_types::Struct { fields }),
-        request_id: "zqzqasked".to_owned(),
+        request_id: "zquloasked".to_owned(),
         ..Default::default()
     };
     let link = it.link_as(link).await.unwrap();
     let token = token_of(&link);
     let mut claims = Vec::new();
     for byte in 1..=3 {
-        let note = format!("zqzqnote \\\",\"reason\":\"{byte}");
+        let note = format!("zqulonote \\\",\"reason\":\"{byte}");
         claims.push(it.submit(api::SubmitClaimRequest { note, ..claim(&token, byte) }).await.unwrap().id);
     }
-    it.reject(&claims[0], "zqzqreason \\\" , }").await.unwrap();
+    it.reject(&claims[0], "zquloreason \\\" , }").await.unwrap();
     it.approve(&claims[1]).await.unwrap();
-    assert!(dump_all(it.purse.database()).await.contains("zqzq"));
+    assert!(dump_all(it.purse.database()).await.contains("zqulo"));
     it.erase(&customer).await;
     let left = dump_all(it.purse.database()).await;
-    assert!(!left.contains("zqzq"), "{left}");
+    assert!(!left.contains("zqulo"), "{left}");
     for id in &claims {
         let claim = it.get(id).await.unwrap();
         assert!(claim.note.is_empty() && claim.reason.is_empty() && claim.amount == "1.5");
     }
     it.assert_sound().await;
     // Nor does it come back by what is done afterwards.
-    it.reject(&claims[2], "zqzqlate").await.unwrap();
+    it.reject(&claims[2], "zqulolate").await.unwrap();
     it.revoke(&link.id).await.unwrap();
-    assert!(!dump_all(it.purse.database()).await.contains("zqzq"));
+    assert!(!dump_all(it.purse.database()).await.contains("zqulo"));
     it.assert_sound().await;
 }
 
