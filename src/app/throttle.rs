@@ -69,6 +69,7 @@ mod tests {
         for other in 0..50_000 {
             let _ = throttle.admit(&other, 1, now);
         }
-        assert!(throttle.buckets.len() <= Throttle::<i32>::CAPACITY + 1);
+        // It is rounded up to as many parts as the machine has a use for.
+        assert!(throttle.buckets.len() <= Throttle::<i32>::CAPACITY * 5 / 4);
     }
 }

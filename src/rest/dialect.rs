@@ -200,7 +200,7 @@ mod tests {
     }
 
     /// A server of one route, and a key for it.
-    async fn served(folder: &std::path::Path) -> (Router, String, App) {
+    async fn served(folder: &std::path::Path, deadline: Duration) -> (Router, String, App) {
         let store = Store::open(&format!("sqlite:{}", folder.join("x.db").display())).unwrap();
         store.migrate().await.unwrap();
         let app = App::start(store, Chains::default());
@@ -215,14 +215,14 @@ mod tests {
         };
         let (_, secret) = app.create_api_key(&Caller::cli("test".to_owned()), new, None).await.unwrap().value;
         let routes = Router::new().route("/things/{id}", get(echo).post(echo));
-        let served = DIALECT.serve(routes, &app, Duration::from_millis(200));
+        let served = DIALECT.serve(routes, &app, deadline);
         (Router::new().nest("/trxn", served), secret.unwrap().expose().to_owned(), app)
     }
 
     #[tokio::test]
     async fn a_call_is_admitted_read_and_answered_or_refused_in_the_dialects_words() {
         let folder = tempfile::tempdir().unwrap();
-        let (router, key, _) = served(folder.path()).await;
+        let (router, key, _) = served(folder.path(), Duration::from_secs(3)).await;
         let key = format!("Bearer {key}");
         let large = "1".repeat(call::BODY_BYTES + 1);
         for (method, path, key, body, expected) in [
@@ -268,7 +268,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_is_one_of_those_at_work_until_it_is_answered() {
         let folder = tempfile::tempdir().unwrap();
-        let (router, key, app) = served(folder.path()).await;
+        let (router, key, app) = served(folder.path(), Duration::from_secs(3)).await;
         app.limit_calls(std::num::NonZeroUsize::MIN);
         let ask = |path: &str| {
             let request = Request::get(path).header("authorization", format!("Bearer {key}"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use purser::api::WatchStart;
 use purser::api::event::Payload;
+use purser::api::watch_response::Message;
 use purser::app::App;
 use purser::store::Store;
 use rand::Rng;
@@ -32,22 +33,22 @@ async fn event_and_change_are_one_and_no_reader_ever_skips_one(it: Acme) {
     let there = another_instance(&it).await;
     slow_down(&it.server.database.url).await;
     let addresses = [it.server.address, there];
+    let over = Arc::new(AtomicBool::new(false));
     let mut readers = Vec::new();
     for address in addresses {
         let mut reader = Reader::elsewhere(address, &it.tenant.key).await;
         let stream = reader.watch(start(WatchStart::Earliest), &[]).await.unwrap();
-        readers.push(tokio::spawn(follow(stream, 0)));
-        readers.push(tokio::spawn(come_and_go(reader)));
+        readers.push(tokio::spawn(follow(stream, 0, Arc::clone(&over))));
+        readers.push(tokio::spawn(come_and_go(reader, Arc::clone(&over))));
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let hindrance = tokio::spawn(hinder(it.server.database.url.clone(), Arc::clone(&stop)));
+    let hindrance = tokio::spawn(hinder(it.server.database.url.clone(), Arc::clone(&over)));
     let writers: Vec<_> =
         (0..WRITERS).map(|n| tokio::spawn(write(addresses[n % 2], it.tenant.key.clone(), n, each))).collect();
     let mut acknowledged = BTreeMap::new();
     for writer in writers {
         acknowledged.extend(writer.await.unwrap());
     }
-    stop.store(true, Ordering::Relaxed);
+    over.store(true, Ordering::Relaxed);
     hindrance.await.unwrap();
     assert_eq!(acknowledged.len(), 2 * WRITERS * each, "each change has a place of its own");
     let last = *acknowledged.last_key_value().unwrap().0;
@@ -107,8 +108,8 @@ async fn slow_down(url: &str) {
 }
 
 /// Holds the lock of every log for a while, again and again, as a writer does whose machine is slow.
-async fn hinder(url: String, stop: Arc<AtomicBool>) {
-    while !stop.load(Ordering::Relaxed) {
+async fn hinder(url: String, over: Arc<AtomicBool>) {
+    while !over.load(Ordering::Relaxed) {
         let pause = Duration::from_micros(rand::rng().random_range(0..20_000));
         if url.starts_with("postgres") {
             let mut connection = PgConnection::connect(&url).await.unwrap();
@@ -122,32 +123,42 @@ async fn hinder(url: String, stop: Arc<AtomicBool>) {
     }
 }
 
-/// All the places that a watcher is told of, until nothing more comes.
-async fn follow(mut stream: Stream, after: i64) -> Vec<i64> {
-    let mut seen = Vec::new();
-    while let Ok(message) = tokio::time::timeout(Duration::from_secs(5), stream.0.message()).await {
-        if let Some(purser::api::watch_response::Message::Event(event)) = message.unwrap().unwrap().message {
-            assert_eq!(event.sequence, seen.last().copied().unwrap_or(after) + 1);
-            seen.push(event.sequence);
+/// The place of the next event that a watcher is told of; none once all was written, and nothing comes any more.
+async fn next(stream: &mut Stream, over: &AtomicBool) -> Option<i64> {
+    loop {
+        match tokio::time::timeout(Duration::from_secs(5), stream.0.message()).await {
+            Ok(message) => {
+                if let Some(Message::Event(event)) = message.unwrap().unwrap().message {
+                    return Some(event.sequence);
+                }
+            }
+            Err(_) if over.load(Ordering::Relaxed) => return None,
+            Err(_) => {}
         }
+    }
+}
+
+/// All the places that a watcher is told of.
+async fn follow(mut stream: Stream, after: i64, over: Arc<AtomicBool>) -> Vec<i64> {
+    let mut seen = Vec::new();
+    while let Some(sequence) = next(&mut stream, &over).await {
+        assert_eq!(sequence, seen.last().copied().unwrap_or(after) + 1);
+        seen.push(sequence);
     }
     seen
 }
 
 /// The same of one that is cut off again and again, and goes on where it was.
-async fn come_and_go(mut reader: Reader) -> Vec<i64> {
+async fn come_and_go(mut reader: Reader, over: Arc<AtomicBool>) -> Vec<i64> {
     let mut seen: Vec<i64> = Vec::new();
     loop {
         let from = seen.last().copied().unwrap_or_default();
         let mut stream = reader.watch(after(from), &[]).await.unwrap();
         let count = rand::rng().random_range(1..300);
         for _ in 0..count {
-            let message = tokio::time::timeout(Duration::from_secs(5), stream.0.message()).await;
-            let Ok(message) = message else { return seen };
-            if let Some(purser::api::watch_response::Message::Event(event)) =
-                message.unwrap().unwrap().message
-            {
-                seen.push(event.sequence);
+            match next(&mut stream, &over).await {
+                Some(sequence) => seen.push(sequence),
+                None => return seen,
             }
         }
     }

@@ -28,6 +28,9 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_types::StatusExt;
 
+/// How long a call has that says nothing of it: a machine may stand still for a while.
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {
@@ -161,7 +164,7 @@ impl TestServer {
             listener,
             routes,
             grpc::methods(),
-            Limits { max_connections_per_peer: 1_000, ..Limits::default() },
+            Limits { max_connections_per_peer: 1_000, default_deadline: DEADLINE, ..Limits::default() },
             std::future::pending(),
         ));
         address
@@ -190,7 +193,7 @@ impl TestServer {
 
     /// All of REST.
     pub fn offer(&self) -> Offer {
-        Offer { faces: Faces::all(), deadline: Duration::from_secs(5), origins: Vec::new() }
+        Offer { faces: Faces::all(), deadline: DEADLINE, origins: Vec::new() }
     }
 
     /// The methods, called from within the process.

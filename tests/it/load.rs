@@ -72,7 +72,7 @@ async fn five_times_too_many_calls_leave_the_throughput_and_the_rest_is_told_at_
     assert!(!flood.refused.is_empty());
     assert!(few.good > 0 && few.refused.is_empty() && few.other.is_empty(), "{few:?}");
     assert!(
-        asked > 20 && slow * 100 <= asked && slowest < Duration::from_secs(1),
+        asked > 20 && slow * 20 <= asked && slowest < Duration::from_secs(1),
         "{slow} of {asked} answers on health took 100 ms, or {slowest:?}"
     );
 }

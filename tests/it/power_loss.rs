@@ -17,7 +17,7 @@ use crate::concurrency::assert_sound;
 use crate::disk::{self, Call, Disk};
 use crate::harness::{Database, On, TestServer, chains, connect, customers};
 use crate::journal::{seed, size};
-use crate::process::{Process, http_get, purser};
+use crate::process::{Process, purser};
 use crate::raw::Raw;
 use crate::wire::{Client, aliased};
 
@@ -72,8 +72,11 @@ impl Recording {
         let mut cuts = 0;
         for session in 0..2 {
             let trace = traces.path().join(format!("session-{session}"));
-            let mut process = Process::start(traced(strace, &trace, &database)).await;
-            authors = write(&process, &database, authors).await;
+            let log = traces.path().join(format!("log-{session}"));
+            let mut command = traced(strace, &trace, &database);
+            command.stderr(std::fs::File::create(&log).unwrap());
+            let mut process = Process::start(command).await;
+            authors = write(&process, &database, &log, authors).await;
             cuts += 1;
             if session == 0 {
                 process.terminate();
@@ -139,7 +142,12 @@ fn traced(strace: &str, trace: &std::path::Path, database: &Database) -> tokio::
 }
 
 /// Authors write until half of a run's acknowledgements are there, and somebody who was erased is out of the files.
-async fn write(process: &Process, database: &Database, authors: Vec<Author>) -> Vec<Author> {
+async fn write(
+    process: &Process,
+    database: &Database,
+    log: &std::path::Path,
+    authors: Vec<Author>,
+) -> Vec<Author> {
     let key = std::fs::read_to_string(database.folder().join("purser-dev.key")).unwrap();
     let (told, gone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let mut writing = JoinSet::new();
@@ -160,11 +168,8 @@ async fn write(process: &Process, database: &Database, authors: Vec<Author>) -> 
     client.0.erase_customer(api::EraseCustomerRequest { id: made.id, ..Default::default() }).await.unwrap();
     // The program says so: another process with the file open would be a part of what is looked at.
     let scrubbed = async {
-        for left in ["1", "0"] {
-            let told = format!("purser_erasures_unscrubbed {left}");
-            while !http_get(process.http, "/metrics").await.unwrap().lines().any(|it| it == told) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+        while !std::fs::read_to_string(log).unwrap().contains("the traces of erasures were taken out") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), scrubbed).await.expect("the files are written anew");

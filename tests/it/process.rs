@@ -1,7 +1,9 @@
 //! The real program, as a process of its own.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use purser::chain::keys::MasterKeys;
@@ -92,9 +94,11 @@ impl Process {
 
 /// A port that nobody has, outside the range that the system gives out by itself: free until it is taken by name.
 pub fn free_port() -> u16 {
+    /// Nobody is on them yet, perhaps.
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let port = rand::random_range(20_000..30_000);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if GIVEN.lock().unwrap().insert(port) && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }

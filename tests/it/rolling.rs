@@ -19,7 +19,7 @@ use crate::process::{Process, free_port, http_get, purser};
 /// How often the mesh asks for readiness.
 const ASKS_EVERY: Duration = Duration::from_millis(200);
 const CALLS_A_SECOND: u32 = 500;
-const DRAIN_DELAY: &str = "1s";
+const DRAIN_DELAY: &str = "2s";
 
 /// LIFE-2. A rolling restart is invisible to a client that makes a call again where it is UNAVAILABLE, twice at most: two
 /// instances over one database are restarted in turn under 500 calls a second, and none fails. A mesh asks each for
@@ -157,10 +157,11 @@ async fn call(mesh: &[Offer], known: &str, kind: usize, again: &AtomicUsize) -> 
     let mut tried = 0;
     loop {
         let ready: Vec<_> = mesh.iter().filter(|it| it.is_ready.load(Ordering::Relaxed)).collect();
-        let Some(offer) = ready.get(rand::random_range(0..ready.len().max(1))) else {
-            return Err(Status::unavailable("the mesh has nobody to send it to"));
+        let done = match ready.get(rand::random_range(0..ready.len().max(1))) {
+            Some(offer) => attempt(&mut offer.client.clone(), known, kind).await,
+            None => Err(Status::unavailable("the mesh has nobody to send it to")),
         };
-        match attempt(&mut offer.client.clone(), known, kind).await {
+        match done {
             Err(status) if status.code() == Code::Unavailable && tried < 2 => {
                 (tried, _) = (tried + 1, again.fetch_add(1, Ordering::Relaxed));
                 tokio::time::sleep(Duration::from_millis(10)).await;

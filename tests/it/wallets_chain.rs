@@ -111,7 +111,7 @@ async fn several_addresses_add_up_and_calls_at_once_share_a_reading(mut it: Purs
     for _ in 0..2 {
         it.keeper.next_address(&wallet, "ethereum").await.unwrap();
     }
-    let (url, asked) = node("0x1", Duration::from_millis(300)).await;
+    let (url, asked) = node("0x1", Duration::from_millis(700)).await;
     let keeper = asking(&it, &[(Network::Ethereum, &url)]).await;
     let calls: Vec<_> = (0..16)
         .map(|_| {
@@ -137,7 +137,7 @@ async fn a_node_that_is_down_slow_or_of_another_chain_gives_no_figure(mut it: Pu
         let mut keeper = asking(&it, &[(Network::Ethereum, &url)]).await;
         let began = Instant::now();
         let refused = by_chain(&mut keeper, &wallet).await.unwrap_err();
-        assert!(began.elapsed() < Duration::from_millis(4_500), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
         assert_eq!(told(&refused, "network"), "ethereum");
         assert!(refused.get_details_retry_info().is_some_and(|it| it.retry_delay.is_some()));
         assert!(!refused.message().contains("sesame") && !refused.message().contains("127.0.0.1"));

@@ -64,13 +64,14 @@ async fn given(raw: &mut Raw) -> Given {
 }
 
 /// KEY-2. Over 64 connections, to two instances where there may be two, wallets and addresses are made until 2,000
-/// addresses are acknowledged, while every fifth call is given up and the program is killed three times. No index is
-/// given out twice, no two customers share an address, no call is refused, and all that was acknowledged is there.
+/// addresses are acknowledged, while every fifth call is given up and the program is killed: three times, or after every
+/// 600 addresses of `PURSER_PROOF_KEY_2`. No index is given out twice, no two customers share an address, no call is refused, and all that was acknowledged is there.
 ///
 /// Sabotage: in `hand_out`, hand the numbers out before `reserve_indexes` has answered.
 async fn an_index_is_given_out_once_through_crashes(database: Database) {
     const CONNECTIONS: usize = 64;
     let enough = size("PURSER_PROOF_KEY_2", 2_000);
+    let kills = enough / 600;
     let seed = seed();
     let mut service = Service::start(&database).await;
     let key = std::fs::read_to_string(database.folder().join("purser-dev.key")).unwrap();
@@ -83,16 +84,16 @@ async fn an_index_is_given_out_once_through_crashes(database: Database) {
         let seed = seed.wrapping_add(n as u64);
         making.spawn(make(n, addresses, key, customer, Arc::clone(&acknowledged), enough, seed));
     }
-    for part in 1..=4 {
+    for part in 1..=kills + 1 {
         let some = async {
-            while acknowledged.load(Ordering::Relaxed) < enough * part / 4 {
+            while acknowledged.load(Ordering::Relaxed) < enough * part / (kills + 1) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(120 + enough as u64 / 50), some)
             .await
             .expect("it goes on making addresses");
-        if part < 4 {
+        if part <= kills {
             service.crash(&database).await;
         }
     }
@@ -112,7 +113,11 @@ async fn an_index_is_given_out_once_through_crashes(database: Database) {
     assert!(told.len() >= enough);
     let store = Store::open(&database.url).unwrap();
     assert_sound(&store).await;
-    eprintln!("KEY-2: {} addresses acknowledged, {} there, 3 kills: 0 duplicates", told.len(), given.len());
+    eprintln!(
+        "KEY-2: {} addresses acknowledged, {} there, {kills} kills: 0 duplicates",
+        told.len(),
+        given.len()
+    );
 }
 
 /// The program, once or twice, and where it listens now.

@@ -191,10 +191,10 @@ pub fn mistyped(key: &str) -> String {
 
 /// A key whose time has passed: it is there for a moment first.
 pub async fn expired(server: &TestServer, domain: &Domain) -> String {
-    let expire_us = Some(clock::now_us() + 200_000);
+    let expire_us = Some(clock::now_us() + 1_500_000);
     let new = NewApiKey { domain_id: Some(domain.id), expire_us, ..key(Scopes::all()) };
     let text = made(server, new).await.1;
-    tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_550)).await;
     text
 }
 

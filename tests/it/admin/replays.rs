@@ -202,7 +202,7 @@ async fn a_replay_outranks_the_state_that_things_are_in_by_now(server: TestServe
     }
 
     // A key that was to expire soon has expired by the time it is asked for again.
-    let soon = purser::clock::now_us() + 300_000;
+    let soon = purser::clock::now_us() + 1_500_000;
     let expire_time = Some(prost_types::Timestamp {
         seconds: soon / 1_000_000,
         nanos: i32::try_from(soon % 1_000_000).unwrap() * 1_000,
@@ -215,7 +215,7 @@ async fn a_replay_outranks_the_state_that_things_are_in_by_now(server: TestServe
     };
     let request = api::CreateApiKeyRequest { api_key: Some(key), request_id: "soon".to_owned() };
     let first = admin.create_api_key(request.clone()).await.unwrap().into_inner().api_key;
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_600)).await;
     let again = admin.create_api_key(request).await.unwrap();
     assert!(again.metadata().contains_key("idempotent-replayed"));
     assert_eq!(again.into_inner().api_key, first);

@@ -91,11 +91,11 @@ async fn a_link_that_is_used_up_or_expired_says_so_and_is_listed_as_such(mut it:
     assert_eq!(refusal(refused), is(Code::FailedPrecondition, "CLAIM_LINK_USED"));
     let request = api::CreatePaymentClaimLinkRequest {
         customer_id: customer.clone(),
-        expire_time: Some(soon(300)),
+        expire_time: Some(soon(1_500)),
         ..Default::default()
     };
     let expired = it.link_as(request).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_550)).await;
     let refused = it.submit(claim(&token_of(&expired), 3)).await;
     assert_eq!(refusal(refused), is(Code::FailedPrecondition, "CLAIM_LINK_EXPIRED"));
     let path = format!("GET /claim/{}", token_of(&expired));

@@ -53,12 +53,12 @@ async fn links_are_listed_page_by_page_newest_first_by_what_they_are_now(mut it:
         active.insert(0, it.link(customer).await.id);
         let ending = api::CreatePaymentClaimLinkRequest {
             customer_id: customer.clone(),
-            expire_time: Some(soon(500)),
+            expire_time: Some(soon(2_000)),
             ..Default::default()
         };
         expired.insert(0, it.link_as(ending).await.unwrap().id);
     }
-    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2_050)).await;
     let of = |customer: &str, statuses: &[PaymentClaimLinkStatus]| api::ListPaymentClaimLinksRequest {
         customer_id: customer.to_owned(),
         statuses: statuses.iter().map(|it| (*it).into()).collect(),

@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::everywhere::{is_in_shape, keyed};
+use super::tenancy::{calls, things};
 use super::{Desk, Town, makers};
 use crate::access::world::{expired, mistyped, revoked};
 use crate::harness::on_each_database;
@@ -13,6 +14,7 @@ use crate::rest::client::Answer;
 
 on_each_database!(Town:
     a_body_that_is_not_strict_json_is_refused,
+    every_operation_refuses_a_body_that_it_does_not_take,
     a_value_of_another_type_is_refused,
     what_is_not_known_is_refused_and_not_repeated,
     a_body_is_taken_up_to_its_limit_and_no_further,
@@ -91,6 +93,29 @@ async fn a_body_that_is_not_strict_json_is_refused(town: Town) {
         let within = format!("{{\"a\": {}, \"b\": [{}], {rest}", nested(30), vec!["0"; 19_000].join(","));
         check(face, &desk.raw("POST", path, &within).await, of_a_member(face), "within bounds");
     }
+}
+
+/// In the words of others, where each operation reads its own: in ours one function reads all.
+async fn every_operation_refuses_a_body_that_it_does_not_take(town: Town) {
+    let there = things(&town).await;
+    let before = town.purse.picture().await;
+    for (face, method, path, body) in calls().into_iter().filter(|it| !it.3.is_null()) {
+        let (desk, path, body) = (town.desk(face), there.put(path), there.put(&body.to_string()));
+        let rest = &body[1..];
+        for (wrong, status) in [
+            (body.replacen('}', "", 1), 400),
+            ("[]".to_owned(), 400),
+            ("7".to_owned(), 400),
+            (format!("{body}x"), 400),
+            (format!("{{\"a\": 1, \"a\": 1, {rest}"), 400),
+            (format!("{{\"no_such\": 1, {rest}"), of_a_member(face)),
+            (format!("{body}{}", " ".repeat(LIMIT + 1 - body.len())), 413),
+        ] {
+            let case = format!("{method} {path} {wrong}");
+            check(face, &desk.raw(method, &path, &wrong).await, status, &case);
+        }
+    }
+    assert_eq!(town.purse.picture().await, before, "nothing was done");
 }
 
 async fn a_value_of_another_type_is_refused(town: Town) {

@@ -16,11 +16,11 @@ on_each_database!(Town:
 );
 
 /// What a tenant has, by the names that the calls below have for it.
-struct Things(Vec<(&'static str, String)>);
+pub struct Things(Vec<(&'static str, String)>);
 
 impl Things {
     /// A call about these.
-    fn put(&self, template: &str) -> String {
+    pub fn put(&self, template: &str) -> String {
         self.0.iter().fold(template.to_owned(), |text, (name, id)| text.replace(&format!("{{{name}}}"), id))
     }
 
@@ -54,7 +54,7 @@ fn text(value: &Value) -> String {
 }
 
 /// One of everything.
-async fn things(town: &Town) -> Things {
+pub async fn things(town: &Town) -> Things {
     let juicyway = town.desk("juicyway");
     let trxn = town.desk("trxn");
     let made = juicyway.ok("POST", "/customers", juicy("ada@mail.example")).await;
@@ -97,7 +97,7 @@ async fn things(town: &Town) -> Things {
 }
 
 /// Every call about something that is named, and what it sends.
-fn calls() -> Vec<(&'static str, &'static str, &'static str, Value)> {
+pub fn calls() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let paylias = "/csp/api/v1/csp/customer/{alias}";
     let link = json!({"walletAddress": "0x52908400098527886E0F7030069857D2E4169EE7", "chainId": 1});
     let bank = json!({"type": "bank_account", "account_name": "A", "account_number": "1"});
