@@ -34,7 +34,7 @@ async fn a_database_that_stops_is_told_within_five_seconds_and_so_is_its_return(
         return;
     };
     server.sql("CREATE DATABASE purser").await;
-    lost_and_found(Database::at(server.url("purser")), Loss::Stopped(server)).await;
+    lost_and_found(Database::at(server.url("purser")), Loss::Stopped(Box::new(server))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,7 +46,7 @@ async fn a_database_that_falls_silent_is_told_within_five_seconds_and_so_is_its_
 
 /// How a database is lost, and found again.
 enum Loss {
-    Stopped(Server),
+    Stopped(Box<Server>),
     Silent(Proxy),
 }
 

@@ -65,7 +65,8 @@ async fn given(raw: &mut Raw) -> Given {
 
 /// KEY-2. Over 64 connections, to two instances where there may be two, wallets and addresses are made until 2,000
 /// addresses are acknowledged, while every fifth call is given up and the program is killed: three times, or after every
-/// 600 addresses of `PURSER_PROOF_KEY_2`. No index is given out twice, no two customers share an address, no call is refused, and all that was acknowledged is there.
+/// 600 addresses of `PURSER_PROOF_KEY_2`. No index is given out twice, no two customers share an address, no call is
+/// refused, and all that was acknowledged is there.
 ///
 /// Sabotage: in `hand_out`, hand the numbers out before `reserve_indexes` has answered.
 async fn an_index_is_given_out_once_through_crashes(database: Database) {
