@@ -1,7 +1,7 @@
 //! ERA-1: erasure leaves nothing.
 //!
 //! A person whose every field is a text that is found nowhere else goes through everything that can happen to somebody,
-//! among thousands of others, and is erased. Then nothing that the database keeps and nothing that was logged has any of
+//! among more than a thousand others, and is erased. Then nothing that the database keeps and nothing that was logged has any of
 //! these texts, but for the bare alias that is on hold for nobody, and what the books keep, where they keep it.
 
 use std::process::Stdio;
@@ -269,7 +269,7 @@ async fn live(client: &mut Client, keeper: &mut Keeper, clients: &[Client]) -> S
     client.0.set_kyc_status(rejected).await.unwrap();
     let delete = api::SoftDeleteCustomerRequest { request_id: asked("delete"), ..deleting(&id) };
     client.delete_as(delete).await.unwrap();
-    crowd(clients, 99, 650).await;
+    crowd(clients, 99, 400).await;
     id
 }
 
@@ -345,7 +345,7 @@ async fn nothing_of_who_is_erased_is_left_anywhere(database: Database) {
     let clients: Vec<_> = keys.iter().map(|it| Client(customers(channel.clone(), it))).collect();
     let mut client = clients[0].clone();
     let mut keeper = Keeper::of(channel, &keys[0]);
-    crowd(&clients, 0, 600).await;
+    crowd(&clients, 0, 400).await;
     let id = live(&mut client, &mut keeper, &clients).await;
 
     // The proof sees what is there.

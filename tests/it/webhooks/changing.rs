@@ -69,7 +69,7 @@ async fn what_is_asked_for_from_now_on_arrives_though_nobody_has_told_the_courie
 /// Sabotage: in `Attempt::make`, send an event however long ago it was read.
 async fn what_is_erased_while_it_waits_is_not_sent(mut post: Post) {
     let receiver = Receiver::answering(|_, n| Reply {
-        after: Duration::from_millis(if n == 0 { 10_000 } else { 0 }),
+        after: Duration::from_millis(if n == 0 { 6_000 } else { 0 }),
         ..Reply::default()
     })
     .await;
@@ -118,7 +118,7 @@ async fn what_is_asked_for_again_during_an_attempt_is_attempted_again(mut post: 
 /// Sabotage: in `webhook::gone`, do not look at the sequence.
 async fn a_receiver_that_is_gone_says_nothing_of_the_one_that_took_its_place(mut post: Post) {
     let gone =
-        Receiver::answering(|_, _| Reply { after: Duration::from_secs(6), ..Reply::status(410) }).await;
+        Receiver::answering(|_, _| Reply { after: Duration::from_secs(4), ..Reply::status(410) }).await;
     let next = Receiver::new().await;
     let (endpoint, _) = post.endpoint_with(of(gone.url(), "customer.created")).await;
     let first = post.customer("Ada").await;
