@@ -1,8 +1,9 @@
 //! ERA-1: erasure leaves nothing.
 //!
 //! A person whose every field is a text that is found nowhere else goes through everything that can happen to somebody,
-//! among more than a thousand others, and is erased. Then nothing that the database keeps and nothing that was logged has any of
-//! these texts, but for the bare alias that is on hold for nobody, and what the books keep, where they keep it.
+//! among more than a thousand others, and is erased. Then nothing that the database keeps and nothing that was logged or
+//! measured has any of these texts, but for the bare alias that is on hold for nobody, and what the books keep, where they
+//! keep it.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
