@@ -5,6 +5,18 @@ use serde_json::{Map, Value};
 
 use super::Fault;
 
+/// The largest whole number up to which a double tells each from the next: what JSON is sure to keep.
+pub const EXACT: u64 = 1 << 53;
+
+/// The whole number that a double is, if it is an [`EXACT`] one.
+#[must_use]
+pub fn whole(number: f64) -> Option<i64> {
+    // What is larger than any is the largest.
+    #[expect(clippy::cast_possible_truncation, reason = "only what is whole is taken")]
+    let near = number as i64;
+    (number.fract() == 0.0 && near.unsigned_abs() <= EXACT).then_some(near)
+}
+
 /// A JSON object of at most 16 KiB and 8 levels. Its keys are taken as they stand.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]

@@ -66,7 +66,7 @@ pub use id::{
 pub use judge::{Facts, KeyState, Remembered, Verdict, judge};
 pub use key_source::{KeySource, NewAddresses, NewExtendedKey};
 pub use kyc::KycStatus;
-pub use metadata::Metadata;
+pub use metadata::{EXACT, Metadata, whole};
 pub use network::{Family, Network, NetworkInfo, Scheme, Token};
 pub use page::{Page, PageRequest, Position};
 pub use payee::PayeeMatch;

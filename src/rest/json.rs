@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use crate::domain::Fault;
+use crate::domain::{EXACT, Fault, whole};
 
 /// How many objects and lists may be within one another. Metadata, the deepest there is, has 8 levels.
 const DEPTH: usize = 32;
@@ -43,12 +43,11 @@ pub(super) const INEXACT: &str =
 
 /// Whether every number is one that a double keeps.
 pub(super) fn is_exact(json: &Value) -> bool {
-    const MOST: u64 = 1 << 53;
     match json {
         Value::Number(it) => match it.as_i64().map(i64::unsigned_abs).or(it.as_u64()) {
-            Some(whole) => whole <= MOST,
+            Some(whole) => whole <= EXACT,
             // What is too large for any whole number is read as one of these.
-            None => it.as_f64().is_some_and(|it| it.fract() != 0.0 || it.abs() <= 9_007_199_254_740_992.0),
+            None => it.as_f64().is_some_and(|it| it.fract() != 0.0 || whole(it).is_some()),
         },
         Value::Array(list) => list.iter().all(is_exact),
         Value::Object(object) => object.values().all(is_exact),

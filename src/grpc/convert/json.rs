@@ -6,7 +6,7 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
 use serde_json::{Map, Value as Json};
 
-use crate::domain::{Fault, Metadata};
+use crate::domain::{Fault, Metadata, whole};
 
 pub(in crate::grpc) fn metadata(from: Option<Struct>) -> Result<Metadata, Fault> {
     map(from.unwrap_or_default())?.try_into()
@@ -33,10 +33,8 @@ fn json(from: Value) -> Result<Json, Fault> {
 
 /// One that is whole is kept so: where JSON is shown as it is kept, a `1` is a `1`, and no `1.0`.
 fn number(it: f64) -> Result<Json, Fault> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if it.fract() == 0.0 && it.abs() <= EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
-        return Ok(Json::from(it as i64));
+    if let Some(whole) = whole(it) {
+        return Ok(Json::from(whole));
     }
     let number = serde_json::Number::from_f64(it);
     Ok(Json::Number(number.ok_or(Fault::new("must not hold numbers that JSON has not"))?))

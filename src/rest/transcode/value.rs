@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::mask;
 use super::rules::named;
-use crate::domain::{Fault, Faults};
+use crate::domain::{Fault, Faults, whole};
 use crate::rest::json::{INEXACT, is_exact};
 
 /// The longest name of a field that is repeated to whoever made it up, in characters.
@@ -170,28 +170,20 @@ fn string(json: Json) -> Result<String, Fault> {
     }
 }
 
-/// A whole number, written as one or as a string.
+/// A whole number, written as one, also such as `1e3`, or as a string.
 fn number<T: TryFrom<i128>>(json: &Json) -> Result<T, Fault> {
     let number = match json {
         Json::Number(it) => it
             .as_i64()
             .map(i128::from)
             .or_else(|| it.as_u64().map(i128::from))
-            .or_else(|| it.as_f64().and_then(whole)),
+            .or_else(|| it.as_f64().and_then(whole).map(i128::from)),
         Json::String(it) if !it.starts_with('+') => it.parse().ok(),
         _ => None,
     };
     number
         .and_then(|it| T::try_from(it).ok())
         .ok_or(Fault::new("must be a whole number that the field can hold"))
-}
-
-/// A number such as `1e3`, exactly.
-fn whole(number: f64) -> Option<i128> {
-    // Beyond this a float is no exact count.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let is_whole = number.fract() == 0.0 && number.abs() <= EXACT;
-    is_whole.then(|| format!("{number:.0}").parse().ok()).flatten()
 }
 
 #[cfg(test)]

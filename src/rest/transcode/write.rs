@@ -14,6 +14,8 @@ use prost_types::Timestamp;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 
+use crate::domain::whole;
+
 /// How a message is written.
 #[derive(Debug)]
 pub(in crate::rest) enum Form {
@@ -218,8 +220,7 @@ struct Whole;
 
 impl Formatter for Whole {
     fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        if value.fract() == 0.0 && value.abs() <= EXACT {
+        if whole(value).is_some() {
             write!(writer, "{value:.0}")
         } else {
             CompactFormatter.write_f64(writer, value)
