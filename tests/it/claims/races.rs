@@ -43,7 +43,7 @@ fn counts(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
 /// The rounds of a race of two: 16, or one for every 32 of `PURSER_PROOF_CON_6`. Each is named by which of the two
 /// has how much of a lead (`raced`).
 fn rounds() -> impl Iterator<Item = u8> {
-    (0..6).cycle().take(size("PURSER_PROOF_CON_6", 500).div_ceil(32))
+    (0..7).cycle().take(size("PURSER_PROOF_CON_6", 500).div_ceil(32))
 }
 
 /// Sabotage: in `claim::submit`, write no link.
