@@ -21,8 +21,13 @@ impl App {
         if !self.0.is_open.load(Ordering::Acquire) {
             return Err(Error::unavailable("starting"));
         }
-        let (id, hash) = Secret::read(shown.ok_or(Error::ApiKeyMissing)?)?;
-        let caller = self.admit(id, &hash).await?;
+        let text = shown.ok_or(Error::ApiKeyMissing)?;
+        let (id, hash) = Secret::read(text)?;
+        let caller = match self.known(id, &hash) {
+            Some(known) => known?,
+            None if Secret::is_whole(text) => self.look_up(id, &hash).await?,
+            None => return Err(Error::ApiKeyInvalid),
+        };
         self.count_call(id).await?;
         Ok(caller)
     }
@@ -34,21 +39,23 @@ impl App {
     /// As [`App::authenticate`].
     pub(super) async fn still_admits(&self, caller: &Caller) -> Result<()> {
         match (&caller.actor, &caller.shown) {
-            (Actor::Key(id), Some(shown)) => self.admit(*id, shown).await.map(drop),
+            (Actor::Key(id), Some(shown)) => match self.known(*id, shown) {
+                Some(known) => known.map(drop),
+                None => self.look_up(*id, shown).await.map(drop),
+            },
             _ => Ok(()),
         }
     }
 
-    async fn admit(&self, id: ApiKeyId, hash: &SecretHash) -> Result<Caller> {
-        let now_us = clock::now_us();
-        if let Some(key) = self.0.fresh_keys.get(&id) {
-            match key.admit(hash, now_us) {
-                // Another instance may have rotated it since: a new secret works at once.
-                Err(Error::ApiKeyInvalid) => {}
-                admitted => return admitted,
-            }
-        }
-        let asked = Instant::now();
+    /// Whoever shows a key that was looked up a moment ago. Nobody, if that has another secret: another instance may have
+    /// rotated it since, and a new secret works at once.
+    fn known(&self, id: ApiKeyId, hash: &SecretHash) -> Option<Result<Caller>> {
+        let admitted = self.0.fresh_keys.get(&id)?.admit(hash, clock::now_us());
+        (!matches!(admitted, Err(Error::ApiKeyInvalid))).then_some(admitted)
+    }
+
+    async fn look_up(&self, id: ApiKeyId, hash: &SecretHash) -> Result<Caller> {
+        let (asked, now_us) = (Instant::now(), clock::now_us());
         let key = self.0.api_keys.get(id).await?.ok_or(Error::ApiKeyInvalid)?;
         let key = self.0.fresh_keys.keep(id, key, asked);
         let caller = key.admit(hash, now_us)?;

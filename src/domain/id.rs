@@ -13,6 +13,16 @@ use super::Fault;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SUFFIX_LENGTH: usize = 26;
 
+/// The value of each character; of those that are none, more than any has.
+const VALUES: [u8; 256] = {
+    let (mut values, mut value) = ([u8::MAX; 256], 0_u8);
+    while (value as usize) < ALPHABET.len() {
+        values[ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
 /// The 26 characters of a UUID: 130 bits, of which the first two are zero.
 pub(crate) fn suffix(uuid: Uuid) -> [u8; SUFFIX_LENGTH] {
     let mut rest = uuid.as_u128();
@@ -31,8 +41,8 @@ pub(crate) fn parse_suffix(text: &str) -> Option<Uuid> {
     }
     text.bytes()
         .try_fold(0_u128, |sum, byte| {
-            let digit = ALPHABET.iter().position(|it| *it == byte)?;
-            Some((sum << 5) | digit as u128)
+            let value = VALUES[usize::from(byte)];
+            (value < 32).then_some((sum << 5) | u128::from(value))
         })
         .map(Uuid::from_u128)
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{CACHE_CONTROL, CONNECTION, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use http_body::{Body as _, Frame, SizeHint};
@@ -28,7 +28,7 @@ pub(super) const BODY_BYTES: usize = api::MESSAGE_BYTES;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The header that names a call, in a request and in its answer.
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How a dialect says no.
 pub(super) type Refuse = fn(&Refusal) -> Response;
@@ -46,9 +46,10 @@ pub(super) async fn observed(
     let id = id_of(request.headers());
     let mut meter =
         Meter { face, route, method: word(request.method()), status: None, started: Instant::now() };
-    // So that what is logged of it can be found by the id that its caller was told.
+    // So that what is logged of it can be found by the id that its caller was told. It is large, and what is made of it here
+    // and around is moved several times.
     let answered = CALL
-        .scope((id.clone(), route.to_owned()), caught(answer(request)))
+        .scope((id.clone(), route.to_owned()), caught(Box::pin(answer(request))))
         .await
         .unwrap_or(Err(Refusal::Broken));
     let mut response = answered.unwrap_or_else(|refusal| {
@@ -259,10 +260,8 @@ mod tests {
     #[test]
     fn an_id_is_taken_over_if_it_is_fit_to_be_shown() {
         let id = |text: &str| {
-            id_of(&HeaderMap::from_iter([(
-                axum::http::HeaderName::from_static(REQUEST_ID),
-                HeaderValue::from_bytes(text.as_bytes()).unwrap(),
-            )]))
+            let value = HeaderValue::from_bytes(text.as_bytes()).unwrap();
+            id_of(&HeaderMap::from_iter([(REQUEST_ID, value)]))
         };
         let longest = "x".repeat(128);
         assert_eq!((id("a b~"), id(&longest)), ("a b~".to_owned(), longest.clone()));

@@ -101,15 +101,23 @@ async fn memory_is_bounded_and_a_good_client_is_served_whatever_others_do() {
         let for_all =
             if matches!(it.scale, Scale::Messages) { u32::try_from(scale / 100).unwrap() } else { 0 };
         let most = for_all.max(seconds * it.turns);
-        let attacked = assail(&python, it.name, &process, &attacker, most, scale);
-        let (done, (good, all)) = beside(attacked, &process, &good).await;
+        let (mut served, mut all, mut attacks) = (0, 0, 0);
+        let done = loop {
+            let attacked = assail(&python, it.name, &process, &attacker, most, scale);
+            let (done, (well, called)) = beside(attacked, &process, &good).await;
+            (served, all, attacks) = (served + well, all + called, attacks + 1);
+            // Beside fewer calls a single one that waited would count for too much.
+            if all >= 20 || attacks == 5 {
+                break done;
+            }
+        };
         let grown = resident(pid).saturating_sub(before);
         eprintln!(
-            "LIM-2: {} for {:.1?}: {done}; good client {good} of {all}; memory +{grown} MiB",
+            "LIM-2: {} for {:.1?}: {done}; good client {served} of {all}; memory +{grown} MiB",
             it.name,
             begun.elapsed()
         );
-        assert!(all >= 5 && good * 10 >= all * 9, "{}: {good} of {all} answered", it.name);
+        assert!(all >= 20 && served * 10 >= all * 9, "{}: {served} of {all} answered", it.name);
         assert!(grown <= MOST_GROWTH, "{}: {before} MiB before, {grown} more", it.name);
         let log = fs::read_to_string(&log).unwrap();
         assert!(!log.contains("panicked"), "{}: {log}", it.name);

@@ -203,12 +203,15 @@ async fn an_overview_takes_as_many_queries_whatever_there_is(database: Database)
 async fn counts_and_what_is_shown_agree_while_upserts_run(mut it: Purse) {
     const EACH: usize = 60;
     let customer = it.customer().await;
+    let (tell, told) = tokio::sync::watch::channel(0);
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..2 {
         for kind in &KINDS {
-            let (keeper, customer) = (it.keeper.clone(), customer.clone());
+            let (keeper, customer, mut told) = (it.keeper.clone(), customer.clone(), told.clone());
             writers.spawn(async move {
                 for n in 0..EACH / 2 {
+                    // Four times it goes on only once another count was seen.
+                    told.wait_for(|seen| *seen >= n / 6).await.unwrap();
                     keeper.upsert(kind, &kind.of(&customer, &format!("{writer}-{n}"))).await;
                 }
             });
@@ -228,6 +231,7 @@ async fn counts_and_what_is_shown_agree_while_upserts_run(mut it: Purse) {
         assert!(counts.iter().zip(last).all(|(now, before)| *now >= before));
         last = counts;
         seen.insert(counts[0]);
+        tell.send_replace(seen.len());
         if done {
             break;
         }

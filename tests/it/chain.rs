@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -164,15 +165,23 @@ async fn one_call_has_eight_readings_in_flight_and_a_hundred_in_all(database: Da
 
 /// Sabotage: read on whoever waits.
 async fn a_caller_that_leaves_takes_its_readings_along(database: Database) {
-    let node = Fake::start(Duration::from_secs(2)).await;
+    let node = Fake::start(Duration::from_secs(60)).await;
     let (_server, mut wallets, id, _) = wallet(database, &node.url, 20).await;
     let call = tokio::spawn(async move { balances(&mut wallets, &id).await });
     while node.seen.requests.load(Ordering::SeqCst) < 8 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     call.abort();
-    // Long enough for each to ask its next question.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // Until they are given up; in turns, of which a machine that stands still takes one.
+    for _ in 0..150 {
+        if node.seen.in_flight.load(Ordering::SeqCst) == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Those that are not are answered, and would ask their next question.
+    node.seen.hurry.notify_waiters();
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(node.seen.requests.load(Ordering::SeqCst), 8);
 }
 
@@ -188,6 +197,17 @@ struct Seen {
     in_flight: AtomicUsize,
     most: AtomicUsize,
     accounts: Mutex<Vec<String>>,
+    /// Has what is in flight answered at once.
+    hurry: Notify,
+}
+
+/// A question in flight, until it is answered or given up.
+struct InFlight(Arc<Seen>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Fake {
@@ -202,9 +222,9 @@ impl Fake {
                 let calls: Vec<Value> = serde_json::from_slice(&body).unwrap();
                 seen.requests.fetch_add(1, Ordering::SeqCst);
                 seen.most.fetch_max(seen.in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                tokio::time::sleep(delay).await;
+                let _in_flight = InFlight(Arc::clone(&seen));
+                let _ = tokio::time::timeout(delay, seen.hurry.notified()).await;
                 let answers: Vec<_> = calls.iter().map(|call| seen.answer(call)).collect();
-                seen.in_flight.fetch_sub(1, Ordering::SeqCst);
                 Value::from(answers).to_string()
             }
         };

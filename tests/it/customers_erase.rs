@@ -8,7 +8,7 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::concurrency::assert_sound;
-use crate::harness::{on_each_database, operator};
+use crate::harness::{away_from_midnight, on_each_database, operator};
 use crate::wallets_wire::{Purse, booked, failed};
 use crate::wire::{Answer, Client, aliased, deleting, is, refusal, told, updating, whole};
 
@@ -196,6 +196,7 @@ fn client_of(it: &Purse) -> Client {
 }
 
 async fn the_alias_is_held_for_nobody_until_its_time(it: Purse) {
+    away_from_midnight().await;
     let (_, mut client, _) = it.with("short", json!({"alias_quarantine_us": 2_000_000})).await;
     let ada = client.create(whole("ada", "short")).await.unwrap();
     client.delete(&ada.id).await.unwrap();
@@ -290,7 +291,7 @@ async fn an_erasure_goes_through_while_other_tenants_write_without_a_pause(it: P
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     for (client, id) in &mut tenants {
-        tokio::time::timeout(Duration::from_secs(5), erase(client, id)).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(30), erase(client, id)).await.unwrap().unwrap();
     }
     stop.send_replace(true);
     while let Some(made) = busy.join_next().await {

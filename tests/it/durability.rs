@@ -1,6 +1,6 @@
 //! What was acknowledged stays.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use purser::store::Store;
 use tokio::task::JoinSet;
@@ -40,6 +40,7 @@ async fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_by_half(data
         }
         tokio::time::sleep(Duration::from_millis(rand::random_range(20..=500))).await;
         process.kill().await;
+        nobody_is_left(&database).await;
         authors = writing.join_all().await;
         unknown += authors.iter().flat_map(Author::entries).filter(|it| it.is_unknown()).count();
     }
@@ -63,6 +64,21 @@ async fn begin(database: &Database) {
     let mut process = Process::serve(database.folder(), &database.url, &["--dev"]).await;
     give_wallets(process.grpc, &key(database), "dev").await;
     process.kill().await;
+}
+
+/// Waits until Postgres has ended what the killed process began. It goes on with a commit though nobody hears
+/// of it, and what is neither there nor absent yet cannot be looked at.
+async fn nobody_is_left(database: &Database) {
+    const LEFT: &str = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    if database.url.starts_with("sqlite:") {
+        return;
+    }
+    let (mut raw, begun) = (Raw::open(database).await, Instant::now());
+    while raw.number(LEFT).await > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "a connection of a killed process stays");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// The authors, after each has looked at what became of its calls, all at once.

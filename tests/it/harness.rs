@@ -11,6 +11,7 @@ use purser::api::admin_service_client::AdminServiceClient;
 use purser::api::customer_service_client::CustomerServiceClient;
 use purser::app::{App, Chains, Claiming, NewApiKey};
 use purser::chain::keys::{KeyRing, MasterKeys};
+use purser::clock;
 use purser::domain::{Caller, Domain, DomainSettings, Environment, Line, NewDomain, Organization, Scopes};
 use purser::grpc::{self, Within};
 use purser::health::{self, Readiness};
@@ -335,11 +336,37 @@ fn nothing() -> NewApiKey {
     }
 }
 
+/// Makes something that ends in a moment, told when. Where the machine stood still until that had passed, so
+/// that it was refused, it is made again.
+pub async fn ending_soon<T, E: std::fmt::Debug>(mut make: impl AsyncFnMut(i64) -> Result<T, E>) -> T {
+    loop {
+        let expire_us = clock::now_us() + 1_500_000;
+        let made = make(expire_us).await;
+        if made.is_ok() || clock::now_us() < expire_us {
+            return made.unwrap();
+        }
+    }
+}
+
+pub fn timestamp(us: i64) -> prost_types::Timestamp {
+    let nanos = i32::try_from(us % 1_000_000).unwrap() * 1_000;
+    prost_types::Timestamp { seconds: us / 1_000_000, nanos }
+}
+
 /// A request that asks for a customer with that alias, and nothing else.
 pub fn with_alias(alias: &str) -> api::CreateCustomerRequest {
     api::CreateCustomerRequest {
         customer: Some(api::Customer { payment_address: alias.to_owned(), ..Default::default() }),
         ..Default::default()
+    }
+}
+
+/// Lets midnight UTC pass where it is near: some of what is held is free with the next day.
+pub async fn away_from_midnight() {
+    const DAY_SECONDS: i64 = 24 * 60 * 60;
+    let left = DAY_SECONDS - clock::now_us() / 1_000_000 % DAY_SECONDS;
+    if left <= 60 {
+        tokio::time::sleep(Duration::from_secs(u64::try_from(left).unwrap() + 1)).await;
     }
 }
 

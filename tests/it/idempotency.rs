@@ -142,7 +142,7 @@ impl Service {
         let event = format!("SELECT count(*) FROM events WHERE request_id = '{request_id}'");
         let mut raw = Raw::open(database).await;
         let shows = async { while raw.number(&event).await == 0 {} };
-        tokio::time::timeout(Duration::from_secs(10), shows).await.expect("it takes effect");
+        tokio::time::timeout(Duration::from_secs(30), shows).await.expect("it takes effect");
         for enough in (1..=kills).map(|it| answers * it / kills) {
             self.process.kill().await;
             self.process = Process::serve(database.folder(), &database.url, &["--dev"]).await;

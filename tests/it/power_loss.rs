@@ -80,7 +80,7 @@ impl Recording {
             cuts += 1;
             if session == 0 {
                 process.terminate();
-                assert_eq!(process.exit_code(Duration::from_secs(10)).await, Some(0));
+                assert_eq!(process.exit_code(Duration::from_secs(30)).await, Some(0));
             } else {
                 process.kill().await;
             }
@@ -128,6 +128,8 @@ impl Recording {
 fn traced(strace: &str, trace: &std::path::Path, database: &Database) -> tokio::process::Command {
     let mut served = purser(database.folder(), &["serve", "--dev", "--database-url", &database.url]);
     served.args(["--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
+    // Under strace all of it takes its time.
+    served.args(["--default-deadline", "60s"]);
     let served = served.as_std();
     let mut command = tokio::process::Command::new(strace);
     command.args(disk::arguments(trace)).arg(served.get_program()).args(served.get_args());
@@ -172,7 +174,7 @@ async fn write(
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), scrubbed).await.expect("the files are written anew");
+    tokio::time::timeout(Duration::from_secs(120), scrubbed).await.expect("the files are written anew");
     gone.store(1, Ordering::Relaxed);
     writing.join_all().await
 }

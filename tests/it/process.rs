@@ -1,7 +1,6 @@
 //! The real program, as a process of its own.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -94,11 +93,14 @@ impl Process {
 
 /// A port that nobody has, outside the range that the system gives out by itself: free until it is taken by name.
 pub fn free_port() -> u16 {
-    /// Nobody is on them yet, perhaps.
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    /// Nobody is on them yet, perhaps. Each test is a process: what one was given, the others see by the UDP
+    /// port of the same number, which is held until it ends.
+    static GIVEN: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
     loop {
         let port = rand::random_range(20_000..30_000);
-        if GIVEN.lock().unwrap().insert(port) && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let Ok(held) = UdpSocket::bind(("127.0.0.1", port)) else { continue };
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            GIVEN.lock().unwrap().push(held);
             return port;
         }
     }

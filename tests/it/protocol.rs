@@ -8,6 +8,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::future::ready;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -51,12 +52,14 @@ struct Row {
     /// Headers that are set, or left out where there is no value.
     headers: Vec<(&'static str, Option<String>)>,
     body: Body,
+    /// Whether it is answered beside those that follow.
+    lasts: bool,
 }
 
 impl Row {
     fn new(name: &'static str, path: &'static str, body: impl Into<Bytes>) -> Self {
         let body = Body::new(Full::new(body.into()));
-        Self { name, path, method: Method::POST, headers: Vec::new(), body }
+        Self { name, path, method: Method::POST, headers: Vec::new(), body, lasts: false }
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -71,6 +74,10 @@ impl Row {
 
     fn by(self, method: Method) -> Self {
         Self { method, ..self }
+    }
+
+    fn lasting(self) -> Self {
+        Self { lasts: true, ..self }
     }
 
     /// The same whose message never comes.
@@ -108,15 +115,23 @@ fn framed(message: &[u8]) -> Vec<u8> {
 async fn a_client_of_another_make_sees_what_the_golden_file_says(mut acme: Acme) {
     let ada = acme.client.create(with_alias("ada@acme").customer.unwrap()).await.unwrap();
     let key = acme.tenant.key.clone();
-    let mut told = HEAD.to_owned();
+    let mut answers = Vec::new();
     for row in rows(&ada.id) {
-        let name = row.name;
+        let (name, lasts) = (row.name, row.lasts);
         // Each on a connection of its own: what spoils one spoils no other.
         let io = TokioIo::new(TcpStream::connect(acme.server.address).await.unwrap());
         let (mut sender, connection) = handshake(TokioExecutor::new(), io).await.unwrap();
         tokio::spawn(connection);
-        let answer = ask(&mut sender, row.request(&key)).await;
-        writeln!(told, "{name}\n    {answer}").unwrap();
+        let request = row.request(&key);
+        let answer = async move {
+            let answer = ask(&mut sender, request).await;
+            format!("{name}\n    {answer}\n")
+        };
+        answers.push(if lasts { tokio::spawn(answer) } else { tokio::spawn(ready(answer.await)) });
+    }
+    let mut told = HEAD.to_owned();
+    for answer in answers {
+        told += &answer.await.unwrap();
     }
     compare(&told);
 }
@@ -235,13 +250,15 @@ fn others() -> Vec<Row> {
         ),
         Row::new("a stream that is refused", WATCH, framed(&ahead.encode_to_vec())),
         Row::new("a stream without a message", WATCH, vec![]),
-        Row::new("a stream with a deadline", WATCH, framed(&[])).with("grpc-timeout", "2S"),
+        Row::new("a stream with a deadline", WATCH, framed(&[])).with("grpc-timeout", "5S").lasting(),
         Row::new("a claim by no link", CLAIM, framed(&[])).without("authorization"),
         Row::new("a claim of 9 KiB", CLAIM, framed(&vec![0; 9 * 1024])).without("authorization"),
         Row::new("health", CHECK, framed(&[])).without("authorization"),
         Row::new("health of what there is not", CHECK, framed(&[10, 1, b'x'])).without("authorization"),
         Row::new("health by 9 KiB", CHECK, framed(&vec![0; 9 * 1024])).without("authorization"),
-        Row::new("a health watch with a deadline", HEALTH_WATCH, framed(&[])).with("grpc-timeout", "2S"),
+        Row::new("a health watch with a deadline", HEALTH_WATCH, framed(&[]))
+            .with("grpc-timeout", "5S")
+            .lasting(),
         Row::new("reflection v1", REFLECTION[0], framed(&[0x3a, 0])).without("authorization"),
         Row::new("reflection v1alpha", REFLECTION[1], framed(&[0x3a, 0])).without("authorization"),
         Row::new("reflection of what there is not", REFLECTION[0], framed(&[0x22, 1, b'x']))
@@ -290,7 +307,7 @@ async fn ask(sender: &mut SendRequest<Body>, request: Request<Body>) -> String {
         assert!(rest.is_empty(), "the frames are whole");
         shown(head.status, &head.headers, messages, trailers.as_ref())
     };
-    timeout(Duration::from_secs(10), answer).await.expect("there is an answer")
+    timeout(Duration::from_secs(30), answer).await.expect("there is an answer")
 }
 
 fn shown(http: StatusCode, head: &HeaderMap, messages: usize, trailers: Option<&HeaderMap>) -> String {

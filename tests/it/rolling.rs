@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tonic::transport::Endpoint;
@@ -39,7 +40,9 @@ async fn a_rolling_restart_is_invisible_to_who_calls_again() {
         mesh.push(place.offer(&key));
     }
     let mesh: Arc<[Offer]> = mesh.into();
-    mesh[0].is_ready.store(true, Ordering::Relaxed);
+    for offer in &*mesh {
+        assert!(offer.becomes_ready().await);
+    }
     // Many: those who change one at the same time wait for each other, restart or not.
     let mut known = Vec::new();
     for n in 0..50 {
@@ -55,11 +58,7 @@ async fn a_rolling_restart_is_invisible_to_who_calls_again() {
         place.process.as_ref().unwrap().terminate();
         assert_eq!(place.process.as_mut().unwrap().exit_code(Duration::from_secs(15)).await, Some(0));
         place.start(&database).await;
-        let started = Instant::now();
-        while !offer.is_ready.load(Ordering::Relaxed) {
-            assert!(started.elapsed() < Duration::from_secs(5), "restart {restart}: not ready");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        assert!(offer.becomes_ready().await, "restart {restart}: not ready");
     }
     over.store(true, Ordering::Relaxed);
     let Load { calls, again, failed, seconds } = load.await.unwrap();
@@ -82,7 +81,15 @@ struct Place {
 /// What the mesh knows of one.
 struct Offer {
     client: Customers,
-    is_ready: Arc<AtomicBool>,
+    /// When it was last asked whether it is ready, and whether it was.
+    known: watch::Receiver<(Instant, bool)>,
+}
+
+impl Offer {
+    async fn becomes_ready(&self) -> bool {
+        let mut known = self.known.clone();
+        tokio::time::timeout(Duration::from_secs(30), known.wait_for(|it| it.1)).await.is_ok()
+    }
 }
 
 impl Place {
@@ -105,16 +112,17 @@ impl Place {
         // connection ends, and is not said to be UNAVAILABLE.
         let endpoint = Endpoint::from_shared(format!("http://{}", self.grpc)).unwrap();
         let channel = endpoint.concurrency_limit(90).connect_lazy();
-        let is_ready = Arc::new(AtomicBool::new(false));
-        let (http, found) = (self.http, Arc::clone(&is_ready));
+        let (tell, known) = watch::channel((Instant::now(), false));
+        let http = self.http;
         tokio::spawn(async move {
             loop {
+                let asked = Instant::now();
                 let answer = http_get(http, "/readyz").await;
-                found.store(answer.is_ok_and(|it| it.starts_with("HTTP/1.1 200")), Ordering::Relaxed);
+                tell.send_replace((asked, answer.is_ok_and(|it| it.starts_with("HTTP/1.1 200"))));
                 tokio::time::sleep(ASKS_EVERY).await;
             }
         });
-        Offer { client: customers(channel, key), is_ready }
+        Offer { client: customers(channel, key), known }
     }
 }
 
@@ -156,7 +164,11 @@ async fn load(mesh: Arc<[Offer]>, known: Vec<String>, over: Arc<AtomicBool>) -> 
 async fn call(mesh: &[Offer], known: &str, kind: usize, again: &AtomicUsize) -> Result<(), Status> {
     let mut tried = 0;
     loop {
-        let ready: Vec<_> = mesh.iter().filter(|it| it.is_ready.load(Ordering::Relaxed)).collect();
+        // Where this process stood still, it knows what was and not what is: no mesh would go by that.
+        while mesh.iter().any(|it| it.known.borrow().0.elapsed() > 5 * ASKS_EVERY) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let ready: Vec<_> = mesh.iter().filter(|it| it.known.borrow().1).collect();
         let done = match ready.get(rand::random_range(0..ready.len().max(1))) {
             Some(offer) => attempt(&mut offer.client.clone(), known, kind).await,
             None => Err(Status::unavailable("the mesh has nobody to send it to")),

@@ -2,7 +2,7 @@
 
 mod probe;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use hyper::client::conn::http2;
@@ -33,6 +33,7 @@ async fn a_call_is_answered() {
 async fn a_peer_that_sends_no_preface_is_closed() {
     let limits = Limits { preface_timeout: Duration::from_millis(100), ..Limits::default() };
     let server = start(limits).await;
+    let begun = Instant::now();
     let mut silent = server.tcp().await;
     let mut half = server.tcp().await;
     half.write_all(&PREFACE[..23]).await.unwrap();
@@ -41,14 +42,16 @@ async fn a_peer_that_sends_no_preface_is_closed() {
     for stream in [&mut silent, &mut half, &mut other] {
         assert!(is_closed(stream).await);
     }
+    assert!(begun.elapsed() < Limits::default().preface_timeout, "it is this limit that closed them");
 }
 
 #[tokio::test]
 async fn connections_beyond_a_limit_are_closed_and_their_places_come_free() {
-    for limits in [
-        Limits { max_connections: 2, ..Limits::default() },
-        Limits { max_connections_per_peer: 2, ..Limits::default() },
-    ] {
+    // What says nothing is not closed for that.
+    let patient = || Limits { preface_timeout: SOON * 2, ..Limits::default() };
+    for limits in
+        [Limits { max_connections: 2, ..patient() }, Limits { max_connections_per_peer: 2, ..patient() }]
+    {
         let server = start(limits).await;
         let (first, second) = (server.raw().await, server.raw().await);
         assert_eq!(send(&first, request("/probe.Probe/Echo", EMPTY)).await.0, StatusCode::OK);
@@ -56,9 +59,12 @@ async fn connections_beyond_a_limit_are_closed_and_their_places_come_free() {
         assert_eq!(send(&second, request("/probe.Probe/Echo", EMPTY)).await.0, StatusCode::OK);
         drop(first);
         // The place is free once the server has seen the end of the connection.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let third = server.raw().await;
-        assert_eq!(send(&third, request("/probe.Probe/Echo", EMPTY)).await.0, StatusCode::OK);
+        let third = async {
+            while server.raw().await.send_request(request("/probe.Probe/Echo", EMPTY)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(SOON, third).await.expect("the place comes free");
     }
 }
 
@@ -88,7 +94,7 @@ async fn it_ends_within_the_grace_whatever_peers_do() {
     let mut watch = watch(&channel).await;
     let mut raw = server.raw().await;
     let stuck = tokio::spawn(raw.send_request(request("/probe.Probe/Stuck", EMPTY)));
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.stuck().await;
     let address = server.address;
 
     let took = server.stop().await;
@@ -114,20 +120,19 @@ async fn it_ends_at_once_if_nothing_runs() {
 #[tokio::test]
 async fn an_old_connection_is_asked_to_end_and_then_closed() {
     let server = start(Limits {
-        max_connection_age: Duration::from_millis(200),
-        max_connection_age_grace: Duration::from_millis(200),
+        max_connection_age: Duration::from_secs(2),
+        max_connection_age_grace: Duration::from_secs(1),
         ..Limits::default()
     })
     .await;
+    let mut silent = server.tcp().await;
+    silent.write_all(PREFACE).await.unwrap();
     let channel = server.channel().await;
     let mut watch = watch(&channel).await;
     let ended = timeout(SOON, watch.message()).await.unwrap().unwrap_err();
     assert_eq!(ended.code(), Code::Unavailable);
     // The client connects again by itself.
     self::watch(&channel).await;
-
-    let mut silent = server.tcp().await;
-    silent.write_all(PREFACE).await.unwrap();
     assert!(is_closed(&mut silent).await);
 }
 
@@ -188,7 +193,8 @@ async fn deadlines_are_kept() {
         if let Some(given) = given {
             request.headers_mut().insert("grpc-timeout", given.parse().unwrap());
         }
-        assert_eq!(&refused(&raw, request).await, expected, "{path} {given:?}");
+        let answer = timeout(Limits::default().default_deadline, refused(&raw, request)).await;
+        assert_eq!(&answer.expect("none waits for the default"), expected, "{path} {given:?}");
     }
     let mut longest = request("/probe.Probe/Echo", EMPTY);
     longest.headers_mut().insert("grpc-timeout", "99999999H".parse().unwrap());
@@ -237,9 +243,10 @@ async fn each_call_is_counted_once_with_its_method_and_code() {
     send(&raw, request("/probe.Probe/Counted", EMPTY)).await;
     send(&raw, request("/probe.Probe/Counted", b"")).await;
     send(&raw, request("/made.Up/Path", EMPTY)).await;
-    let cancelled =
-        timeout(Duration::from_millis(50), send(&raw, request("/probe.Probe/Stuck", EMPTY))).await;
-    assert!(cancelled.is_err());
+    tokio::select! {
+        answer = send(&raw, request("/probe.Probe/Stuck", EMPTY)) => panic!("{answer:?}"),
+        () = server.stuck() => {}
+    }
     let cancelled = r#"{method="/probe.Probe/Stuck",code="CANCELLED"}"#;
     let counted = async {
         while !METRICS.render().contains(cancelled) {

@@ -198,7 +198,7 @@ async fn a_sqlite_file_that_cannot_be_written_is_refused_with_its_name() {
 async fn a_database_that_cannot_be_reached_is_tried_for_a_while_and_then_named() {
     let folder = tempfile::tempdir().unwrap();
     let (grpc, http) = (free_port(), free_port());
-    let mut command = purser(folder.path(), &["serve", "--connect-timeout", "8s", "--database-url"]);
+    let mut command = purser(folder.path(), &["serve", "--connect-timeout", "10s", "--database-url"]);
     command.arg(format!("postgres://postgres:hunter2@127.0.0.1:{}/purser", free_port()));
     command.args([
         "--grpc-listen",
@@ -210,7 +210,7 @@ async fn a_database_that_cannot_be_reached_is_tried_for_a_while_and_then_named()
     let ended = tokio::spawn(refusal(command));
     let grpc = format!("127.0.0.1:{grpc}").parse().unwrap();
     while tokio::net::TcpStream::connect(grpc).await.is_err() {
-        assert!(started.elapsed() < Duration::from_secs(6), "the port is open while it tries");
+        assert!(!ended.is_finished(), "the port is open while it tries");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let channel = connect(grpc).await;
@@ -227,6 +227,6 @@ async fn a_database_that_cannot_be_reached_is_tried_for_a_while_and_then_named()
         line.contains("database") && line.contains("--database-url") && !line.contains("hunter2"),
         "{line}"
     );
-    assert!((8..20).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    assert!((10..30).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
     assert!(!Path::new(&folder.path().join("purser-dev.key")).exists());
 }

@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Response, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::chain::address;
 use crate::domain::{Network, Token};
@@ -37,6 +38,7 @@ pub(super) struct Reply {
 pub(super) struct Fake {
     pub(super) url: String,
     asked: Arc<Mutex<Vec<Question>>>,
+    voice: Arc<tokio::sync::Mutex<()>>,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -63,21 +65,23 @@ impl Fake {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (heard, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let voice = Arc::<tokio::sync::Mutex<()>>::default();
+        let (heard, spoken, answer) = (Arc::clone(&asked), Arc::clone(&voice), Arc::new(answer));
         let handler = move |uri: Uri, body: Bytes| {
             let body = serde_json::from_slice(&body).unwrap_or_default();
             let question = Question { path: uri.to_string(), body };
             heard.lock().unwrap().push(question.clone());
-            let reply = answer(&question);
+            let (reply, spoken) = (answer(&question), Arc::clone(&spoken));
             async move {
                 tokio::time::sleep(reply.delay).await;
+                drop(spoken.lock().await);
                 let response = Response::builder().status(reply.status).header("location", reply.location);
                 response.body(Body::from(reply.body)).unwrap()
             }
         };
         let app = Router::new().fallback(handler);
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, asked, server }
+        Self { url, asked, voice, server }
     }
 
     /// A JSON-RPC node: the result of each call, or its error. It answers a batch in the opposite order.
@@ -100,6 +104,11 @@ impl Fake {
 
     pub(super) fn nodes(&self, network: Network, tokens: &'static [Token]) -> Nodes {
         nodes(network, &self.url, tokens)
+    }
+
+    /// As long as this is held it hears what it is asked, and answers nothing.
+    pub(super) async fn silence(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.voice).lock_owned().await
     }
 
     /// Everything that was asked so far.

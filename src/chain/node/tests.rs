@@ -36,6 +36,16 @@ async fn slow_node(delay: Duration) -> Fake {
     .await
 }
 
+/// Waits until something is so.
+async fn until(is_so: impl Fn() -> bool) {
+    let seen = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap();
+}
+
 #[tokio::test]
 async fn sixty_four_callers_at_once_share_one_request() {
     let fake = slow_node(Duration::from_millis(200)).await;
@@ -75,16 +85,20 @@ async fn sixty_four_callers_at_once_share_one_failure() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_harms_nobody() {
-    let fake = slow_node(Duration::from_millis(300)).await;
+    let fake = slow_node(Duration::ZERO).await;
     let nodes = fake.nodes(Network::Solana, sol());
-    let first = nodes.clone();
-    let first = tokio::spawn(async move { read(&first, Network::Solana, OWNER).await });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let second = nodes.clone();
-    let second = tokio::spawn(async move { read(&second, Network::Solana, OWNER).await });
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let silence = fake.silence().await;
+    let call = || {
+        let nodes = nodes.clone();
+        tokio::spawn(async move { read(&nodes, Network::Solana, OWNER).await })
+    };
+    let first = call();
+    until(|| !fake.asked().is_empty()).await;
+    let second = call();
+    until(|| nodes.0.under_way().values().any(|it| it.receiver_count() == 2)).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
+    drop(silence);
     assert_eq!(second.await.unwrap().unwrap().0, 7);
     assert_eq!(fake.asked().len(), 1);
 }
@@ -101,43 +115,44 @@ async fn crowd(nodes: &Nodes) -> JoinSet<Result<(u64, Vec<String>), String>> {
         let nodes = nodes.clone();
         callers.spawn(async move { read(&nodes, Network::Solana, &owner(number)).await });
     }
-    tokio::time::timeout(LIMIT, async {
-        while nodes.0.nodes[&Network::Solana].room.available_permits() > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-    .unwrap();
+    until(|| nodes.0.nodes[&Network::Solana].room.available_permits() == 0).await;
     callers
 }
 
 /// Sabotage: let the clock run while a reading waits for its place.
 #[tokio::test]
 async fn a_reading_that_has_to_wait_for_its_place_has_its_three_seconds_from_then_on() {
-    let fake = slow_node(Duration::from_secs(2)).await;
+    let fake = slow_node(Duration::ZERO).await;
     let nodes = fake.nodes(Network::Solana, sol());
+    let room = &nodes.0.nodes[&Network::Solana].room;
+    let taken = room.acquire_many(u32::try_from(IN_FLIGHT).unwrap()).await.unwrap();
+    // One more than there are places, so that the last of them waits for another reading, too.
     let crowd = crowd(&nodes).await;
-    let begun = Instant::now();
-    assert_eq!(read(&nodes, Network::Solana, OWNER).await.unwrap().0, 7);
-    assert!(begun.elapsed() > LIMIT, "{:?}", begun.elapsed());
+    let freed = async {
+        tokio::time::sleep(LIMIT + Duration::from_millis(500)).await;
+        assert!(fake.asked().is_empty(), "nobody has a place yet");
+        drop(taken);
+    };
+    let (answer, ()) = tokio::join!(read(&nodes, Network::Solana, OWNER), freed);
+    assert_eq!(answer.unwrap().0, 7);
     assert!(crowd.join_all().await.iter().all(Result::is_ok));
 }
 
 /// Sabotage: read on whoever waits.
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_gives_up_its_place_and_is_not_asked_for() {
-    let fake = slow_node(Duration::from_secs(2)).await;
+    let fake = slow_node(Duration::ZERO).await;
     let nodes = fake.nodes(Network::Solana, sol());
+    let silence = fake.silence().await;
+    let begun = Instant::now();
     let crowd = crowd(&nodes).await;
     let waiting = tokio::time::timeout(Duration::from_millis(200), read(&nodes, Network::Solana, OWNER));
     assert!(waiting.await.is_err());
     drop(crowd);
     let room = &nodes.0.nodes[&Network::Solana].room;
-    let begun = Instant::now();
-    while room.available_permits() < IN_FLIGHT || !nodes.0.under_way().is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(1), "a place is still taken");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| room.available_permits() == IN_FLIGHT && nodes.0.under_way().is_empty()).await;
+    assert!(begun.elapsed() < LIMIT, "they were read until their time was over");
+    drop(silence);
     let asked = fake.asked();
     assert!(asked.iter().all(|it| it.body[0]["params"][0] != OWNER), "the one that waited was asked for");
     // Whoever comes then begins anew.
@@ -169,16 +184,18 @@ async fn a_caller_that_comes_as_the_last_one_leaves_has_its_answer() {
 fn a_reading_that_is_broken_off_is_begun_anew_by_the_next_caller() {
     // The runtime of the reading ends under it.
     let (one, two) = (tokio::runtime::Runtime::new().unwrap(), tokio::runtime::Runtime::new().unwrap());
-    let fake = two.block_on(slow_node(Duration::from_millis(300)));
+    let fake = two.block_on(slow_node(Duration::ZERO));
+    let silence = two.block_on(fake.silence());
     let nodes = fake.nodes(Network::Solana, sol());
     let waiting = one.block_on(async {
         let owner = address::parse(Network::Solana, OWNER).unwrap();
         let answered = nodes.ask(&nodes.0.nodes[&Network::Solana], &owner);
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until(|| !fake.asked().is_empty()).await;
         answered
     });
     drop(one);
     assert!(waiting.borrow().is_none() && waiting.has_changed().is_err());
+    drop(silence);
     assert_eq!(two.block_on(read(&nodes, Network::Solana, OWNER)).unwrap().0, 7);
 }
 
@@ -347,6 +364,6 @@ async fn a_reading_ends_after_three_seconds_in_all() {
     let (silent, slow) = tokio::join!(silent, slow);
     for (said, took) in [silent, slow] {
         assert_eq!(said, "gave no answer within 3 s");
-        assert!((LIMIT..LIMIT + Duration::from_millis(900)).contains(&took), "{took:?}");
+        assert!((LIMIT..LIMIT * 2).contains(&took), "{took:?}");
     }
 }

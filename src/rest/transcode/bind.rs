@@ -1,10 +1,11 @@
 //! From the parts of a call over HTTP to the request of a method.
 
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 use serde_json::Value as Json;
 
+use super::rpc::IDEMPOTENCY_KEY;
 use super::rules::{BodyIs, Rule, Segment, message_of, way};
 use super::value;
 use crate::domain::{Fault, Faults};
@@ -33,7 +34,7 @@ pub(super) fn request(
     }
     put_query(rule, &mut message, query.unwrap_or_default(), &mut faults)?;
     put_etag(rule, &mut message, headers, &mut faults);
-    for name in [IF_MATCH, HeaderName::from_static("idempotency-key")] {
+    for name in [IF_MATCH, IDEMPOTENCY_KEY] {
         if headers.get_all(&name).iter().count() > 1 {
             faults.add(name.to_string(), Fault::new("is given twice"));
         }

@@ -1,7 +1,7 @@
 //! A call of a method, from its request to its answer in JSON.
 
 use axum::body::Bytes;
-use axum::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH};
+use axum::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH};
 use axum::http::{Extensions, HeaderMap, Request};
 use axum::response::{IntoResponse, Response};
 
@@ -14,13 +14,17 @@ use crate::rest::refusal::Refusal;
 use crate::telemetry::{call_id, call_route};
 
 /// What an answer's metadata may say over HTTP.
-const SAID: [&str; 2] = ["idempotent-replayed", "secret-omitted"];
+const SAID: [HeaderName; 2] =
+    [HeaderName::from_static("idempotent-replayed"), HeaderName::from_static("secret-omitted")];
+
+/// The header that says which request a call repeats.
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The request of a method. What is known of whoever calls goes along.
 pub(super) fn request(message: Vec<u8>, known: Extensions, headers: &HeaderMap) -> Request<Bytes> {
     let mut request = Request::new(Bytes::from(message));
-    if let Some(key) = headers.get("idempotency-key") {
-        request.headers_mut().insert("idempotency-key", key.clone());
+    if let Some(key) = headers.get(IDEMPOTENCY_KEY) {
+        request.headers_mut().insert(IDEMPOTENCY_KEY, key.clone());
     }
     *request.extensions_mut() = known;
     request
@@ -46,7 +50,7 @@ pub(super) fn answer(
     let said = response.headers_mut();
     said.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for name in SAID {
-        if let Some(value) = headers.get(name) {
+        if let Some(value) = headers.get(&name) {
             said.insert(name, value.clone());
         }
     }

@@ -5,14 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 
 use purser::app::NewApiKey;
-use purser::clock;
 use purser::domain::{
-    ApiKey, Domain, DomainId, DomainSettings, DomainStatus, Environment, NewDomain, OrganizationId, Scope,
-    Scopes, Wallet, WebhookEndpointId,
+    ApiKey, Domain, DomainId, DomainSettings, DomainStatus, Environment, NewDomain, OrganizationId, Result,
+    Scope, Scopes, Wallet, WebhookEndpointId,
 };
 use tonic::transport::Channel;
 
-use crate::harness::{On, TestServer, line, operator};
+use crate::harness::{On, TestServer, ending_soon, line, operator};
 
 /// Who calls. All of them are seen from `home`, a live domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -191,22 +190,25 @@ pub fn mistyped(key: &str) -> String {
 
 /// A key whose time has passed: it is there for a moment first.
 pub async fn expired(server: &TestServer, domain: &Domain) -> String {
-    let expire_us = Some(clock::now_us() + 1_500_000);
-    let new = NewApiKey { domain_id: Some(domain.id), expire_us, ..key(Scopes::all()) };
-    let text = made(server, new).await.1;
+    let (_, text) = ending_soon(async |expire_us| {
+        let (domain_id, expire_us) = (Some(domain.id), Some(expire_us));
+        made(server, NewApiKey { domain_id, expire_us, ..key(Scopes::all()) }).await
+    })
+    .await;
     tokio::time::sleep(std::time::Duration::from_millis(1_550)).await;
     text
 }
 
 pub async fn revoked(server: &TestServer, domain: &Domain) -> String {
-    let (key, text) = made(server, NewApiKey { domain_id: Some(domain.id), ..key(Scopes::all()) }).await;
+    let new = NewApiKey { domain_id: Some(domain.id), ..key(Scopes::all()) };
+    let (key, text) = made(server, new).await.unwrap();
     server.app.revoke_api_key(&operator(), key.id, None).await.unwrap();
     text
 }
 
-async fn made(server: &TestServer, new: NewApiKey) -> (ApiKey, String) {
-    let (key, secret) = server.app.create_api_key(&operator(), new, None).await.unwrap().value;
-    (key, secret.unwrap().expose().to_owned())
+async fn made(server: &TestServer, new: NewApiKey) -> Result<(ApiKey, String)> {
+    let (key, secret) = server.app.create_api_key(&operator(), new, None).await?.value;
+    Ok((key, secret.unwrap().expose().to_owned()))
 }
 
 pub fn key(scopes: Scopes) -> NewApiKey {

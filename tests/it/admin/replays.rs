@@ -6,7 +6,7 @@ use purser::domain::Scopes;
 use tonic::{Code, Response, Status};
 
 use super::{operator, organization};
-use crate::harness::{Admin, TestServer, on_each_database, reason};
+use crate::harness::{Admin, TestServer, ending_soon, on_each_database, reason, timestamp};
 use crate::keys::{id_of, until_used};
 
 on_each_database!(TestServer:
@@ -202,19 +202,14 @@ async fn a_replay_outranks_the_state_that_things_are_in_by_now(server: TestServe
     }
 
     // A key that was to expire soon has expired by the time it is asked for again.
-    let soon = purser::clock::now_us() + 1_500_000;
-    let expire_time = Some(prost_types::Timestamp {
-        seconds: soon / 1_000_000,
-        nanos: i32::try_from(soon % 1_000_000).unwrap() * 1_000,
+    let (domain_id, scopes) = (scene.domain, vec!["all".to_owned()]);
+    let key = api::ApiKey { domain_id, scopes, ..Default::default() };
+    let mut request = api::CreateApiKeyRequest { api_key: Some(key), request_id: "soon".to_owned() };
+    let first = ending_soon(async |expire_us| {
+        request.api_key.as_mut().unwrap().expire_time = Some(timestamp(expire_us));
+        admin.create_api_key(request.clone()).await
     });
-    let key = api::ApiKey {
-        domain_id: scene.domain,
-        scopes: vec!["all".to_owned()],
-        expire_time,
-        ..Default::default()
-    };
-    let request = api::CreateApiKeyRequest { api_key: Some(key), request_id: "soon".to_owned() };
-    let first = admin.create_api_key(request.clone()).await.unwrap().into_inner().api_key;
+    let first = first.await.into_inner().api_key;
     tokio::time::sleep(std::time::Duration::from_millis(1_600)).await;
     let again = admin.create_api_key(request).await.unwrap();
     assert!(again.metadata().contains_key("idempotent-replayed"));

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
-use crate::harness::{Bearer, On};
+use crate::harness::{Bearer, On, ending_soon, timestamp};
 use crate::wallets_wire::Purse;
 use crate::wire::Answer;
 
@@ -94,6 +94,17 @@ impl Desk {
     pub async fn link_as(&mut self, request: api::CreatePaymentClaimLinkRequest) -> Answer<PaymentClaimLink> {
         let made = self.claims.create_payment_claim_link(request).await?.into_inner();
         Ok(made.payment_claim_link.unwrap())
+    }
+
+    /// One that ends in a moment.
+    pub async fn ending_link(&mut self, customer: &str) -> PaymentClaimLink {
+        ending_soon(async |expire_us| {
+            let (customer_id, expire_time) = (customer.to_owned(), Some(timestamp(expire_us)));
+            let request =
+                api::CreatePaymentClaimLinkRequest { customer_id, expire_time, ..Default::default() };
+            self.link_as(request).await
+        })
+        .await
     }
 
     pub async fn get_link(&mut self, id: &str) -> Answer<PaymentClaimLink> {
@@ -194,13 +205,6 @@ pub async fn raced<A, B>(round: u8, one: impl Future<Output = A>, other: impl Fu
 /// A client of claims with a key.
 pub fn claims_over(channel: Channel, key: &str) -> Claims {
     ClaimServiceClient::with_interceptor(channel, Bearer::new(key))
-}
-
-/// So many milliseconds from now.
-pub fn soon(millis: i64) -> prost_types::Timestamp {
-    let at = purser::clock::now_us() + millis * 1_000;
-    let nanos = i32::try_from(at % 1_000_000).unwrap() * 1_000;
-    prost_types::Timestamp { seconds: at / 1_000_000, nanos }
 }
 
 /// The pages of an app's links, on a port of their own.

@@ -5,7 +5,7 @@ use purser::app::{App, Chains};
 use purser::domain::Scope;
 use tonic::Code;
 
-use super::desk::{Desk, claim, claims_over, http, pages, soon, token_of};
+use super::desk::{Desk, claim, claims_over, http, pages, token_of};
 use crate::harness::{TestServer, bad_fields, connect, on_each_database};
 use crate::wire::{bytes, is, refusal};
 
@@ -89,12 +89,7 @@ async fn a_link_that_is_used_up_or_expired_says_so_and_is_listed_as_such(mut it:
     }
     let refused = it.submit(claim(&token_of(&used), 3)).await;
     assert_eq!(refusal(refused), is(Code::FailedPrecondition, "CLAIM_LINK_USED"));
-    let request = api::CreatePaymentClaimLinkRequest {
-        customer_id: customer.clone(),
-        expire_time: Some(soon(1_500)),
-        ..Default::default()
-    };
-    let expired = it.link_as(request).await.unwrap();
+    let expired = it.ending_link(&customer).await;
     tokio::time::sleep(std::time::Duration::from_millis(1_550)).await;
     let refused = it.submit(claim(&token_of(&expired), 3)).await;
     assert_eq!(refusal(refused), is(Code::FailedPrecondition, "CLAIM_LINK_EXPIRED"));

@@ -4,7 +4,7 @@ use purser::api::{self, ClaimStatus, PaymentClaimLinkStatus};
 use purser::domain::{Environment, Scope};
 use tonic::Code;
 
-use super::desk::{Claims, Desk, claim, soon, token_of};
+use super::desk::{Claims, Desk, claim, token_of};
 use crate::harness::on_each_database;
 use crate::raw::Raw;
 use crate::wire::{is, refusal};
@@ -51,14 +51,9 @@ async fn links_are_listed_page_by_page_newest_first_by_what_they_are_now(mut it:
     let (mut active, mut expired) = (Vec::new(), Vec::new());
     for customer in [&first, &second, &first] {
         active.insert(0, it.link(customer).await.id);
-        let ending = api::CreatePaymentClaimLinkRequest {
-            customer_id: customer.clone(),
-            expire_time: Some(soon(2_000)),
-            ..Default::default()
-        };
-        expired.insert(0, it.link_as(ending).await.unwrap().id);
+        expired.insert(0, it.ending_link(customer).await.id);
     }
-    tokio::time::sleep(std::time::Duration::from_millis(2_050)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_550)).await;
     let of = |customer: &str, statuses: &[PaymentClaimLinkStatus]| api::ListPaymentClaimLinksRequest {
         customer_id: customer.to_owned(),
         statuses: statuses.iter().map(|it| (*it).into()).collect(),

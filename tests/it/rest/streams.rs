@@ -36,7 +36,7 @@ async fn a_stream_ends_by_its_deadline_its_key_and_its_server_and_says_so(acme: 
     let mut ends = Vec::new();
     for form in FORMS {
         let watch = |key: &str, header| watched(address, key.to_owned(), header, form);
-        ends.push((watch(&acme.tenant.key, "grpc-timeout: 3S\r\n"), 504, "DEADLINE_EXCEEDED"));
+        ends.push((watch(&acme.tenant.key, "grpc-timeout: 5S\r\n"), 504, "DEADLINE_EXCEEDED"));
         ends.push((watch(&revoked, ""), 401, "API_KEY_REVOKED"));
         ends.push((watch(&acme.tenant.key, ""), 503, "SHUTTING_DOWN"));
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use purser::grpc::server::{Methods, serve};
 use purser::port::Limits;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::body::Body;
@@ -32,7 +32,8 @@ use tonic_prost::ProstCodec;
 use tonic_types::StatusExt;
 use tower::{Service, service_fn};
 
-pub(super) const SOON: Duration = Duration::from_secs(3);
+/// However long a machine stands still. What has to be sooner says so where it is asked.
+pub(super) const SOON: Duration = Duration::from_secs(30);
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The metrics of this process, from all its servers together.
 pub(super) static METRICS: LazyLock<PrometheusHandle> =
@@ -42,7 +43,9 @@ pub(super) const EMPTY: &[u8] = &[0; 5];
 
 /// Unary methods that do one thing each.
 #[derive(Clone)]
-struct Probe;
+struct Probe {
+    stuck: Arc<Notify>,
+}
 
 impl NamedService for Probe {
     const NAME: &'static str = "probe.Probe";
@@ -59,14 +62,18 @@ impl Service<Request<Body>> for Probe {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let path = request.uri().path().to_owned();
+        let stuck = Arc::clone(&self.stuck);
         let method = service_fn(move |message: tonic::Request<String>| {
-            let path = path.clone();
+            let (path, stuck) = (path.clone(), Arc::clone(&stuck));
             async move {
                 match path.as_str() {
                     "/probe.Probe/Echo" | "/probe.Probe/Counted" => {
                         Ok(tonic::Response::new(message.into_inner()))
                     }
-                    "/probe.Probe/Stuck" => pending().await,
+                    "/probe.Probe/Stuck" => {
+                        stuck.notify_one();
+                        pending().await
+                    }
                     "/probe.Probe/Panic" => panic!("on purpose"),
                     _ => Err(Status::unimplemented("")),
                 }
@@ -83,6 +90,7 @@ impl Service<Request<Body>> for Probe {
 /// A server on a free port; dropped, it stops.
 pub(super) struct Running {
     pub(super) address: SocketAddr,
+    stuck: Arc<Notify>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
 }
@@ -93,14 +101,15 @@ pub(super) async fn start(limits: Limits) -> Running {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let (_, health) = tonic_health::server::health_reporter();
-    let routes = Routes::new(Probe).add_service(health);
+    let stuck = Arc::new(Notify::new());
+    let routes = Routes::new(Probe { stuck: Arc::clone(&stuck) }).add_service(health);
     let unary = ["Echo", "Counted", "Stuck", "Panic"].map(|method| format!("/probe.Probe/{method}"));
     let methods = Methods::new(unary, []);
     let stopped = async {
         let _ = stopped.await;
     };
     let server = tokio::spawn(serve(listener, routes, methods, limits, stopped));
-    Running { address, stop, server }
+    Running { address, stuck, stop, server }
 }
 
 impl Running {
@@ -118,6 +127,11 @@ impl Running {
 
     pub(super) async fn tcp(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Waits until a call is stuck.
+    pub(super) async fn stuck(&self) {
+        timeout(SOON, self.stuck.notified()).await.expect("the call has come");
     }
 
     /// Stops it, and says how long that took.

@@ -1,5 +1,6 @@
 //! What changes while deliveries are on their way: the endpoint, the event, and whoever is asked to deliver it again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -9,6 +10,7 @@ use purser::api::webhook_service_client::WebhookServiceClient;
 use purser::domain::WebhookEndpointId;
 use purser::grpc;
 use purser::webhook::Webhooks;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::receiver::{Receiver, Reply};
@@ -68,24 +70,30 @@ async fn what_is_asked_for_from_now_on_arrives_though_nobody_has_told_the_courie
 
 /// Sabotage: in `Attempt::make`, send an event however long ago it was read.
 async fn what_is_erased_while_it_waits_is_not_sent(mut post: Post) {
-    let receiver = Receiver::answering(|_, n| Reply {
-        after: Duration::from_millis(if n == 0 { 6_000 } else { 0 }),
+    let first = Arc::new(Notify::new());
+    let held = Arc::clone(&first);
+    let receiver = Receiver::answering(move |_, n| Reply {
+        held: (n == 0).then(|| Arc::clone(&held)),
         ..Reply::default()
     })
     .await;
-    post.endpoint(&receiver.url()).await;
+    let (endpoint, _) = post.endpoint(&receiver.url()).await;
     let customer = post.customer("Canary").await;
     for n in 0..3 {
         rename(&mut post.customers, &customer.id, &format!("Canary{n}")).await;
     }
-    // It waits behind the first attempt of the same customer.
+    // Read already, it waits behind the first attempt of the same customer.
     receiver.until(1).await;
+    post.until(&endpoint.id, |it| it.len() == 4).await;
     let key = Some(api::soft_delete_customer_request::Key::Id(customer.id.clone()));
     let delete = api::SoftDeleteCustomerRequest { key, ..Default::default() };
     post.customers.soft_delete_customer(delete).await.unwrap();
     let erase = api::EraseCustomerRequest { id: customer.id.clone(), ..Default::default() };
     post.customers.erase_customer(erase).await.unwrap();
     assert_eq!(receiver.got().len(), 1, "the others wait still");
+    // For a second an event may be sent as it was read.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    first.notify_one();
     let got = receiver.until(6).await;
     assert!(got[0].body.contains("Canary"));
     for it in &got[1..] {
@@ -115,19 +123,24 @@ async fn what_is_asked_for_again_during_an_attempt_is_attempted_again(mut post: 
     assert_eq!(deliveries[0].attempts, 1);
 }
 
-/// Sabotage: in `webhook::gone`, do not look at the sequence.
+/// Sabotage: in `Courier::finished`, do not look at the sequence.
 async fn a_receiver_that_is_gone_says_nothing_of_the_one_that_took_its_place(mut post: Post) {
+    let last = Arc::new(Notify::new());
+    let held = Arc::clone(&last);
     let gone =
-        Receiver::answering(|_, _| Reply { after: Duration::from_secs(4), ..Reply::status(410) }).await;
+        Receiver::answering(move |_, _| Reply { held: Some(Arc::clone(&held)), ..Reply::status(410) }).await;
     let next = Receiver::new().await;
     let (endpoint, _) = post.endpoint_with(of(gone.url(), "customer.created")).await;
     let first = post.customer("Ada").await;
     gone.until(1).await;
     let moved = api::WebhookEndpoint { url: next.url(), ..Default::default() };
     post.hooks.update_webhook_endpoint(change(&endpoint.id, moved, "url")).await.unwrap();
+    // Its courier has heard of that, and sends what comes now to the other.
+    post.customer("Grace").await;
+    next.until(1).await;
+    last.notify_one();
     let answered = |it: &[api::Delivery]| it.iter().any(|it| it.response_status == 410);
     post.until(&endpoint.id, answered).await;
-    post.customer("Grace").await;
     // What the first would not take is attempted again, and goes to the other.
     let got = next.until(2).await;
     assert!(got.iter().any(|it| it.customer() == first.id));

@@ -191,7 +191,8 @@ async fn a_slow_receiver_delays_no_other(mut post: Post) {
     }
     writing.join_all().await;
     quick.until(100).await;
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    // An attempt is given up after fifteen.
+    assert!(start.elapsed() < Duration::from_secs(14), "{:?}", start.elapsed());
     // As many as are under way at once, and not one of them has ended.
     assert!(slow.got().len() <= 64, "{}", slow.got().len());
 }
@@ -261,10 +262,7 @@ async fn receivers_that_redirect_break_off_or_never_end_harm_nobody(mut post: Po
     })
     .await;
     let (closing, connections) = closing().await;
-    let nobody = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}/", listener.local_addr().unwrap())
-    };
+    let nobody = "http://127.0.0.1:1/".to_owned();
     let plain = Receiver::new().await;
     let mut endpoints = Vec::new();
     for url in [
@@ -437,8 +435,8 @@ async fn a_ping_tells_what_came_back(mut post: Post) {
     let ask = || api::PingWebhookEndpointRequest { id: endpoint.id.clone() };
     let told = post.hooks.ping_webhook_endpoint(ask()).await.unwrap().into_inner();
     assert_eq!((told.response_status, told.fault()), (204, api::DeliveryFault::Unspecified));
-    let took = told.duration.unwrap();
-    assert!(took.seconds < 4 && took.nanos > 50_000_000, "{took:?}");
+    let took = Duration::try_from(told.duration.unwrap()).unwrap();
+    assert!((Duration::from_millis(50)..Duration::from_secs(15)).contains(&took), "{took:?}");
     let told = post.hooks.ping_webhook_endpoint(ask()).await.unwrap().into_inner();
     assert_eq!((told.response_status, told.fault()), (418, api::DeliveryFault::Unsuccessful));
     let got = receiver.got().remove(0);
@@ -467,20 +465,29 @@ async fn two_secrets_sign_while_they_overlap(mut post: Post) {
         };
         secrets.iter().map(one).collect::<Vec<_>>().join(" ")
     };
-    // The event of the rotation itself may be on its way before the secret is known to the courier.
+    // The events of the rotations themselves come when they will.
+    let sent_of = async |customer: &api::Customer| {
+        let mut count = 1;
+        loop {
+            let all = receiver.until(count).await;
+            if let Some(got) = all.iter().find(|it| it.customer() == customer.id) {
+                return got.clone();
+            }
+            count = all.len() + 1;
+        }
+    };
+    // Long enough for the courier to know the secret.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let before = receiver.got().len();
-    post.customer("Ada").await;
-    let got = receiver.until(before + 1).await.remove(before);
+    let ada = post.customer("Ada").await;
+    let got = sent_of(&ada).await;
     assert_eq!(got.header("webhook-signature"), signatures(&got, &[&new, &old]));
     // Once the day is over, the old one is forgotten.
     let mut raw = Raw::open(&post.server.database).await;
     assert_eq!(raw.run("UPDATE webhook_secrets SET expire_us = 1 WHERE expire_us IS NOT NULL").await, 1);
     let newest = post.hooks.rotate_webhook_endpoint_secret(rotate()).await.unwrap().into_inner().secret;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let before = receiver.got().len();
-    post.customer("Grace").await;
-    let got = receiver.until(before + 1).await.remove(before);
+    let grace = post.customer("Grace").await;
+    let got = sent_of(&grace).await;
     assert_eq!(got.header("webhook-signature"), signatures(&got, &[&newest, &new]));
     assert_eq!(raw.number("SELECT count(*) FROM webhook_secrets").await, 2);
 }

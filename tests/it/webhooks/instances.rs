@@ -1,7 +1,7 @@
 //! Several instances, and instances that die.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use purser::api;
 use purser::api::webhook_service_client::WebhookServiceClient;
@@ -81,6 +81,8 @@ async fn what_was_under_way_at_a_kill_arrives_all_the_same(database: Database) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endpoint_is_worked_for_by_one_instance_at_a_time() {
     const EACH: usize = 40;
+    /// That of `Deliverer::end`.
+    const PATIENCE: Duration = Duration::from_secs(2);
     const HOLDERS: &str = "SELECT endpoint_id, lease_holder FROM webhook_cursors ORDER BY endpoint_id";
     let mut post = Post::new(On::Postgres).await;
     let second = App::start(Store::open(&post.server.database.url).unwrap(), chains());
@@ -116,19 +118,27 @@ async fn an_endpoint_is_worked_for_by_one_instance_at_a_time() {
     // Results are noted once more before an instance gives its leases back.
     tokio::time::sleep(Duration::from_millis(500)).await;
     // One stops as a server that is replaced does: the other goes on.
-    let (ending, customers) = (post.delivering.end(), post.customers.clone());
+    let (ending, customers) = (post.delivering, post.customers.clone());
+    let ending = async move {
+        let begun = Instant::now();
+        ending.end().await;
+        begun.elapsed()
+    };
     let writing = async move {
         let mut customers = customers;
         for n in 0..EACH {
             create(&mut customers, &format!("b{n}")).await;
         }
     };
-    tokio::join!(ending, writing);
+    let (took, ()) = tokio::join!(ending, writing);
     for receiver in &receivers {
-        let got = receiver.until(2 * EACH).await;
+        let mut got = receiver.until(2 * EACH).await;
+        while got.iter().map(|it| it.header("webhook-id")).collect::<HashSet<_>>().len() < 2 * EACH {
+            got = receiver.until(got.len() + 1).await;
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let ids: HashSet<_> = got.iter().map(|it| it.header("webhook-id").to_owned()).collect();
-        assert_eq!((ids.len(), receiver.got().len()), (2 * EACH, 2 * EACH), "each event once");
+        // What an instance cannot note within its patience is attempted again by the other.
+        assert!(took >= PATIENCE || receiver.got().len() == 2 * EACH, "each event once");
     }
     others.end().await;
 }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// What came.
 #[derive(Clone, Debug)]
@@ -40,17 +40,19 @@ impl Got {
     }
 }
 
-/// What is answered, and after how long.
+/// What is answered, and after how long, or once it is let go.
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Body,
     pub after: Duration,
+    pub held: Option<Arc<Notify>>,
 }
 
 impl Default for Reply {
     fn default() -> Self {
-        Self { status: 200, headers: Vec::new(), body: Body::from("thanks"), after: Duration::ZERO }
+        let body = Body::from("thanks");
+        Self { status: 200, headers: Vec::new(), body, after: Duration::ZERO, held: None }
     }
 }
 
@@ -118,6 +120,9 @@ async fn take(
     receiver.count.send_replace(before + 1);
     let reply = answer(&got, before);
     tokio::time::sleep(reply.after).await;
+    if let Some(held) = reply.held {
+        held.notified().await;
+    }
     let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);
