@@ -46,8 +46,8 @@ pub(super) async fn observed(
     let id = id_of(request.headers());
     let mut meter =
         Meter { face, route, method: word(request.method()), status: None, started: Instant::now() };
-    // So that what is logged of it can be found by the id that its caller was told. It is large, and what is made of it here
-    // and around is moved several times.
+    // So that what is logged of it can be found by the id that its caller was told. The call is large, and what is made of it
+    // here and around is moved several times.
     let answered = CALL
         .scope((id.clone(), route.to_owned()), caught(Box::pin(answer(request))))
         .await

@@ -11,7 +11,7 @@ use crate::cluster::{self, Server};
 use crate::harness::{Customers, Database, On, connect, customers, reason, with_alias};
 use crate::journal::size;
 use crate::lifecycle::migrated;
-use crate::outage::{SOON, Writing, attempt, is_of_no_database};
+use crate::outage::{Writing, attempt};
 use crate::process::{Process, purser};
 
 /// DUR-3. On a full disk writes are refused as UNAVAILABLE and reads go on; within 5 s of there being space again all is
@@ -46,6 +46,7 @@ async fn a_full_disk_refuses_writes_answers_reads_and_heals_on_postgres() {
 }
 
 async fn fill_again_and_again(database: &Database, disk: &SmallDisk) {
+    const SOON: Duration = Duration::from_secs(5);
     let cycles = cycles();
     let key = migrated(database).await;
     let mut process = Process::serve(database.folder(), &database.url, &["--drain-delay", "0s"]).await;
@@ -64,9 +65,9 @@ async fn fill_again_and_again(database: &Database, disk: &SmallDisk) {
             in_a_row = match attempt(&mut client, &known.id, 2).await {
                 Ok(()) => 0,
                 Err(status) => {
-                    let is_refused = usize::from(is_unavailable(&status));
-                    refused += is_refused;
-                    in_a_row + is_refused
+                    assert_is_unavailable(&status);
+                    refused += 1;
+                    in_a_row + 1
                 }
             };
             disk.fill();
@@ -82,7 +83,8 @@ async fn fill_again_and_again(database: &Database, disk: &SmallDisk) {
         }
         healed = healed.max(space.elapsed());
     }
-    let (calls, unknown) = writing.settled(&mut client, is_of_no_database).await;
+    let is_expected = |seen: &str| seen == "Unavailable DATABASE_UNAVAILABLE";
+    let (calls, unknown) = writing.settled(&mut client, is_expected).await;
     process.terminate();
     assert_eq!(process.exit_code(Duration::from_secs(10)).await, Some(0));
     let doctor = ["doctor", "--log", "--chain", "--database-url", &database.url];
@@ -99,17 +101,16 @@ fn cycles() -> usize {
     size("PURSER_PROOF_DUR_3", 5)
 }
 
-/// Whether a call was refused as it should be, and was not out of time before.
-fn is_unavailable(status: &Status) -> bool {
-    assert!(is_of_no_database(&format!("{:?} {}", status.code(), reason(status))), "{status:?}");
-    status.code() == Code::Unavailable
+fn assert_is_unavailable(status: &Status) {
+    let found = (status.code(), reason(status));
+    assert_eq!(found, (Code::Unavailable, "DATABASE_UNAVAILABLE".to_owned()), "{status:?}");
 }
 
 /// One of each kind; what is refused meanwhile is refused as it should be.
 async fn all_succeed(client: &mut Customers, id: &str) -> bool {
     for call in 0..4 {
         if let Err(status) = attempt(client, id, call).await {
-            is_unavailable(&status);
+            assert_is_unavailable(&status);
             return false;
         }
     }

@@ -10,7 +10,7 @@ use crate::cluster::Server;
 use crate::harness::{Customers, Database, connect, customers, reason, with_alias};
 use crate::journal::size;
 use crate::lifecycle::migrated;
-use crate::outage::{Writing, attempt, is_of_no_database};
+use crate::outage::{Writing, attempt};
 use crate::process::Process;
 use crate::proxy::{Link, Proxy};
 
@@ -64,7 +64,10 @@ async fn a_failover_loses_nothing_and_heals() {
         primary = standby;
         standby = primary.standby().await;
     }
-    let (calls, unknown) = writing.settled(&mut client, is_of_no_database).await;
+    let is_expected = |seen: &str| {
+        ["Unavailable DATABASE_UNAVAILABLE", "DeadlineExceeded DEADLINE_EXCEEDED"].contains(&seen)
+    };
+    let (calls, unknown) = writing.settled(&mut client, is_expected).await;
     let store = Store::open(&primary.url("purser")).unwrap();
     assert!(store.check().await.unwrap().iter().all(|it| it.1 == 0));
     eprintln!(

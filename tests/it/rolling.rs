@@ -117,8 +117,10 @@ impl Place {
         tokio::spawn(async move {
             loop {
                 let asked = Instant::now();
-                let answer = http_get(http, "/readyz").await;
-                tell.send_replace((asked, answer.is_ok_and(|it| it.starts_with("HTTP/1.1 200"))));
+                // Whoever is slow to say so is not ready.
+                let answer = tokio::time::timeout(2 * ASKS_EVERY, http_get(http, "/readyz")).await;
+                let is_ready = matches!(answer, Ok(Ok(it)) if it.starts_with("HTTP/1.1 200"));
+                tell.send_replace((asked, is_ready));
                 tokio::time::sleep(ASKS_EVERY).await;
             }
         });

@@ -60,11 +60,14 @@ async fn connections_beyond_a_limit_are_closed_and_their_places_come_free() {
         drop(first);
         // The place is free once the server has seen the end of the connection.
         let third = async {
-            while server.raw().await.send_request(request("/probe.Probe/Echo", EMPTY)).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+            loop {
+                match server.raw().await.send_request(request("/probe.Probe/Echo", EMPTY)).await {
+                    Ok(answer) => return answer.status(),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
             }
         };
-        timeout(SOON, third).await.expect("the place comes free");
+        assert_eq!(timeout(SOON, third).await.expect("the place comes free"), StatusCode::OK);
     }
 }
 

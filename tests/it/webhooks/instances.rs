@@ -117,6 +117,9 @@ async fn an_endpoint_is_worked_for_by_one_instance_at_a_time() {
     assert_eq!(holders[0], holders[1], "whoever has one keeps it");
     // Results are noted once more before an instance gives its leases back.
     tokio::time::sleep(Duration::from_millis(500)).await;
+    for receiver in &receivers {
+        assert_eq!(receiver.got().len(), EACH, "each event once");
+    }
     // One stops as a server that is replaced does: the other goes on.
     let (ending, customers) = (post.delivering, post.customers.clone());
     let ending = async move {
